@@ -1,0 +1,27 @@
+"""`make demo` and `make down`: hack/demo up | down."""
+
+import os
+import sys
+
+from place import DemoError, choose
+from progress import Progress
+from story import tell, undo
+
+ACTS = {"up": tell, "down": undo}
+
+
+def main(words: list[str]) -> int:
+    """Run one act; 1 when a stage failed, 2 when the words are not understood."""
+    if len(words) != 1 or words[0] not in ACTS:
+        print("usage: hack/demo up | down", file=sys.stderr)
+        return 2
+    try:
+        ACTS[words[0]](choose(os.environ.get("CLUSTER", "own")), Progress())
+    except DemoError as error:
+        print(f"\n{error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
