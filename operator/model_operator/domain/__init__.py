@@ -1,0 +1,1 @@
+"""Values and decisions of the operator; imports the standard library only."""

@@ -1,0 +1,124 @@
+"""What a pass has seen: children, pods and what stands in the way, as plain values."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from model_operator.domain import names
+from model_operator.domain.manifests import Manifest, ObjectKey, controller_uid, key_of, label_of
+from model_operator.domain.revision import Revision
+from model_operator.domain.troubles import Trouble, trouble_of_pod, trouble_of_workload
+
+
+@dataclass(frozen=True)
+class Pod:
+    """A pod of a revision. `is_running` means that its server process was started."""
+
+    name: str
+    revision: str
+    ip: str
+    is_running: bool
+    is_ready: bool
+    trouble: Trouble | None
+
+
+@dataclass(frozen=True)
+class Workload:
+    """The Deployment of a revision, reduced to what decisions need.
+
+    `is_current` means that all pods were made from the template that is wanted now.
+    """
+
+    revision: str
+    replicas: int
+    ready: int
+    is_current: bool
+    trouble: Trouble | None
+
+
+@dataclass(frozen=True)
+class Observed:
+    """All a plan may know of the cluster.
+
+    `children` are controlled by the ModelDeployment. `foreign` are objects of others that bear a
+    name it needs.
+    """
+
+    status: Manifest = field(default_factory=dict)
+    children: Mapping[ObjectKey, Manifest] = field(default_factory=dict)
+    pods: tuple[Pod, ...] = ()
+    foreign: frozenset[ObjectKey] = frozenset()
+
+    def workloads(self) -> dict[str, Workload]:
+        """The Deployments of revisions, by revision name."""
+        found = self._of_kind("Deployment")
+        return {manifest["metadata"]["name"]: _workload(manifest) for manifest in found}
+
+    def revisions(self) -> tuple[Revision, ...]:
+        """The remembered revisions, the latest last."""
+        found = (_revision(manifest) for manifest in self._of_kind("ControllerRevision"))
+        return tuple(sorted(found, key=lambda revision: (revision.number, revision.name)))
+
+    def routed(self) -> str | None:
+        """The revision that the Service leads to; None without a Service."""
+        for manifest in self._of_kind("Service"):
+            revision = (manifest["spec"].get("selector") or {}).get(names.REVISION_LABEL)
+            return str(revision) if revision else None
+        return None
+
+    def answering(self) -> str | None:
+        """The revision that requests reach and that has a replica ready for them."""
+        workload = self.workloads().get(self.routed() or "")
+        return workload.revision if workload and workload.ready > 0 else None
+
+    def pods_of(self, revision: str) -> tuple[Pod, ...]:
+        return tuple(pod for pod in self.pods if pod.revision == revision)
+
+    def with_found(self, owner_uid: str, found: Iterable[Manifest]) -> "Observed":
+        """The same with objects that a look at the API server itself brought to light."""
+        children, foreign = dict(self.children), set(self.foreign)
+        for manifest in found:
+            if controller_uid(manifest) == owner_uid:
+                children[key_of(manifest)] = manifest
+            else:
+                foreign.add(key_of(manifest))
+        return replace(self, children=children, foreign=frozenset(foreign))
+
+    def _of_kind(self, kind: str) -> list[Manifest]:
+        return [manifest for key, manifest in self.children.items() if key.kind == kind]
+
+
+def pod_of(manifest: Manifest) -> Pod:
+    """A pod from its object."""
+    status = manifest.get("status") or {}
+    containers = status.get("containerStatuses") or ()
+    conditions = status.get("conditions") or ()
+    return Pod(
+        name=manifest["metadata"]["name"],
+        revision=label_of(manifest, names.REVISION_LABEL),
+        ip=status.get("podIP") or "",
+        is_running=any("running" in (container.get("state") or {}) for container in containers),
+        is_ready=any(item["type"] == "Ready" and item["status"] == "True" for item in conditions),
+        trouble=trouble_of_pod(manifest),
+    )
+
+
+def _workload(manifest: Manifest) -> Workload:
+    status, metadata = manifest.get("status") or {}, manifest["metadata"]
+    replicas = int(manifest["spec"].get("replicas", 1))
+    is_seen = int(status.get("observedGeneration") or 0) >= int(metadata.get("generation") or 0)
+    return Workload(
+        revision=metadata["name"],
+        replicas=replicas,
+        ready=int(status.get("readyReplicas") or 0),
+        is_current=is_seen and int(status.get("updatedReplicas") or 0) >= replicas,
+        trouble=trouble_of_workload(manifest),
+    )
+
+
+def _revision(manifest: Manifest) -> Revision:
+    return Revision(
+        name=manifest["metadata"]["name"],
+        number=int(manifest.get("revision") or 0),
+        input=manifest["data"]["input"],
+        template=manifest["data"]["template"],
+    )

@@ -1,0 +1,78 @@
+"""Revisions: which contents of a spec matter to pods, and how each is found again."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from model_operator.domain import names
+from model_operator.domain.manifests import Manifest
+from model_operator.domain.spec import ModelDeployment
+
+
+@dataclass(frozen=True)
+class Revision:
+    """One immutable content of the spec that matters to pods.
+
+    `template` is the pod template made from it when it was first seen. It is kept, so that a newer
+    operator changes no pod by itself. `number` orders revisions by when they were last asked for.
+    """
+
+    name: str
+    number: int
+    input: Manifest
+    template: Manifest
+
+    @property
+    def version(self) -> int:
+        return int(self.input["model"]["version"])
+
+
+def user_input(deployment: ModelDeployment) -> Manifest:
+    """What the user asked for, without any default that an operator release could change."""
+    model, serving = deployment.model, deployment.serving
+    asked: Manifest = {
+        "model": {
+            "name": model.name,
+            "scheme": model.source.scheme.value,
+            "volume": model.source.volume,
+            "path": model.source.path,
+            "version": model.version,
+        },
+    }
+    runtime = {
+        "image": serving.image,
+        "args": list(serving.args),
+        "env": list(serving.env),  # its order matters: $(NAME) refers to those before
+        "resources": serving.resources,
+    }
+    # An absent part and an empty one are the same wish. So are specs from before a part existed.
+    if given := {part: value for part, value in runtime.items() if value}:
+        asked["serving"] = given
+    return asked
+
+
+def find(revisions: Iterable[Revision], asked: Manifest) -> Revision | None:
+    """The revision with exactly this input, if it is remembered."""
+    return next((revision for revision in revisions if revision.input == asked), None)
+
+
+def name_for(deployment: str, asked: Manifest, taken: Iterable[str]) -> str:
+    """A name for new input: the same for the same input, never one that is taken.
+
+    A taken name is the rare case of two inputs with one digest; the next salt then decides.
+    """
+    text = json.dumps([deployment, asked], sort_keys=True, separators=(",", ":"))
+    occupied = frozenset(taken)
+    salt = 0
+    while (name := names.revision_name(deployment, names.digest(f"{salt}:{text}"))) in occupied:
+        salt += 1
+    return name
+
+
+def forgettable(
+    revisions: Iterable[Revision], in_use: frozenset[str], limit: int
+) -> tuple[Revision, ...]:
+    """The oldest revisions beyond the limit; one that is in use is never forgotten."""
+    idle = [revision for revision in revisions if revision.name not in in_use]
+    idle.sort(key=lambda revision: revision.number, reverse=True)
+    return tuple(idle[limit:])

@@ -1,0 +1,124 @@
+"""Why a replica is not ready, in the words of whoever knows: scheduler, kubelet or server."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from model_operator.domain.manifests import Manifest
+
+# Longer messages (scheduler, quota, a last log line) are cut: status is no place for logs.
+LONGEST_MESSAGE = 600
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """A reason (CamelCase, stable) and a sentence for a human."""
+
+    reason: str
+    message: str
+
+
+# The most telling first: what the user must change comes before what may pass by itself.
+_PRECEDENCE = (
+    "BasePathNotFound",
+    "VersionNotFound",
+    "LoadFailed",
+    "OutOfMemory",
+    "Crashing",
+    "ImagePullFailed",
+    "ContainerConfigError",
+    "Unschedulable",
+    "FailedCreate",
+    "Evicted",
+    "Draining",
+    "Loading",
+    "Starting",
+)
+# A server may know reasons that this operator does not; they come from the model, so they lead.
+_PRECEDENCE_OF_OTHERS = _PRECEDENCE.index("LoadFailed")
+
+# Reasons that pass by themselves in a start that goes well.
+PASSING = frozenset({"Loading", "Starting", "Draining"})
+
+_KUBELET_REASONS = {
+    "ErrImagePull": "ImagePullFailed",
+    "ImagePullBackOff": "ImagePullFailed",
+    "InvalidImageName": "ImagePullFailed",
+    "ErrImageNeverPull": "ImagePullFailed",
+    "CreateContainerConfigError": "ContainerConfigError",
+    "CreateContainerError": "ContainerConfigError",
+    "RunContainerError": "ContainerConfigError",
+}
+
+
+def most_telling(troubles: Iterable[Trouble]) -> Trouble | None:
+    """The trouble to show when there is room for one; the same one whatever the order."""
+    return min(troubles, key=_rank, default=None)
+
+
+def trouble_of_pod(pod: Manifest) -> Trouble | None:
+    """What the scheduler or the kubelet holds against the pod; None when nothing."""
+    status = pod.get("status") or {}
+    if status.get("phase") == "Failed":
+        return _trouble(
+            status.get("reason") or "Evicted", status.get("message") or "the pod failed"
+        )
+    for condition in status.get("conditions") or ():
+        if condition["type"] == "PodScheduled" and condition["status"] == "False":
+            return _trouble("Unschedulable", condition.get("message") or "no node fits")
+    for container in status.get("containerStatuses") or ():
+        if trouble := _trouble_of_container(container):
+            return trouble
+    return None
+
+
+def trouble_of_workload(deployment: Manifest) -> Trouble | None:
+    """What kept pods from being created (quota, admission); None when nothing."""
+    for condition in (deployment.get("status") or {}).get("conditions") or ():
+        if condition["type"] == "ReplicaFailure" and condition["status"] == "True":
+            return _trouble("FailedCreate", condition.get("message") or "pods cannot be created")
+    return None
+
+
+def trouble_of_answer(answer: Any) -> Trouble | None:
+    """What the server itself says in the body of /readyz; None when it says nothing is wrong."""
+    models = answer.get("models") if isinstance(answer, dict) else None
+    if not isinstance(models, list):
+        return Trouble("Starting", "the server's readiness answer is not understood")
+    return most_telling(
+        _trouble(str(model.get("reason") or "Loading"), str(model.get("message") or ""))
+        for model in models
+        if isinstance(model, dict) and not model.get("ready")
+    )
+
+
+def _trouble_of_container(container: Manifest) -> Trouble | None:
+    state = container.get("state") or {}
+    waiting = state.get("waiting") or {}
+    if reason := _KUBELET_REASONS.get(waiting.get("reason", "")):
+        return _trouble(reason, waiting.get("message") or waiting["reason"])
+    last = state.get("terminated") or (container.get("lastState") or {}).get("terminated")
+    if not last or ("running" in state and container.get("ready")):
+        return None
+    if last.get("reason") == "OOMKilled":
+        return _trouble("OutOfMemory", "the container was killed at its memory limit")
+    if last.get("exitCode") == 0:
+        return None
+    said = (last.get("message") or "").strip()
+    times = container.get("restartCount", 0)
+    ended = f"the container ended with exit code {last.get('exitCode')}, restarted {times} times"
+    return _trouble("Crashing", f"{ended}: {said}" if said else ended)
+
+
+def _trouble(reason: str, message: str) -> Trouble:
+    # The end of a log tells more than its beginning; of a sentence, the beginning does.
+    if len(message) > LONGEST_MESSAGE:
+        half = LONGEST_MESSAGE // 2
+        message = f"{message[:half]} … {message[-half:]}"
+    return Trouble(reason, message)
+
+
+def _rank(trouble: Trouble) -> tuple[int, str]:
+    known = trouble.reason in _PRECEDENCE
+    place = _PRECEDENCE.index(trouble.reason) if known else _PRECEDENCE_OF_OTHERS
+    return place, trouble.message

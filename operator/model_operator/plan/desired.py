@@ -1,0 +1,42 @@
+"""The objects that should exist for a choice of revisions."""
+
+from model_operator.domain.manifests import Manifest
+from model_operator.domain.observed import Observed
+from model_operator.domain.revision import Revision, find, name_for, user_input
+from model_operator.domain.spec import ModelDeployment
+from model_operator.plan.choice import Choice
+from model_operator.render.history import record
+from model_operator.render.pod import pod_template
+from model_operator.render.service import service
+from model_operator.render.workload import workload
+
+
+def wanted_revision(
+    deployment: ModelDeployment, observed: Observed, default_image: str
+) -> Revision:
+    """The revision the spec asks for, as remembered, or a new one; always the latest by number."""
+    revisions = observed.revisions()
+    latest = max((revision.number for revision in revisions), default=0)
+    asked = user_input(deployment)
+    if known := find(revisions, asked):
+        number = known.number if known.number == latest else latest + 1
+        return Revision(known.name, number, known.input, known.template)
+    taken = {revision.name for revision in revisions}
+    name = name_for(deployment.identity.name, asked, taken)
+    return Revision(name, latest + 1, asked, pod_template(deployment, name, default_image))
+
+
+def desired_objects(
+    deployment: ModelDeployment, observed: Observed, choice: Choice
+) -> list[Manifest]:
+    """In the order in which they are to be made: memory, pods, traffic."""
+    identity = deployment.identity
+    remembered = {revision.name: revision for revision in observed.revisions()}
+    remembered[choice.wanted.name] = choice.wanted
+    # A workload whose history was deleted by hand is left as it is.
+    served = [remembered[name] for name in sorted(choice.in_use) if name in remembered]
+    return [
+        record(identity, choice.wanted),
+        *(workload(identity, revision, deployment.replicas) for revision in served),
+        service(identity, choice.serving),
+    ]

@@ -1,0 +1,124 @@
+"""One pass decided: (deployment, observed, now) -> Plan."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from model_operator.domain import conditions
+from model_operator.domain.conditions import Condition, ConditionType
+from model_operator.domain.errors import InvalidSpec
+from model_operator.domain.manifests import Manifest, ObjectKey, is_terminating, key_of
+from model_operator.domain.observed import Observed
+from model_operator.domain.revision import Revision, forgettable
+from model_operator.domain.spec import Identity, ModelDeployment
+from model_operator.plan.announcements import Announcement, announcements
+from model_operator.plan.choice import Candidates, Choice, choose
+from model_operator.plan.desired import desired_objects, wanted_revision
+from model_operator.plan.differences import covers
+from model_operator.plan.report import PROGRESS_DEADLINE, Situation, available, is_same, status
+
+HISTORY_LIMIT = 10
+# A server that runs but is not ready is asked why: often while it starts, seldom when it is stuck.
+_ASK_AGAIN = timedelta(seconds=5)
+_ASK_STUCK_AGAIN = timedelta(seconds=60)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a pass does, in this order. All empty when the object is settled.
+
+    `status` is the new status, None when it would not change. `again_at` is when to look again
+    though nothing happens.
+    """
+
+    apply: tuple[Manifest, ...] = ()
+    delete: tuple[ObjectKey, ...] = ()
+    status: Manifest | None = None
+    announcements: tuple[Announcement, ...] = ()
+    again_at: datetime | None = None
+
+
+def make_plan(
+    deployment: ModelDeployment, observed: Observed, now: datetime, default_image: str
+) -> Plan:
+    """The steps that bring what is observed nearer to what the user asks for."""
+    wanted = wanted_revision(deployment, observed, default_image)
+    choice = _choice(deployment, observed, wanted)
+    missing = _missing(desired_objects(deployment, observed, choice), observed)
+    is_routed = all(manifest["kind"] != "Service" for manifest in missing)
+    situation = Situation(deployment, observed, choice, is_routed, now)
+    plan = _with_status(observed, status(situation))
+    plan = replace(plan, again_at=_again_at(situation))
+    if deployment.suspend:
+        return plan
+    doable = tuple(item for item in missing if key_of(item) not in observed.foreign)
+    unneeded = _unneeded(observed, choice) if is_routed else ()
+    return replace(plan, apply=doable, delete=unneeded)
+
+
+def plan_for_invalid(
+    identity: Identity, error: InvalidSpec, observed: Observed, now: datetime
+) -> Plan:
+    """Only the status changes: what already serves keeps serving."""
+    before = observed.status
+    message = str(error)
+    found = [
+        Condition(ConditionType.READY, False, "InvalidSpec", message),
+        available(observed),
+        Condition(ConditionType.STALLED, True, "InvalidSpec", message),
+    ]
+    merged = conditions.merge(before.get("conditions") or (), found, identity.generation, now)
+    kept = {part: value for part, value in before.items() if part not in {"candidate", "next"}}
+    after = kept | {"observedGeneration": identity.generation, "conditions": merged}
+    return _with_status(observed, after)
+
+
+def _choice(deployment: ModelDeployment, observed: Observed, wanted: Revision) -> Choice:
+    # Status is the memory of what serves; if it was lost, the Service shows it.
+    previous = (observed.status.get("stable") or {}).get("revision") or observed.answering()
+    if deployment.suspend:
+        return Choice(wanted, previous)
+    workloads = observed.workloads()
+    return choose(
+        wanted, Candidates(observed.revisions(), workloads, previous, deployment.replicas)
+    )
+
+
+def _missing(desired: list[Manifest], observed: Observed) -> tuple[Manifest, ...]:
+    """What must be applied, each bound to the very object that was seen."""
+    missing = []
+    for manifest in desired:
+        seen = observed.children.get(key_of(manifest))
+        if seen is None:
+            missing.append(manifest)
+        elif not is_terminating(seen) and not covers(seen, manifest):
+            bound = manifest["metadata"] | {"uid": seen["metadata"]["uid"]}
+            missing.append(manifest | {"metadata": bound})
+    return tuple(missing)
+
+
+def _unneeded(observed: Observed, choice: Choice) -> tuple[ObjectKey, ...]:
+    """Workloads without traffic or hope of it, and history beyond the limit."""
+    idle = [ObjectKey("Deployment", name) for name in observed.workloads()]
+    idle = [key for key in idle if key.name not in choice.in_use]
+    in_use = choice.in_use | frozenset(observed.workloads())
+    forgotten = forgettable(observed.revisions(), in_use, HISTORY_LIMIT)
+    keys = [*idle, *(ObjectKey("ControllerRevision", revision.name) for revision in forgotten)]
+    return tuple(key for key in keys if not is_terminating(observed.children[key]))
+
+
+def _with_status(observed: Observed, after: Manifest) -> Plan:
+    if is_same(observed.status, after):
+        return Plan()
+    return Plan(status=after, announcements=announcements(observed.status, after))
+
+
+def _again_at(situation: Situation) -> datetime | None:
+    if situation.is_complete or situation.deployment.suspend:
+        return None
+    if situation.is_late or situation.observed.foreign:
+        return situation.now + _ASK_STUCK_AGAIN
+    deadline = situation.since + PROGRESS_DEADLINE
+    pods = situation.observed.pods_of(situation.choice.wanted.name)
+    if any(pod.is_running and not pod.is_ready for pod in pods):
+        return min(deadline, situation.now + _ASK_AGAIN)
+    return deadline

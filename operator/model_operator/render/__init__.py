@@ -1,0 +1,1 @@
+"""Kubernetes manifests as plain dicts, one module for each concern."""

@@ -1,0 +1,108 @@
+"""The pod of a revision: one model-server that serves one version of one model."""
+
+from model_operator.domain import names
+from model_operator.domain.manifests import Manifest
+from model_operator.domain.spec import Model, ModelDeployment, Scheme, Source
+from model_operator.render.metadata import child_labels, pod_selector
+
+_USER = 65532
+_MODELS = "/mnt/models"
+# Endpoints need some seconds to forget a pod; until then it must go on serving (then drains).
+_PRE_STOP_SECONDS = 10
+_GRACE_SECONDS = 60
+# The port opens before any model loads, but importing TensorFlow takes time on a busy node.
+_START_PERIOD_SECONDS = 2
+_START_FAILURES = 150
+
+
+def pod_template(deployment: ModelDeployment, revision: str, default_image: str) -> Manifest:
+    """The template for a new revision; it passes the `restricted` Pod Security Standard."""
+    name = deployment.identity.name
+    return {
+        "metadata": {"labels": child_labels(name, revision)},
+        "spec": {
+            "automountServiceAccountToken": False,
+            "enableServiceLinks": False,
+            "terminationGracePeriodSeconds": _GRACE_SECONDS,
+            "securityContext": {
+                "runAsNonRoot": True,
+                "runAsUser": _USER,
+                "runAsGroup": _USER,
+                "seccompProfile": {"type": "RuntimeDefault"},
+            },
+            "topologySpreadConstraints": [
+                {
+                    "maxSkew": 1,
+                    "topologyKey": "kubernetes.io/hostname",
+                    "whenUnsatisfiable": "ScheduleAnyway",
+                    "labelSelector": {"matchLabels": pod_selector(name, revision)},
+                }
+            ],
+            "containers": [_server_container(deployment, default_image)],
+            "volumes": [
+                {"name": "tmp", "emptyDir": {}},
+                {"name": "models"} | _model_volume(deployment.model.source),
+            ],
+        },
+    }
+
+
+def _server_container(deployment: ModelDeployment, default_image: str) -> Manifest:
+    serving = deployment.serving
+    optional = {"env": list(serving.env), "resources": serving.resources}
+    return {
+        "name": names.SERVER_CONTAINER,
+        "image": serving.image or default_image,
+        "args": [*_flags(deployment.model), *serving.args],
+        "ports": [
+            {"name": "grpc", "containerPort": names.GRPC_PORT, "protocol": "TCP"},
+            {"name": "rest", "containerPort": names.REST_PORT, "protocol": "TCP"},
+        ],
+        "startupProbe": _probe("/healthz", _START_PERIOD_SECONDS, _START_FAILURES),
+        "livenessProbe": _probe("/healthz", period=10, failures=6),
+        "readinessProbe": _probe("/readyz", period=2, failures=3),
+        "lifecycle": {"preStop": {"sleep": {"seconds": _PRE_STOP_SECONDS}}},
+        # The last lines of a crashed server's log reach the status of the ModelDeployment.
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+        "volumeMounts": [
+            {"name": "tmp", "mountPath": "/tmp"},
+            {"name": "models", "mountPath": _MODELS, "readOnly": True},
+        ],
+    } | {part: value for part, value in optional.items() if value}
+
+
+def _flags(model: Model) -> list[str]:
+    # In a pod's args "$(NAME)" is expanded; the CRD keeps '$' out of names and paths.
+    base_path = f"{_MODELS}/{model.source.path}" if _has_claim(model.source) else _MODELS
+    return [
+        f"--port={names.GRPC_PORT}",
+        f"--rest_api_port={names.REST_PORT}",
+        f"--model_name={model.name}",
+        f"--model_base_path={base_path.rstrip('/')}",
+        f"--model_version_policy=specific {{ versions: {model.version} }}",
+    ]
+
+
+def _model_volume(source: Source) -> Manifest:
+    if _has_claim(source):
+        return {"persistentVolumeClaim": {"claimName": source.volume, "readOnly": True}}
+    # "Directory" makes a missing folder the kubelet's error instead of an empty one's creation.
+    return {"hostPath": {"path": f"/{source.path}", "type": "Directory"}}
+
+
+def _has_claim(source: Source) -> bool:
+    return source.scheme is Scheme.PVC
+
+
+def _probe(path: str, period: int, failures: int) -> Manifest:
+    return {
+        "httpGet": {"path": path, "port": "rest"},
+        "periodSeconds": period,
+        "timeoutSeconds": 3,
+        "failureThreshold": failures,
+    }

@@ -1,0 +1,77 @@
+"""The operator's own settings, read from the environment once."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+_NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+
+
+class InvalidSettings(Exception):
+    """An environment variable of the operator has a value that makes no sense."""
+
+
+class LogFormat(StrEnum):
+    JSON = "json"
+    TEXT = "text"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What an administrator decides for all ModelDeployments of this operator.
+
+    `namespaces` empty means all. `allows_node_paths` lets users serve file:// models, which mounts
+    a folder of the node into their pods: off unless every user may read every node.
+    """
+
+    server_image: str
+    namespaces: tuple[str, ...] = ()
+    allows_node_paths: bool = False
+    log_format: LogFormat = LogFormat.JSON
+    health_port: int = 8080
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
+        """Settings from MODELFLEET_* variables.
+
+        Raises:
+            InvalidSettings: a variable is missing or makes no sense; the message names it.
+        """
+        image = environment.get("MODELFLEET_SERVER_IMAGE", "").strip()
+        if not image:
+            raise InvalidSettings("MODELFLEET_SERVER_IMAGE: name the image of model-server")
+        return cls(
+            server_image=image,
+            namespaces=_namespaces(environment.get("MODELFLEET_NAMESPACES", "")),
+            allows_node_paths=_switch(environment, "MODELFLEET_ALLOW_NODE_PATHS"),
+            log_format=_log_format(environment.get("MODELFLEET_LOG_FORMAT", LogFormat.JSON)),
+            health_port=_port(environment.get("MODELFLEET_HEALTH_PORT", "8080")),
+        )
+
+
+def _namespaces(text: str) -> tuple[str, ...]:
+    found = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+    for namespace in found:
+        if not _NAMESPACE.fullmatch(namespace):
+            raise InvalidSettings(f"MODELFLEET_NAMESPACES: {namespace!r} is no namespace's name")
+    return found
+
+
+def _switch(environment: Mapping[str, str], name: str) -> bool:
+    value = environment.get(name, "false").lower()
+    if value not in {"true", "false"}:
+        raise InvalidSettings(f"{name}: use true or false, not {value!r}")
+    return value == "true"
+
+
+def _log_format(text: str) -> LogFormat:
+    if text not in set(LogFormat):
+        raise InvalidSettings(f"MODELFLEET_LOG_FORMAT: use json or text, not {text!r}")
+    return LogFormat(text)
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or not 0 <= int(text) <= 65535:
+        raise InvalidSettings(f"MODELFLEET_HEALTH_PORT: {text!r} is no port (0 to 65535)")
+    return int(text)

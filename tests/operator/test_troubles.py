@@ -1,0 +1,147 @@
+"""Why a replica is not ready is read from whoever knows, and the most telling reason is shown."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from model_operator.domain.observed import pod_of
+from model_operator.domain.troubles import (
+    LONGEST_MESSAGE,
+    Trouble,
+    most_telling,
+    trouble_of_answer,
+    trouble_of_pod,
+    trouble_of_workload,
+)
+
+
+def pod(*, phase="Pending", conditions=(), **container):
+    status = {"phase": phase, "conditions": list(conditions), "containerStatuses": [container]}
+    return {"metadata": {"name": "p", "labels": {}}, "status": status}
+
+
+UNSCHEDULABLE = {"type": "PodScheduled", "status": "False", "message": "0/1 nodes are available"}
+
+
+@pytest.mark.parametrize(
+    ("seen", "reason", "word"),
+    [
+        pytest.param(pod(conditions=[UNSCHEDULABLE]), "Unschedulable", "0/1 nodes", id="no node"),
+        pytest.param(
+            pod(state={"waiting": {"reason": "ImagePullBackOff", "message": "not found"}}),
+            "ImagePullFailed",
+            "not found",
+            id="no image",
+        ),
+        pytest.param(
+            pod(state={"waiting": {"reason": "CreateContainerConfigError", "message": "secret"}}),
+            "ContainerConfigError",
+            "secret",
+            id="no secret",
+        ),
+        pytest.param(
+            pod(
+                state={"waiting": {"reason": "CrashLoopBackOff"}},
+                lastState={"terminated": {"exitCode": 1, "message": "bad flag --x"}},
+                restartCount=3,
+            ),
+            "Crashing",
+            "exit code 1, restarted 3 times: bad flag --x",
+            id="a crash with its last words",
+        ),
+        pytest.param(
+            pod(state={"terminated": {"exitCode": 137, "reason": "OOMKilled"}}),
+            "OutOfMemory",
+            "memory limit",
+            id="too little memory",
+        ),
+        pytest.param(pod(phase="Failed"), "Evicted", "failed", id="a failed pod"),
+    ],
+)
+def test_what_the_cluster_holds_against_a_pod(seen, reason, word):
+    trouble = trouble_of_pod(seen)
+
+    assert trouble is not None
+    assert trouble.reason == reason
+    assert word in trouble.message
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        pytest.param({"metadata": {"name": "p"}}, id="a pod without a status"),
+        pytest.param(pod(state={"waiting": {"reason": "ContainerCreating"}}), id="being created"),
+        pytest.param(
+            pod(
+                state={"running": {}},
+                ready=True,
+                lastState={"terminated": {"exitCode": 1}},
+            ),
+            id="recovered after a crash",
+        ),
+    ],
+)
+def test_a_pod_without_trouble(seen):
+    assert trouble_of_pod(seen) is None
+
+
+def test_a_spent_quota_is_told_by_the_workload():
+    failure = {"type": "ReplicaFailure", "status": "True", "message": "exceeded quota: small"}
+
+    trouble = trouble_of_workload({"status": {"conditions": [failure]}})
+
+    assert trouble == Trouble("FailedCreate", "exceeded quota: small")
+
+
+def test_the_servers_own_words_are_taken():
+    model = {"name": "m", "ready": False, "reason": "VersionNotFound", "message": "no version 3"}
+
+    trouble = trouble_of_answer({"ready": False, "models": [model]})
+
+    assert trouble == Trouble("VersionNotFound", "no version 3")
+
+
+def test_a_ready_server_has_no_trouble():
+    assert trouble_of_answer({"ready": True, "models": [{"name": "m", "ready": True}]}) is None
+
+
+KEYS = st.sampled_from(["models", "ready", "reason"])
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.text(max_size=5),
+        lambda child: st.lists(child) | st.dictionaries(KEYS, child),
+        max_leaves=8,
+    )
+)
+def test_an_answer_of_any_shape_is_borne(answer):
+    trouble = trouble_of_answer(answer)
+
+    assert trouble is None or trouble.reason
+
+
+def test_the_most_telling_reason_comes_first_in_whatever_order():
+    waiting = Trouble("Loading", "b")
+    broken = Trouble("VersionNotFound", "a")
+    unknown = Trouble("SomethingNew", "c")
+
+    assert most_telling([waiting, unknown, broken]) == broken
+    assert most_telling([unknown, waiting]) == unknown
+    assert most_telling([]) is None
+
+
+def test_a_long_message_keeps_both_its_ends():
+    seen = pod(state={"terminated": {"exitCode": 1, "message": "x" * 5000 + "the end"}})
+
+    trouble = trouble_of_pod(seen)
+
+    assert len(trouble.message) <= LONGEST_MESSAGE + 3
+    assert trouble.message.endswith("the end")
+
+
+def test_a_pod_that_runs_and_is_not_ready_is_told_apart():
+    seen = pod_of(pod(state={"running": {}}, phase="Running"))
+
+    assert seen.is_running
+    assert not seen.is_ready

@@ -1,0 +1,97 @@
+"""A ModelDeployment and a small world in which the plans for it are carried out."""
+
+import copy
+import itertools
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from model_operator.domain.manifests import ObjectKey, key_of
+from model_operator.domain.observed import Observed, Pod
+from model_operator.domain.spec import parse
+from model_operator.plan.plan import Plan, make_plan
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+IMAGE = "modelfleet/server:1"
+UID = "11111111-2222-3333-4444-555555555555"
+
+
+def model_deployment(name: str = "ranker", **spec: Any) -> dict[str, Any]:
+    model = {"uri": "pvc://models/ranker", "version": 1} | spec.pop("model", {})
+    return {
+        "apiVersion": "modelfleet.dev/v1alpha1",
+        "kind": "ModelDeployment",
+        "metadata": {"name": name, "namespace": "shop", "uid": UID, "generation": 1},
+        "spec": {"model": model, "replicas": 1, "suspend": False} | spec,
+        "status": {"observedGeneration": -1},
+    }
+
+
+@dataclass
+class World:
+    """Carries plans out as an API server with its controllers would, in memory."""
+
+    body: dict[str, Any] = field(default_factory=model_deployment)
+    children: dict[ObjectKey, dict[str, Any]] = field(default_factory=dict)
+    pods: tuple[Pod, ...] = ()
+    foreign: frozenset[ObjectKey] = frozenset()
+    now: datetime = NOON
+    image: str = IMAGE
+    _uids: Any = field(default_factory=lambda: itertools.count(1))
+
+    def observe(self) -> Observed:
+        return Observed(self.body["status"], dict(self.children), self.pods, self.foreign)
+
+    def plan(self) -> Plan:
+        return make_plan(parse(self.body), self.observe(), self.now, self.image)
+
+    def step(self) -> Plan:
+        plan = self.plan()
+        for manifest in plan.apply:
+            kept = self.children.get(key_of(manifest), {})
+            made = copy.deepcopy(manifest)
+            made["metadata"]["uid"] = kept.get("metadata", {}).get("uid", f"uid-{next(self._uids)}")
+            self.children[key_of(manifest)] = {"status": kept.get("status", {})} | made
+        for key in plan.delete:
+            del self.children[key]
+        if plan.status is not None:
+            self.body["status"] = plan.status
+        return plan
+
+    def settle(self) -> None:
+        """Steps until a plan is empty; a plan that never gets empty is a failure."""
+        for _ in range(10):
+            plan = self.step()
+            if not plan.apply and not plan.delete and plan.status is None:
+                return
+        raise AssertionError(f"not settled after 10 passes: {plan}")
+
+    def edit(self, **spec: Any) -> None:
+        model = self.body["spec"]["model"] | spec.pop("model", {})
+        self.body["spec"] |= {"model": model} | spec
+        self.body["metadata"]["generation"] += 1
+
+    def make_ready(self, revision: str, ready: int) -> None:
+        self.children[ObjectKey("Deployment", revision)]["status"] = {
+            "readyReplicas": ready,
+            "updatedReplicas": self.children[ObjectKey("Deployment", revision)]["spec"]["replicas"],
+        }
+
+    def wait(self, **duration: float) -> None:
+        self.now += timedelta(**duration)
+
+    def deployments(self) -> list[str]:
+        return sorted(key.name for key in self.children if key.kind == "Deployment")
+
+    def routed(self) -> str | None:
+        return self.observe().routed()
+
+    def candidate(self) -> str:
+        return str(self.body["status"]["candidate"]["revision"])
+
+    def stable(self) -> str:
+        return str(self.body["status"]["stable"]["revision"])
+
+    def condition(self, type_: str) -> dict[str, Any]:
+        found = [item for item in self.body["status"]["conditions"] if item["type"] == type_]
+        return found[0] if found else {"status": "absent"}
