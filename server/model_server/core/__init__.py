@@ -1,0 +1,1 @@
+"""Ids, states, policies, the source and the manager: knows neither TensorFlow nor a transport."""

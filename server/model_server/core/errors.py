@@ -1,13 +1,12 @@
-"""The one kind of failure the server answers with: a canonical code and a message."""
+"""Everything that can go wrong in serving, with its canonical code and TensorFlow Serving's words."""
 
 import enum
+from collections.abc import Iterable
+from typing import Self
 
 
 class Code(enum.IntEnum):
-    """Canonical status codes, with the numbers gRPC and TensorFlow give them.
-
-    Source: ``google/rpc/code.proto``.
-    """
+    """The canonical codes of gRPC (google.rpc.Code); transports translate them at the edge."""
 
     OK = 0
     CANCELLED = 1
@@ -29,36 +28,66 @@ class Code(enum.IntEnum):
 
 
 class ServingError(Exception):
-    """A request or a load that failed: ``code`` for machines, ``message`` for the person."""
+    """A failure with a canonical code and a message for the person who caused it.
+
+    `str()` is "CODE: message", as TensorFlow Serving logs a status; transports send `message`.
+    """
 
     def __init__(self, code: Code, message: str) -> None:
-        super().__init__(message)
+        super().__init__(code, message)
         self.code = code
         self.message = message
 
     def __str__(self) -> str:
         return f"{self.code.name}: {self.message}"
 
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.code.name}, {self.message!r})"
+    @classmethod
+    def of(cls, error: BaseException) -> "ServingError":
+        """`error` itself if it is one of ours, else the nearest canonical code and its text."""
+        if isinstance(error, ServingError):
+            return error
+        text = str(error) or type(error).__name__
+        return ServingError(_canonical(error), text)
+
+
+def _canonical(error: BaseException) -> Code:
+    match error:
+        case FileNotFoundError() | NotADirectoryError():
+            return Code.NOT_FOUND
+        case PermissionError():
+            return Code.PERMISSION_DENIED
+        case MemoryError():
+            return Code.RESOURCE_EXHAUSTED
+        case TimeoutError():
+            return Code.DEADLINE_EXCEEDED
+        case NotImplementedError():
+            return Code.UNIMPLEMENTED
+        case OSError():
+            return Code.UNAVAILABLE
+        case _:
+            return Code.UNKNOWN
 
 
 class ServableNotFound(ServingError):
-    """No version that fits the request is available now; NOT_FOUND."""
+    """No version that the request may use is available (NOT_FOUND)."""
 
-    def __init__(self, request: str) -> None:
-        super().__init__(Code.NOT_FOUND, f"Servable not found for request: {request}")
+    def __init__(self, name: str, version: int | None = None) -> None:
+        wanted = f"Latest({name})" if version is None else f"Specific({name}, {version})"
+        super().__init__(Code.NOT_FOUND, f"Servable not found for request: {wanted}")
+        self.name = name
+        self.version = version
 
 
 class UnknownLabel(ServingError):
-    """The label asked for points at no version of the model; INVALID_ARGUMENT."""
+    """The request names a version label that the model does not have (INVALID_ARGUMENT)."""
 
     def __init__(self, label: str) -> None:
         super().__init__(Code.INVALID_ARGUMENT, f"Unrecognized servable version label: {label}")
+        self.label = label
 
 
-class LabelRefused(ServingError):
-    """A label was pointed at a version that cannot take it now; FAILED_PRECONDITION."""
+class LabelNotAssignable(ServingError):
+    """A label would point at a version that is not available (FAILED_PRECONDITION)."""
 
     def __init__(self, name: str, version: int) -> None:
         super().__init__(
@@ -66,27 +95,48 @@ class LabelRefused(ServingError):
             f"Request to assign label to version {version} of model {name}, "
             "which is not currently available for inference",
         )
+        self.name = name
+        self.version = version
 
 
-class ModelVersionsNotFound(ServingError):
-    """The state of a model, or of one of its versions, is not known; NOT_FOUND."""
+class UnknownModel(ServingError):
+    """A status was asked of a model, or of a version, that nobody knows (NOT_FOUND)."""
 
-    def __init__(self, name: str, version: int | None) -> None:
-        wanted = "any versions" if version is None else f"version {version}"
-        super().__init__(Code.NOT_FOUND, f"Could not find {wanted} of model {name}")
+    def __init__(self, name: str, version: int | None = None) -> None:
+        missing = "any versions" if version is None else f"version {version}"
+        super().__init__(Code.NOT_FOUND, f"Could not find {missing} of model {name}")
+        self.name = name
+        self.version = version
 
 
 class InsufficientResources(ServingError):
-    """Loading the servable would exceed the memory limit; RESOURCE_EXHAUSTED."""
+    """A servable does not fit beside what is loaded (RESOURCE_EXHAUSTED)."""
 
-    def __init__(self, servable: str) -> None:
+    def __init__(self, servable: object) -> None:
         super().__init__(
             Code.RESOURCE_EXHAUSTED, f"Insufficient resources to load servable {servable}"
         )
 
 
-class LoadCancelled(ServingError):
-    """The version stopped being aspired before its load succeeded; CANCELLED."""
+class NotAvailable(ServingError):
+    """Servables that were waited for ended instead of becoming available (UNKNOWN)."""
 
-    def __init__(self, servable: str) -> None:
-        super().__init__(Code.CANCELLED, f"Load of servable cancelled: {servable}")
+    @classmethod
+    def because(cls, ended: Iterable[tuple[object, ServingError | None]], kind: str) -> Self:
+        """`ended` are (servable id, why); `kind` is "servable" at start, "model" at a reload."""
+        reasons = [
+            f"{{{servable}{'' if why is None else f' due to error: {why}'}}}, "
+            for servable, why in ended
+        ]
+        message = f"{len(reasons)} {kind}(s) did not become available: {{{''.join(reasons)}}}"
+        return cls(Code.UNKNOWN, message)
+
+
+class IllegalTransition(ServingError):
+    """A version was asked to do what its stage does not allow (FAILED_PRECONDITION)."""
+
+    def __init__(self, servable: object, stage: str, wanted: str) -> None:
+        super().__init__(
+            Code.FAILED_PRECONDITION,
+            f"Servable: {servable} cannot be transitioned to {wanted}. In state: {stage}",
+        )

@@ -1,49 +1,43 @@
-"""What the core asks of whoever can make a servable: an estimate, a load and an unload."""
+"""What the manager asks of whoever can load a servable."""
 
-import dataclasses
+from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 S = TypeVar("S")
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Resources:
-    """What a servable needs while it is loaded.
+    """What a servable takes; `ram` is in bytes."""
 
-    Attributes:
-        ram_bytes: main memory kept as long as the servable is loaded.
-        transient_ram_bytes: memory needed on top only while it loads.
-    """
+    ram: int = 0
 
-    ram_bytes: int = 0
-    transient_ram_bytes: int = 0
+    def __add__(self, other: "Resources") -> "Resources":
+        return Resources(self.ram + other.ram)
 
-    def __post_init__(self) -> None:
-        if self.ram_bytes < 0 or self.transient_ram_bytes < 0:
-            raise ValueError(f"resources cannot be negative: {self}")
-
-    @property
-    def while_loading(self) -> int:
-        """Bytes of main memory needed at the peak of the load."""
-        return self.ram_bytes + self.transient_ram_bytes
+    def fits(self, limit: "Resources") -> bool:
+        return self.ram <= limit.ram
 
 
 class Loader(Protocol[S]):
-    """Makes one servable. The core never looks into ``S``.
+    """Loads one version of one servable. What a servable is, only the loader's caller knows.
 
-    All three are called in a thread of the manager's load or unload pool, never two at once
-    for the same loader. ``load`` may be called again after it failed. Anything raised ends up as
-    the version's error: a ``ServingError`` as it is, another exception as UNKNOWN with its text.
+    A loader serves one version once: after `unload` the manager drops it and never loads it again
+    (a failed `load` is retried on the same loader, so it must leave nothing half-loaded behind).
+    No method is called by two threads at a time.
     """
 
     def estimate(self) -> Resources:
-        """What loading will take, before it begins; must be cheap beside ``load``."""
-        ...
+        """An upper bound of what the servable will take, from a cheap look at storage.
+
+        Asked once before loading, in a load thread. Errors are retried like those of `load`.
+        """
 
     def load(self) -> S:
-        """Make the servable, warmed up and fit to answer."""
-        ...
+        """The servable, warmed up and ready for requests; runs in a load thread.
+
+        Raise ServingError to choose the code; any other exception is reported with the nearest.
+        """
 
     def unload(self, servable: S) -> None:
-        """Free what ``load`` made; called once, when nobody holds a handle any more."""
-        ...
+        """Give back what the servable holds; runs in an unload thread when no handle is left."""

@@ -1,14 +1,15 @@
-"""What is known of a servable from outside: its id, its state and why it failed."""
+"""What a servable is called and the states that users see it in."""
 
-import dataclasses
 import enum
+from dataclasses import dataclass
+from datetime import datetime
 
 from model_server.core.errors import ServingError
 
 
-@dataclasses.dataclass(frozen=True, order=True, slots=True)
+@dataclass(frozen=True, order=True, slots=True)
 class ServableId:
-    """One version of one model. ``version`` is 0 or more and fits an int64."""
+    """One version of a servable stream; `version` is an int64 >= 0."""
 
     name: str
     version: int
@@ -18,9 +19,9 @@ class ServableId:
 
 
 class State(enum.IntEnum):
-    """States of a version, with the numbers of ``ModelVersionStatus.State``.
+    """The states that GetModelStatus reports, numbered as in get_model_status.proto.
 
-    A version only ever moves forward; a version aspired again after END begins a new life at START.
+    AVAILABLE is reported after the servable can be had, UNLOADING before it no longer can.
     """
 
     UNKNOWN = 0
@@ -31,10 +32,18 @@ class State(enum.IntEnum):
     END = 50
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class ServableStatus:
-    """A servable's state; ``error`` is set only on a version that ended because it failed."""
+    """The state of one version, and why it ended if it did not end well."""
 
     id: ServableId
     state: State
     error: ServingError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StateChange:
+    """A status and when it began."""
+
+    status: ServableStatus
+    at: datetime
