@@ -1,0 +1,85 @@
+"""The example models, made once, and a small real server of canned answers."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+sys.path.insert(0, str(EXAMPLES))  # the scripts import each other as siblings
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from make_models import main
+
+    out = tmp_path_factory.mktemp("models")
+    main(["--out", str(out)])
+    return out
+
+
+@dataclass
+class Served:
+    """Answers over both protocols with `outputs`, whatever the input; names `version` on gRPC."""
+
+    outputs: dict[str, Any] = field(default_factory=dict)
+    version: int = 1
+    grpc: str = ""
+    rest: str = ""
+
+
+@pytest.fixture
+def served() -> Iterator[Served]:
+    import grpc
+    import tensorflow as tf
+    from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
+
+    answers = Served()
+
+    class Service(prediction_service_pb2_grpc.PredictionServiceServicer):
+        def Predict(self, request: Any, context: Any) -> Any:
+            if not answers.outputs:
+                context.abort(grpc.StatusCode.NOT_FOUND, "no such model")
+            response = predict_pb2.PredictResponse()
+            response.model_spec.version.value = answers.version
+            for name, value in answers.outputs.items():
+                response.outputs[name].CopyFrom(tf.make_tensor_proto(value))
+            return response
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            values = list(answers.outputs.values())
+            outputs = values[0] if len(values) == 1 else answers.outputs
+            body = json.dumps({"outputs": outputs}).encode()
+            self.send_response(200 if answers.outputs else 404)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    pool = ThreadPoolExecutor(2)
+    over_grpc = grpc.server(pool)
+    prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(Service(), over_grpc)
+    answers.grpc = f"127.0.0.1:{over_grpc.add_insecure_port('127.0.0.1:0')}"
+    over_grpc.start()
+    over_rest = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    answers.rest = f"http://127.0.0.1:{over_rest.server_port}"
+    thread = threading.Thread(target=over_rest.serve_forever)
+    thread.start()
+    yield answers
+    over_rest.shutdown()
+    over_rest.server_close()
+    thread.join()
+    over_grpc.stop(None).wait()
+    pool.shutdown()
