@@ -27,10 +27,15 @@ def uid_of(manifest: Manifest) -> str:
     return str(manifest["metadata"].get("uid", ""))
 
 
-def controller_uid(manifest: Manifest) -> str | None:
-    """The uid of the owner that controls the object, if there is one."""
+def controller(manifest: Manifest) -> Manifest | None:
+    """The reference to the owner that controls the object, if there is one."""
     owners = manifest["metadata"].get("ownerReferences") or []
-    return next((str(owner["uid"]) for owner in owners if owner.get("controller")), None)
+    return next((owner for owner in owners if owner.get("controller")), None)
+
+
+def controller_uid(manifest: Manifest) -> str | None:
+    owner = controller(manifest)
+    return str(owner["uid"]) if owner else None
 
 
 def label_of(manifest: Manifest, label: str) -> str:

@@ -14,6 +14,14 @@ class Announcement:
     message: str
     is_warning: bool = False
 
+    def manifest(self) -> Manifest:
+        """The fields of an events.k8s.io/v1 Event; its note may have 1 kB."""
+        return {
+            "type": "Warning" if self.is_warning else "Normal",
+            "reason": self.reason,
+            "note": self.message[:1000],
+        }
+
 
 def announcements(before: Manifest, after: Manifest) -> tuple[Announcement, ...]:
     """What the change from one status to the next is worth telling."""

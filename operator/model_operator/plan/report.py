@@ -41,6 +41,19 @@ class Situation:
     is_routed: bool
     now: datetime
 
+    def workloads(self) -> dict[str, Workload]:
+        """The workloads that are seen or about to be made: one status tells of both."""
+        replicas = self.deployment.replicas
+        coming = (
+            {}
+            if self.deployment.suspend
+            else {
+                name: Workload(name, replicas, 0, is_current=False, trouble=None)
+                for name in self.choice.in_use
+            }
+        )
+        return coming | self.observed.workloads()
+
     @property
     def has_all_replicas(self) -> bool:
         workload = self.observed.workloads().get(self.choice.wanted.name)
@@ -72,7 +85,7 @@ def status(situation: Situation) -> Manifest:
     """The whole status; a part that does not apply is absent."""
     deployment, choice = situation.deployment, situation.choice
     identity = deployment.identity
-    workload = situation.observed.workloads().get(choice.serving)
+    workload = situation.workloads().get(choice.serving)
     parts: Manifest = {
         "observedGeneration": identity.generation,
         "conditions": conditions.merge(
@@ -191,12 +204,12 @@ def _next(situation: Situation) -> str | None:
     deadline = conditions.timestamp(situation.since + PROGRESS_DEADLINE)
     name = situation.choice.wanted.name
     if situation.is_late:
-        return f"{name} gets the traffic if ever {wanted} are ready; change spec to try another"
-    return f"{name} gets the traffic when {wanted} are ready; stalled if not by {deadline}"
+        return f"{name} gets the traffic if it ever has {wanted} ready; change spec to try another"
+    return f"{name} gets the traffic when it has {wanted} ready; stalled if not by {deadline}"
 
 
 def _revisions(situation: Situation) -> list[Manifest]:
-    workloads = situation.observed.workloads()
+    workloads = situation.workloads()
     return [_state_of(situation, workloads[name]) for name in sorted(workloads)]
 
 

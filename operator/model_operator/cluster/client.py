@@ -1,0 +1,184 @@
+"""The only code that writes to the API server, and that reads from it beside watches."""
+
+import json
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import aiohttp
+from kubernetes.aio.client import ApiClient
+
+from model_operator.cluster.connection import NotConnected
+from model_operator.domain import conditions, names
+from model_operator.domain.errors import ApiError
+from model_operator.domain.manifests import Manifest, ObjectKey
+from model_operator.domain.spec import Identity
+
+# How a request ended: verb, kind, HTTP status (0 when no answer came).
+RequestObserver = Callable[[str, str, int], None]
+
+_APPLY = "application/apply-patch+yaml"
+# A hung request must not hold a worker; the pass is repeated with back-off.
+_TIMEOUT_SECONDS = 15
+_PATHS = {
+    "Deployment": ("/apis/apps/v1", "deployments"),
+    "ControllerRevision": ("/apis/apps/v1", "controllerrevisions"),
+    "Service": ("/api/v1", "services"),
+    "Event": ("/apis/events.k8s.io/v1", "events"),
+    names.KIND: (f"/apis/{names.API_VERSION}", names.PLURAL),
+}
+
+
+class Cluster:
+    """Server-side apply, deletion and single reads, all by one field manager."""
+
+    def __init__(self, api: ApiClient, observe_request: RequestObserver) -> None:
+        self._api = api
+        self._observe_request = observe_request
+
+    async def require_api(self) -> None:
+        """Make sure that the API server knows ModelDeployments.
+
+        Raises:
+            NotConnected: it does not, or cannot be reached.
+        """
+        try:
+            await self._request("GET", "APIResourceList", f"/apis/{names.API_VERSION}")
+        except ApiError as error:
+            hint = "; install crds/ of this release first" if error.status == 404 else ""
+            raise NotConnected(f"{error}{hint}") from error
+
+    async def apply(self, manifest: Manifest) -> Manifest:
+        """Make the object hold what the manifest says; the fields of others stay theirs.
+
+        Raises:
+            ApiError: refused, or the object with the manifest's uid is gone (409).
+        """
+        path = _path(manifest["kind"], manifest["metadata"]["namespace"])
+        path = f"{path}/{manifest['metadata']['name']}"
+        applied = await self._request("PATCH", manifest["kind"], path, manifest, _APPLY)
+        return applied | {"apiVersion": manifest["apiVersion"], "kind": manifest["kind"]}
+
+    async def apply_status(self, identity: Identity, status: Manifest) -> Manifest:
+        """Write the status subresource; parts that are absent now and were written before go.
+
+        Raises:
+            ApiError: refused, or there is no such object any more.
+        """
+        path = f"{_path(names.KIND, identity.namespace)}/{identity.name}/status"
+        manifest = {
+            "apiVersion": names.API_VERSION,
+            "kind": names.KIND,
+            "metadata": {
+                "name": identity.name,
+                "namespace": identity.namespace,
+                "uid": identity.uid,
+            },
+            "status": status,
+        }
+        return await self._request("PATCH", names.KIND, path, manifest, _APPLY)
+
+    async def delete(self, namespace: str, key: ObjectKey, uid: str) -> None:
+        """Delete that very object, if it is still there.
+
+        Raises:
+            ApiError: refused. Not when the object is gone or another one bears its name.
+        """
+        options = {"propagationPolicy": "Background", "preconditions": {"uid": uid}}
+        path = f"{_path(key.kind, namespace)}/{key.name}"
+        try:
+            await self._request("DELETE", key.kind, path, options)
+        except ApiError as error:
+            if error.status not in {404, 409}:
+                raise
+
+    async def read(self, namespace: str, key: ObjectKey) -> Manifest | None:
+        """The object as it is now; None when there is none.
+
+        Raises:
+            ApiError: refused.
+        """
+        path = f"{_path(key.kind, namespace)}/{key.name}"
+        try:
+            found = await self._request("GET", key.kind, path)
+        except ApiError as error:
+            if error.status == 404:
+                return None
+            raise
+        return found | {"kind": key.kind}
+
+    async def announce(self, identity: Identity, event: Manifest, now: datetime) -> None:
+        """Post a Kubernetes Event about the ModelDeployment.
+
+        Raises:
+            ApiError: refused.
+        """
+        # Unique by microseconds, as the event recorders of client-go name theirs.
+        stamp = f"{int(now.timestamp() * 1_000_000):x}"
+        manifest = {
+            "apiVersion": "events.k8s.io/v1",
+            "kind": "Event",
+            "metadata": {
+                "name": f"{identity.name}.{stamp}.{event['reason'].lower()}",
+                "namespace": identity.namespace,
+            },
+            "eventTime": conditions.timestamp(now).replace("Z", ".000000Z"),
+            "action": "Reconcile",
+            "reportingController": names.GROUP,
+            "reportingInstance": names.FIELD_MANAGER,
+            "regarding": {
+                "apiVersion": names.API_VERSION,
+                "kind": names.KIND,
+                "namespace": identity.namespace,
+                "name": identity.name,
+                "uid": identity.uid,
+            },
+        } | event
+        await self._request("POST", "Event", _path("Event", identity.namespace), manifest)
+
+    async def _request(
+        self,
+        method: str,
+        kind: str,
+        path: str,
+        body: Manifest | None = None,
+        content_type: str = "application/json",
+    ) -> Manifest:
+        query = [("fieldManager", names.FIELD_MANAGER)] if method != "GET" else []
+        if content_type == _APPLY:
+            query += [("force", "true"), ("fieldValidation", "Strict")]
+        headers = {"Content-Type": content_type, "Accept": "application/json"}
+        status = 0
+        try:
+            prepared = await self._api.param_serialize(
+                method,
+                path,
+                query_params=query,
+                header_params=headers,
+                body=body,
+                auth_settings=["BearerToken"],
+            )
+            response = await self._api.call_api(*prepared, _request_timeout=_TIMEOUT_SECONDS)
+            answer = await response.read()
+            status = response.status
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            reason = str(error) or type(error).__name__
+            raise ApiError(f"{method} {path}", 0, reason) from error
+        finally:
+            self._observe_request(method, kind, status)
+        return _decoded(f"{method} {path}", status, answer)
+
+
+def _path(kind: str, namespace: str) -> str:
+    prefix, plural = _PATHS[kind]
+    return f"{prefix}/namespaces/{namespace}/{plural}"
+
+
+def _decoded(request: str, status: int, answer: bytes) -> Manifest:
+    try:
+        found: Any = json.loads(answer)
+    except ValueError:
+        found = {"message": answer[:200].decode(errors="replace")}
+    if status >= 400:
+        raise ApiError(request, status, str(found.get("message", "no reason given")))
+    return dict(found)

@@ -1,0 +1,147 @@
+"""One pass over one ModelDeployment: observe, plan, apply, status."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from model_operator.cluster.cache import Seen, Watched, Written
+from model_operator.cluster.client import Cluster
+from model_operator.cluster.readiness import Readiness
+from model_operator.domain import conditions, names
+from model_operator.domain.conditions import ConditionType
+from model_operator.domain.errors import ApiError, InvalidSpec
+from model_operator.domain.manifests import (
+    Manifest,
+    ObjectKey,
+    is_terminating,
+    key_of,
+    uid_of,
+)
+from model_operator.domain.observed import Observed, Pod
+from model_operator.domain.spec import Identity, identify, parse
+from model_operator.domain.troubles import Trouble, trouble_of_answer
+from model_operator.metrics import Metrics
+from model_operator.plan.plan import Plan, make_plan, plan_for_invalid
+from model_operator.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What passes work with: the cluster, the servers in it, what is remembered and measured."""
+
+    cluster: Cluster
+    readiness: Readiness
+    written: Written
+    metrics: Metrics
+    settings: Settings
+
+
+class Reconciler:
+    """Runs passes. It keeps nothing between them that the API server does not have as well."""
+
+    def __init__(self, surroundings: Surroundings, watched: Watched) -> None:
+        self._cluster = surroundings.cluster
+        self._readiness = surroundings.readiness
+        self._written = surroundings.written
+        self._metrics = surroundings.metrics
+        self._settings = surroundings.settings
+        self._watched = watched
+        self._reasons: dict[str, str] = {}
+
+    async def reconcile(self, name: str) -> datetime | None:
+        """One pass; the answer is when to look again though nothing happens, None for never.
+
+        Args:
+            name: `NAMESPACE/NAME` of a ModelDeployment.
+
+        Raises:
+            ApiError: the API server refused something. The pass has ended there, and the next
+                begins with observation.
+        """
+        seen = self._watched(name)
+        if seen is None or is_terminating(seen.body):
+            self._count_reason(name, None)
+            return None
+        body, observed = await self._observe(seen)
+        identity = identify(body)
+        plan = await self._plan(body, observed)
+        await self._carry_out(identity, observed, plan)
+        ready = conditions.find(plan.status or observed.status, ConditionType.READY)
+        self._count_reason(name, str(ready["reason"]) if ready else "Unknown")
+        return plan.again_at
+
+    async def _observe(self, seen: Seen) -> tuple[Manifest, Observed]:
+        own_key, uid = key_of(seen.body), uid_of(seen.body)
+        current = self._written.current(uid, {**seen.children, own_key: seen.body})
+        body = current.pop(own_key)
+        pods = await asyncio.gather(*(self._with_answer(pod) for pod in seen.pods))
+        return body, Observed(body.get("status") or {}, current, tuple(pods))
+
+    async def _with_answer(self, pod: Pod) -> Pod:
+        """The pod with its server's own words, which tell more than the kubelet's."""
+        if pod.is_ready or not pod.is_running or not pod.ip:
+            return pod
+        answer = await self._readiness.ask(pod.ip)
+        if answer is None:
+            silent = Trouble("Starting", "the server does not answer yet")
+            return replace(pod, trouble=pod.trouble or silent)
+        return replace(pod, trouble=trouble_of_answer(answer) or pod.trouble)
+
+    async def _plan(self, body: Manifest, observed: Observed) -> Plan:
+        now, identity = datetime.now(UTC), identify(body)
+        try:
+            deployment = parse(body, self._settings.allows_node_paths)
+        except InvalidSpec as error:
+            return plan_for_invalid(identity, error, observed, now)
+        image = self._settings.server_image
+        plan = make_plan(deployment, observed, now, image)
+        # What no watch shows may exist all the same: somebody else's, or ours without its label.
+        found = await self._look_up(identity, plan.apply)
+        if not found:
+            return plan
+        return make_plan(deployment, observed.with_found(identity.uid, found), now, image)
+
+    async def _look_up(self, identity: Identity, wanted: Sequence[Manifest]) -> list[Manifest]:
+        unseen = [key_of(manifest) for manifest in wanted if not uid_of(manifest)]
+        found = [await self._cluster.read(identity.namespace, key) for key in unseen]
+        return [manifest for manifest in found if manifest is not None]
+
+    async def _carry_out(self, identity: Identity, observed: Observed, plan: Plan) -> None:
+        for manifest in plan.apply:
+            applied = await self._cluster.apply(manifest)
+            self._written.remember(identity.uid, applied)
+            logger.info("applied %s", key_of(manifest), extra={"object": str(identity)})
+        for key in plan.delete:
+            await self._delete(identity, observed, key)
+        if plan.status is not None:
+            written = await self._cluster.apply_status(identity, plan.status)
+            self._written.remember(identity.uid, written | {"kind": names.KIND})
+        for announcement in plan.announcements:
+            await self._announce(identity, announcement.manifest())
+
+    async def _delete(self, identity: Identity, observed: Observed, key: ObjectKey) -> None:
+        uid = uid_of(observed.children[key])
+        await self._cluster.delete(identity.namespace, key, uid)
+        self._written.remember_deleted(identity.uid, key, uid)
+        logger.info("deleted %s", key, extra={"object": str(identity)})
+
+    async def _announce(self, identity: Identity, event: Manifest) -> None:
+        log = logger.warning if event["type"] == "Warning" else logger.info
+        log("%s: %s", event["reason"], event["note"], extra={"object": str(identity)})
+        try:
+            await self._cluster.announce(identity, event, datetime.now(UTC))
+        except ApiError as error:
+            # The status holds the same; a namespace that is full of events must not stop passes.
+            logger.warning("event not posted: %s", error, extra={"object": str(identity)})
+
+    def _count_reason(self, name: str, reason: str | None) -> None:
+        former = self._reasons.pop(name, None)
+        if former is not None:
+            self._metrics.deployments.labels(former).dec()
+        if reason is not None:
+            self._reasons[name] = reason
+            self._metrics.deployments.labels(reason).inc()
