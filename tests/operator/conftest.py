@@ -1,9 +1,13 @@
 """A parsed ModelDeployment, and worlds at the points where tests begin."""
 
+import uuid
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from api_server import ApiServer, eventually
 from model_operator.domain.spec import identify, parse
 from simulated_world import World, model_deployment
 
@@ -36,3 +40,31 @@ def serving() -> World:
     world.make_ready(world.candidate(), 1)
     world.settle()
     return world
+
+
+CRD = Path(__file__).parents[2] / "crds" / "modelfleet.dev_modeldeployments.yaml"
+
+
+@pytest.fixture(scope="session")
+def modelfleet_api(control_plane) -> ApiServer:
+    """An API server that knows ModelDeployments."""
+    api = ApiServer(control_plane.kubectl, control_plane.kubeconfig)
+    api.run("apply", "--server-side", "-f", str(CRD))
+    eventually(lambda: "modeldeployments" in api.run("api-resources", "--api-group=modelfleet.dev"))
+    return api
+
+
+@pytest.fixture
+def new_namespace(modelfleet_api) -> Callable[[], ApiServer]:
+    def make() -> ApiServer:
+        name = f"test-{uuid.uuid4().hex[:8]}"
+        modelfleet_api.run("create", "namespace", name)
+        return ApiServer(modelfleet_api.kubectl, modelfleet_api.kubeconfig, name)
+
+    return make
+
+
+@pytest.fixture
+def api_server(new_namespace) -> ApiServer:
+    """The API server, in a namespace that no other test uses."""
+    return new_namespace()

@@ -1,5 +1,6 @@
 """What others ask of the operator's process over HTTP: health, readiness, metrics."""
 
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -36,8 +37,16 @@ async def serving(
     )
     runner = web.AppRunner(application, access_log=None)
     await runner.setup()
-    await web.TCPSite(runner, port=port).start()
+    listening = _listen(port)
+    await web.SockSite(runner, listening).start()
     try:
-        yield int(runner.addresses[0][1])
+        yield int(listening.getsockname()[1])
     finally:
         await runner.cleanup()
+
+
+def _listen(port: int) -> socket.socket:
+    """One socket for both kinds of addresses: kubelets of IPv6 clusters come by theirs."""
+    if socket.has_dualstack_ipv6():
+        return socket.create_server(("", port), family=socket.AF_INET6, dualstack_ipv6=True)
+    return socket.create_server(("", port))

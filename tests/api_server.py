@@ -1,0 +1,79 @@
+"""A real API server as tests use it: through kubectl, one namespace for each test."""
+
+import json
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+
+T = TypeVar("T")
+Manifest = dict[str, Any]
+
+
+class Refused(Exception):
+    """kubectl failed; the text is what it said."""
+
+
+@dataclass(frozen=True)
+class ApiServer:
+    """kubectl with a kubeconfig, bound to a namespace."""
+
+    kubectl: Path
+    kubeconfig: Path
+    namespace: str = "default"
+
+    def run(self, *args: str, stdin: str = "") -> str:
+        """What kubectl prints.
+
+        Raises:
+            Refused: with what it said.
+        """
+        command = [str(self.kubectl), f"--kubeconfig={self.kubeconfig}", "-n", self.namespace]
+        done = subprocess.run(
+            [*command, *args], input=stdin, capture_output=True, text=True, timeout=60, check=False
+        )
+        if done.returncode != 0:
+            raise Refused(done.stderr)
+        return done.stdout
+
+    def apply(self, *manifests: Manifest) -> None:
+        """Apply as a user does, with kubectl's strict validation."""
+        self.run("apply", "-f", "-", stdin=yaml.safe_dump_all(manifests))
+
+    def get(self, kind: str, name: str) -> Manifest:
+        return dict(json.loads(self.run("get", kind, name, "-o", "json", "--show-managed-fields")))
+
+    def all(self, kind: str) -> list[Manifest]:
+        return list(json.loads(self.run("get", kind, "-o", "json"))["items"])
+
+    def names(self, kind: str) -> list[str]:
+        return [item["metadata"]["name"] for item in self.all(kind)]
+
+    def patch(self, kind: str, name: str, patch: Manifest, *args: str) -> None:
+        self.run("patch", kind, name, "--type=merge", "-p", json.dumps(patch), *args)
+
+    def patch_status(self, kind: str, name: str, status: Manifest) -> None:
+        """Play the controller that would write this status."""
+        self.patch(kind, name, {"status": status}, "--subresource=status")
+
+    def delete(self, kind: str, name: str) -> None:
+        self.run("delete", kind, name, "--wait=false")
+
+
+def eventually(probe: Callable[[], T | None], seconds: float = 20.0) -> T:
+    """The first true answer of the probe; what it cannot find yet may be refused."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            if answer := probe():
+                return answer
+            said: object = "false"
+        except (Refused, LookupError) as error:
+            said = error
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {seconds} s; at last: {said}")
+        time.sleep(0.1)

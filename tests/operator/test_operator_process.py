@@ -1,0 +1,340 @@
+"""The operator beside a real API server; the tests play the controllers of Kubernetes."""
+
+import pytest
+
+from api_server import eventually
+from operator_process import OperatorProcess
+from simulated_world import model_deployment
+
+pytestmark = pytest.mark.api
+
+MANAGED_BY = "app.kubernetes.io/managed-by"
+RUNNING = {
+    "name": "model-server",
+    "image": "modelfleet/server:test",
+    "imageID": "",
+    "ready": False,
+    "restartCount": 0,
+    "state": {"running": {"startedAt": "2026-01-01T00:00:00Z"}},
+}
+
+
+@pytest.fixture(scope="module")
+def operator(modelfleet_api, tmp_path_factory):
+    log = tmp_path_factory.mktemp("operator") / "operator.log"
+    process = OperatorProcess(modelfleet_api.kubeconfig, log)
+    process.port()
+    yield process
+    assert process.stop() == 0, log.read_text()
+
+
+def manifest(**spec):
+    body = model_deployment(**spec)
+    body["metadata"] = {"name": "ranker"}
+    del body["status"]
+    return body
+
+
+def status_of(api):
+    return api.get("md", "ranker")["status"]
+
+
+def condition(api, type_):
+    conditions = status_of(api).get("conditions", [])
+    return next((item for item in conditions if item["type"] == type_), None)
+
+
+def candidate(api):
+    """The candidate's name, once its Deployment is there."""
+    name = eventually(lambda: status_of(api).get("candidate"))["revision"]
+    eventually(lambda: name in api.names("deployments"))
+    return name
+
+
+def make_ready(api, name, ready):
+    generation = api.get("deployment", name)["metadata"]["generation"]
+    counts = {"replicas": ready, "updatedReplicas": ready, "readyReplicas": ready}
+    api.patch_status("deployment", name, counts | {"observedGeneration": generation})
+
+
+def serve(api, **spec):
+    """Apply a manifest and make its first revision serve."""
+    api.apply(manifest(**spec))
+    name = candidate(api)
+    make_ready(api, name, spec.get("replicas", 1))
+    eventually(lambda: is_ready(api))
+    return name
+
+
+def is_ready(api):
+    ready, current = condition(api, "Ready"), api.get("md", "ranker")["metadata"]["generation"]
+    return ready["status"] == "True" and status_of(api)["observedGeneration"] == current
+
+
+def touch(api, operator):
+    """Make the operator look again, by an edit that asks for nothing; and wait until it has."""
+    before = operator.passes()
+    api.run("label", "md", "ranker", "--overwrite", f"touched=at-{int(before)}")
+    eventually(lambda: operator.passes() > before)
+
+
+def test_a_manifest_becomes_pods_and_a_service_owned_by_it(operator, api_server):
+    api_server.apply(manifest())
+    name = candidate(api_server)
+
+    uid = api_server.get("md", "ranker")["metadata"]["uid"]
+    children = [
+        api_server.get("deployment", name),
+        api_server.get("controllerrevision", name),
+        eventually(lambda: api_server.get("service", "ranker")),
+    ]
+    owners = [child["metadata"]["ownerReferences"] for child in children]
+    assert [(owner["uid"], owner["controller"]) for [owner] in owners] == [(uid, True)] * 3
+    managers = {child["metadata"]["managedFields"][0]["manager"] for child in children}
+    assert managers == {"modelfleet"}
+
+
+def test_the_object_itself_is_the_users(operator, api_server):
+    serve(api_server)
+
+    metadata = api_server.get("md", "ranker")["metadata"]
+    assert "finalizers" not in metadata
+    assert set(metadata["annotations"]) == {"kubectl.kubernetes.io/last-applied-configuration"}
+    operators = [item for item in metadata["managedFields"] if item["manager"] == "modelfleet"]
+    assert [item["subresource"] for item in operators] == ["status"]
+
+
+def test_a_settled_object_costs_no_request(operator, api_server):
+    serve(
+        api_server,
+        serving={
+            "args": ["--x=1"],
+            "env": [{"name": "A", "value": ""}, {"name": "B", "value": "b"}],
+            "resources": {"requests": {"cpu": "0.5"}, "limits": {"cpu": 1, "memory": "1024Mi"}},
+        },
+    )
+    touch(api_server, operator)
+    before = operator.requests()
+
+    touch(api_server, operator)
+    touch(api_server, operator)
+
+    assert operator.requests() == before
+
+
+def test_creation_and_version_change_take_few_writes(operator, api_server):
+    before = writes(operator)
+    first = serve(api_server)
+    created = writes(operator)
+    api_server.apply(manifest(model={"version": 2}))
+    make_ready(api_server, candidate(api_server), 1)
+    eventually(lambda: first not in api_server.names("deployments"))
+    eventually(lambda: is_ready(api_server))
+
+    assert created - before <= 10
+    assert writes(operator) - created <= 10
+
+
+def writes(operator):
+    return sum(count for labels, count in operator.requests().items() if 'verb="GET"' not in labels)
+
+
+def test_the_old_version_serves_until_the_new_one_is_ready_and_then_goes(operator, api_server):
+    old = serve(api_server)
+
+    api_server.apply(manifest(model={"version": 2}))
+    new = candidate(api_server)
+
+    assert sorted(api_server.names("deployments")) == sorted([old, new])
+    assert selected(api_server) == old
+    make_ready(api_server, new, 1)
+    eventually(lambda: api_server.names("deployments") == [new])
+    assert selected(api_server) == new
+    eventually(lambda: is_ready(api_server))
+    assert status_of(api_server)["stable"] == {"revision": new, "version": 2}
+
+
+def selected(api):
+    return api.get("service", "ranker")["spec"]["selector"]["modelfleet.dev/revision"]
+
+
+def test_events_tell_what_happened_and_nothing_more(operator, api_server):
+    serve(api_server)
+
+    eventually(lambda: "RevisionServing" in reasons(api_server))
+    assert sorted(reasons(api_server)) == ["RevisionServing", "RevisionStarted"]
+
+
+def reasons(api):
+    return [event["reason"] for event in api.all("events.events.k8s.io")]
+
+
+@pytest.mark.parametrize("kind", ["deployment", "service", "controllerrevision"])
+def test_a_child_deleted_by_hand_comes_back(operator, api_server, kind):
+    serve(api_server)
+    before = api_server.all(kind)[0]["metadata"]
+
+    api_server.delete(kind, before["name"])
+
+    eventually(lambda: api_server.get(kind, before["name"])["metadata"]["uid"] != before["uid"])
+
+
+def test_foreign_edits_of_owned_fields_are_put_right_and_others_left(operator, api_server):
+    name = serve(api_server)
+
+    api_server.patch("deployment", name, {"spec": {"replicas": 5, "minReadySeconds": 7}})
+    api_server.patch("service", "ranker", {"spec": {"selector": {"app": "other"}}})
+    api_server.run("annotate", "deployment", name, "team=search")
+
+    eventually(lambda: api_server.get("deployment", name)["spec"]["replicas"] == 1)
+    eventually(lambda: "app" not in api_server.get("service", "ranker")["spec"]["selector"])
+    deployment = api_server.get("deployment", name)
+    assert deployment["spec"]["minReadySeconds"] == 7
+    assert deployment["metadata"]["annotations"]["team"] == "search"
+
+
+def test_a_child_whose_label_was_taken_is_found_and_labelled_again(operator, api_server):
+    name = serve(api_server)
+    uid = api_server.get("deployment", name)["metadata"]["uid"]
+
+    api_server.run("label", "deployment", name, f"{MANAGED_BY}-")
+
+    eventually(lambda: MANAGED_BY in api_server.get("deployment", name)["metadata"]["labels"])
+    assert api_server.get("deployment", name)["metadata"]["uid"] == uid
+
+
+def test_a_service_of_somebody_else_is_not_taken(operator, api_server):
+    api_server.run("create", "service", "clusterip", "ranker", "--tcp=80:80")
+    before = api_server.get("service", "ranker")
+
+    api_server.apply(manifest())
+
+    eventually(lambda: condition(api_server, "Stalled"))
+    assert condition(api_server, "Ready")["reason"] == "NameTaken"
+    assert "Service ranker exists" in condition(api_server, "Ready")["message"]
+    assert api_server.get("service", "ranker") == before
+
+
+def test_what_the_scheduler_says_is_in_the_status(operator, api_server):
+    api_server.apply(manifest())
+    run_pod(api_server, candidate(api_server))
+    unscheduled = {
+        "type": "PodScheduled",
+        "status": "False",
+        "reason": "Unschedulable",
+        "message": "0/3 nodes are available: 3 Insufficient nvidia.com/gpu.",
+    }
+
+    api_server.patch_status("pod", "ranker-0", {"conditions": [unscheduled]})
+
+    eventually(lambda: condition(api_server, "Ready")["reason"] == "Unschedulable")
+    assert "pod ranker-0: 0/3 nodes" in condition(api_server, "Ready")["message"]
+    assert condition(api_server, "Reconciling")["status"] == "True"
+    assert condition(api_server, "Stalled") is None
+
+
+def run_pod(api, revision):
+    """What the Deployment's controller would make: a pod by the revision's template."""
+    template = api.get("deployment", revision)["spec"]["template"]
+    metadata = template["metadata"] | {"name": "ranker-0"}
+    api.apply({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": template["spec"]})
+
+
+def test_a_server_that_does_not_answer_is_told_from_one_that_does_not_run(operator, api_server):
+    # An address of the loopback range at which nobody listens on the server's port.
+    api_server.apply(manifest())
+    revision = candidate(api_server)
+    run_pod(api_server, revision)
+
+    ip = {"podIP": "127.0.9.9", "podIPs": [{"ip": "127.0.9.9"}], "phase": "Running"}
+    api_server.patch_status("pod", "ranker-0", ip | {"containerStatuses": [RUNNING]})
+
+    message = "Starting: pod ranker-0: the server does not answer yet"
+    eventually(lambda: status_of(api_server)["revisions"][0].get("message") == message)
+
+
+def test_a_folder_of_the_node_is_refused_by_this_operator(operator, api_server):
+    api_server.apply(manifest(model={"uri": "file:///srv/models"}))
+
+    eventually(lambda: condition(api_server, "Stalled"))
+    assert condition(api_server, "Stalled")["reason"] == "InvalidSpec"
+    assert "spec.model.uri: file:// is switched off" in condition(api_server, "Ready")["message"]
+    assert api_server.names("deployments") == []
+    assert status_of(api_server)["observedGeneration"] == 1
+
+
+def test_many_edits_in_a_row_end_with_the_last_one(operator, api_server):
+    serve(api_server)
+
+    for version in range(2, 12):
+        api_server.apply(manifest(model={"version": version}))
+    eventually(lambda: status_of(api_server).get("candidate", {}).get("version") == 11)
+
+    eventually(lambda: len(api_server.names("deployments")) == 2)
+    assert selected(api_server) == status_of(api_server)["stable"]["revision"]
+
+
+def test_a_suspended_object_is_left_alone(operator, api_server):
+    name = serve(api_server)
+    api_server.patch("md", "ranker", {"spec": {"suspend": True}})
+    eventually(lambda: condition(api_server, "Paused"))
+
+    api_server.patch("deployment", name, {"spec": {"replicas": 0}})
+    touch(api_server, operator)
+
+    assert api_server.get("deployment", name)["spec"]["replicas"] == 0
+
+
+def test_scaling_reaches_the_pods_and_the_scale_subresource(operator, api_server):
+    name = serve(api_server)
+
+    api_server.run("scale", "md/ranker", "--replicas=3")
+
+    eventually(lambda: api_server.get("deployment", name)["spec"]["replicas"] == 3)
+    eventually(lambda: status_of(api_server)["replicas"] == 3)
+    assert f"modelfleet.dev/revision={name}" in status_of(api_server)["selector"]
+
+
+def test_health_readiness_and_metrics_are_served(operator):
+    assert operator.get("/healthz") == "ok\n"
+    assert operator.get("/readyz") == "ok\n"
+    assert "modelfleet_reconcile_duration_seconds_bucket" in operator.get("/metrics")
+
+
+def test_a_restart_with_existing_objects_writes_nothing(operator, api_server, tmp_path):
+    serve(api_server)
+    touch(api_server, operator)
+
+    second = OperatorProcess(
+        api_server.kubeconfig,
+        tmp_path / "second.log",
+        MODELFLEET_NAMESPACES=api_server.namespace,
+        MODELFLEET_SERVER_IMAGE="modelfleet/server:newer",
+    )
+    eventually(lambda: second.passes() >= 1)
+
+    assert [labels for labels in second.requests() if 'verb="GET"' not in labels] == []
+    assert second.stop() == 0
+
+
+def test_one_namespace_alone_is_served_where_that_is_set(modelfleet_api, new_namespace, tmp_path):
+    served, other = new_namespace(), new_namespace()
+    process = OperatorProcess(
+        modelfleet_api.kubeconfig,
+        tmp_path / "one.log",
+        MODELFLEET_NAMESPACES=served.namespace,
+    )
+    other.apply(manifest())
+    served.apply(manifest())
+
+    candidate(served)
+
+    assert process.samples("modelfleet_deployments") == {'{reason="Progressing"}': 1.0}
+    assert process.stop() == 0
+
+
+def test_a_wrong_setting_is_named(tmp_path):
+    process = OperatorProcess(tmp_path / "none", tmp_path / "log", MODELFLEET_SERVER_IMAGE="")
+
+    assert process.process.wait(30) == 2
+    assert "MODELFLEET_SERVER_IMAGE" in process.log.read_text()
