@@ -79,7 +79,8 @@ def _install(place: Place) -> None:
         f"serverImage.repository={server_repository}",
         f"serverImage.tag={server_tag}",
     ]
-    place.kubectl("apply", "--server-side", "-f", str(ROOT / "crds"))
+    # Helm installs CRDs but never upgrades them.
+    place.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(ROOT / "crds"))
     place.helm(
         *("upgrade", "--install", RELEASE, chart, "-n", SYSTEM_NAMESPACE, "--create-namespace"),
         *("--set", ",".join(values), "--wait", "--timeout", "180s"),
