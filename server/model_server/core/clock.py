@@ -34,3 +34,6 @@ class SystemClock:
         timeout: timedelta | None,
     ) -> bool:
         return condition.wait_for(predicate, None if timeout is None else timeout.total_seconds())
+
+
+SYSTEM_CLOCK = SystemClock()

@@ -1,4 +1,4 @@
-"""Everything that can go wrong in serving, with its canonical code and TensorFlow Serving's words."""
+"""What can go wrong in serving: canonical codes, and the words of TensorFlow Serving."""
 
 import enum
 from collections.abc import Iterable
@@ -48,6 +48,11 @@ class ServingError(Exception):
             return error
         text = str(error) or type(error).__name__
         return ServingError(_canonical(error), text)
+
+    def without_frames(self) -> Self:
+        """Itself, fit to be kept: what it was raised from would keep whole models in memory."""
+        self.__cause__ = self.__context__ = None
+        return self.with_traceback(None)
 
 
 def _canonical(error: BaseException) -> Code:
@@ -118,6 +123,13 @@ class InsufficientResources(ServingError):
         )
 
 
+class LoadCancelled(ServingError):
+    """A version stopped being aspired before it could be loaded (CANCELLED)."""
+
+    def __init__(self, servable: object) -> None:
+        super().__init__(Code.CANCELLED, f"Load of servable cancelled: {servable}")
+
+
 class NotAvailable(ServingError):
     """Servables that were waited for ended instead of becoming available (UNKNOWN)."""
 
@@ -130,13 +142,3 @@ class NotAvailable(ServingError):
         ]
         message = f"{len(reasons)} {kind}(s) did not become available: {{{''.join(reasons)}}}"
         return cls(Code.UNKNOWN, message)
-
-
-class IllegalTransition(ServingError):
-    """A version was asked to do what its stage does not allow (FAILED_PRECONDITION)."""
-
-    def __init__(self, servable: object, stage: str, wanted: str) -> None:
-        super().__init__(
-            Code.FAILED_PRECONDITION,
-            f"Servable: {servable} cannot be transitioned to {wanted}. In state: {stage}",
-        )

@@ -8,15 +8,23 @@ S = TypeVar("S")
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """What a servable takes; `ram` is in bytes."""
+    """What a servable takes of the machine.
 
-    ram: int = 0
+    ram_bytes: main memory, as long as it is loaded.
+    transient_ram_bytes: on top of that, only while it loads.
+    """
 
-    def __add__(self, other: "Resources") -> "Resources":
-        return Resources(self.ram + other.ram)
+    ram_bytes: int = 0
+    transient_ram_bytes: int = 0
 
-    def fits(self, limit: "Resources") -> bool:
-        return self.ram <= limit.ram
+    def __post_init__(self) -> None:
+        if self.ram_bytes < 0 or self.transient_ram_bytes < 0:
+            raise ValueError(f"resources cannot be negative: {self}")
+
+    @property
+    def while_loading(self) -> int:
+        """Bytes of main memory at the peak of the load."""
+        return self.ram_bytes + self.transient_ram_bytes
 
 
 class Loader(Protocol[S]):

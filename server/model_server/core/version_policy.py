@@ -1,37 +1,47 @@
 """Which of the versions found in storage are aspired."""
 
-from dataclasses import dataclass
+import dataclasses
 from typing import Protocol
 
 
 class VersionPolicy(Protocol):
+    """A pure choice among the versions found."""
+
     def aspired(self, found: frozenset[int]) -> frozenset[int]:
-        """The subset of `found` that should be loaded."""
+        """The versions to load, out of those found."""
+        ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Latest:
-    """The highest `count` versions; a count of 0 (an unset proto field) means 1."""
+    """The ``count`` highest versions. 0 means 1, as ``latest {}`` does in a config file."""
 
     count: int = 1
 
+    def __post_init__(self) -> None:
+        if self.count < 0:
+            raise ValueError(f"latest: num_versions must not be negative, got {self.count}")
+
     def aspired(self, found: frozenset[int]) -> frozenset[int]:
+        """See VersionPolicy.aspired."""
         return frozenset(sorted(found, reverse=True)[: max(self.count, 1)])
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class All:
     """Every version."""
 
     def aspired(self, found: frozenset[int]) -> frozenset[int]:
+        """See VersionPolicy.aspired."""
         return found
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Specific:
-    """Only these versions, as far as they exist."""
+    """These versions, as far as they are found."""
 
     versions: frozenset[int]
 
     def aspired(self, found: frozenset[int]) -> frozenset[int]:
+        """See VersionPolicy.aspired."""
         return found & self.versions
