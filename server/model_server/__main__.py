@@ -1,0 +1,78 @@
+"""The command ``model-server``: flags in, a server that runs until it is told to end."""
+
+import logging
+import os
+import sys
+from importlib.metadata import PackageNotFoundError, version
+
+from model_server.options.command_line import InvalidOptions, check, parse, usage
+from model_server.options.flags import Options
+
+_PROGRAM = "model-server"
+_log = logging.getLogger("model_server")
+
+
+def main() -> None:
+    """Runs the command; ends with 0, or with 255 if it cannot start."""
+    arguments = sys.argv[1:]
+    if "--help" in arguments:
+        print(usage(_PROGRAM))
+        return
+    try:
+        line = parse(arguments)
+        if line.options.version:
+            print(f"TensorFlow ModelServer: {_version('modelfleet')}")
+            print(f"TensorFlow Library: {_version('tensorflow', 'tensorflow-cpu')}")
+            return
+        for argument in line.unknown:
+            print(f"unknown argument: {argument}")
+        if line.unknown:
+            print(usage(_PROGRAM))
+        check(line.options)
+    except InvalidOptions as error:
+        _refuse(str(error))
+    _serve(line.options)
+
+
+def _serve(options: Options) -> None:
+    logging.basicConfig(
+        level=logging.INFO,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        stream=sys.stderr,
+    )
+    # TensorFlow reports every failed request on stderr; the client is told anyway.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    # After the flags were checked: a wrong flag is answered without waiting for these.
+    from model_server.core.errors import ServingError
+    from model_server.options.model_config import read_model_config
+    from model_server.server import run
+
+    try:
+        run(options, read_model_config(options))
+    except (InvalidOptions, ServingError) as error:
+        _refuse(error.message if isinstance(error, ServingError) else str(error))
+    except OSError as error:
+        _refuse(str(error), "UNAVAILABLE")
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # A load that is still under way, or TensorFlow's own threads, must not delay the end.
+    os._exit(0)
+
+
+def _refuse(message: str, code: str = "INVALID_ARGUMENT") -> None:
+    print(f"Failed to start server. Error: {code}: {message}", flush=True)
+    os._exit(255)
+
+
+def _version(*names: str) -> str:
+    for name in names:
+        try:
+            return version(name)
+        except PackageNotFoundError:
+            continue
+    return "unknown"
+
+
+if __name__ == "__main__":
+    main()

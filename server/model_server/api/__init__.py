@@ -1,0 +1,1 @@
+"""The transports: each decodes a request, calls the service, encodes the answer."""

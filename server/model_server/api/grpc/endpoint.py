@@ -1,0 +1,83 @@
+"""The gRPC server: its ports open at once, its methods come when the service is ready."""
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import grpc
+
+from model_server.api.grpc.unary import GenericHandler, Handler
+
+
+class CannotListen(OSError):
+    """An address that cannot be listened on."""
+
+
+@dataclass(frozen=True)
+class Listen:
+    """Where to listen, for how many requests at a time; port 0 lets the system choose."""
+
+    port: int | None
+    socket_path: str = ""
+    threads: int = 8
+    channel_arguments: tuple[tuple[str, int | str], ...] = ()
+
+
+class _Methods(GenericHandler):
+    """The methods of all services; until they are known every call is told to come back."""
+
+    def __init__(self) -> None:
+        self.handlers: Mapping[str, Handler] | None = None
+
+    def service(self, details: grpc.HandlerCallDetails) -> Handler | None:
+        if self.handlers is not None:
+            return self.handlers.get(details.method)
+        if details.method.startswith("/tensorflow."):
+            return grpc.unary_unary_rpc_method_handler(_not_yet)
+        return None
+
+
+def _not_yet(_request: bytes, context: grpc.ServicerContext) -> bytes:
+    context.abort(grpc.StatusCode.UNAVAILABLE, "The server is starting")
+
+
+class GrpcEndpoint:
+    """A grpcio server with a thread pool."""
+
+    def __init__(self, listen: Listen) -> None:
+        self._listen = listen
+        self._methods = _Methods()
+        options = [
+            # As TensorFlow Serving: messages are bounded by the 2 GiB of the protocol only.
+            ("grpc.max_receive_message_length", -1),
+            ("grpc.max_send_message_length", -1),
+            # A port in use must be an error, not a share of its connections.
+            ("grpc.so_reuseport", 0),
+            *listen.channel_arguments,
+        ]
+        self._server = grpc.server(
+            ThreadPoolExecutor(listen.threads, thread_name_prefix="grpc"),
+            handlers=[self._methods],
+            options=options,
+        )
+
+    def start(self) -> int | None:
+        """Opens the ports; returns the TCP port, None if there is none. Raises CannotListen."""
+        port = None
+        try:
+            if self._listen.port is not None:
+                port = self._server.add_insecure_port(f"0.0.0.0:{self._listen.port}")
+            if self._listen.socket_path:
+                self._server.add_insecure_port(f"unix:{self._listen.socket_path}")
+        except RuntimeError as error:
+            raise CannotListen(str(error)) from error
+        self._server.start()
+        return port
+
+    def serve(self, handlers: Mapping[str, Handler]) -> None:
+        """From now on calls reach these methods (by full path)."""
+        self._methods.handlers = handlers
+
+    def stop(self, grace: float) -> None:
+        """Refuses new calls, waits for running ones at most ``grace`` seconds, closes the ports."""
+        self._server.stop(grace).wait()

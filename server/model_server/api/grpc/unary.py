@@ -1,0 +1,40 @@
+"""A unary method as bytes in, bytes out: parse, call, serialize, and errors as gRPC statuses."""
+
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import grpc
+from google.protobuf.message import DecodeError, Message
+
+from model_server.api.codes import details, grpc_status
+from model_server.core.errors import ServingError
+
+_log = logging.getLogger(__name__)
+
+# grpc's stubs make it generic, grpc itself does not.
+if TYPE_CHECKING:
+    Handler = grpc.RpcMethodHandler[bytes, bytes]
+    GenericHandler = grpc.GenericRpcHandler[bytes, bytes]
+else:
+    Handler = grpc.RpcMethodHandler
+    GenericHandler = grpc.GenericRpcHandler
+
+
+def unary(request: type[Message], call: Callable[[Any], Message]) -> Handler:
+    """A handler that parses a ``request`` and serializes what ``call`` makes of it."""
+
+    def handle(data: bytes, context: grpc.ServicerContext) -> bytes:
+        try:
+            return call(request.FromString(data)).SerializeToString()
+        except ServingError as error:
+            context.abort(grpc_status(error.code), details(error.message))
+        except DecodeError:
+            name = request.DESCRIPTOR.full_name
+            context.abort(grpc.StatusCode.INTERNAL, f"The request is no {name}")
+        except Exception:
+            # The outermost frame of a request: a fault of ours must not reach the client as text.
+            _log.exception("a request failed unexpectedly")
+            context.abort(grpc.StatusCode.INTERNAL, "Internal error; see the server's log")
+
+    return grpc.unary_unary_rpc_method_handler(handle)

@@ -1,0 +1,49 @@
+"""The REST API's actions: a route and a body in, the text of the answer out."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from model_server.api.rest import predict_json, status_json
+from model_server.api.rest.predict_json import Form
+from model_server.api.rest.routes import Route
+from model_server.core.errors import Code, ServingError
+from model_server.servables.signature import Signature, Tensors
+from model_server.service.predict import PredictCall
+from model_server.service.service import Service
+
+
+class Answers:
+    """Answers requests by calling the service; called from many threads at once."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._actions: dict[str, Callable[[Route, bytes], str]] = {
+            "predict": self._predict,
+            "status": self._status,
+        }
+
+    def __call__(self, route: Route, body: bytes) -> str:
+        """The body of the answer. Raises ServingError."""
+        return self._actions[route.action](route, body)
+
+    def _predict(self, route: Route, body: bytes) -> str:
+        parsed = predict_json.parse(body)
+        forms: list[Form] = []
+
+        def decode(signature: Signature) -> Tensors:
+            form, inputs = parsed.tensors(signature)
+            forms.append(form)
+            return inputs
+
+        spec = replace(route.spec, signature_name=parsed.signature_name)
+        prediction = self._service.predict(PredictCall(spec, decode, not_found=_not_found))
+        return predict_json.response(prediction.outputs, forms[0])
+
+    def _status(self, route: Route, _body: bytes) -> str:
+        return status_json.status(self._service.status(route.spec.name, route.spec.version))
+
+
+def _not_found(name: str) -> ServingError:
+    return ServingError(
+        Code.INVALID_ARGUMENT, f'Serving signature name: "{name}" not found in signature def'
+    )

@@ -1,0 +1,178 @@
+"""The REST server: one event loop in a thread of its own, model calls in a pool beside it."""
+
+import asyncio
+import json
+import logging
+import socket
+import threading
+import zlib
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import uvloop
+from aiohttp import web
+
+from model_server.api.codes import http_status
+from model_server.api.rest import json_writer, routes
+from model_server.api.rest.routes import Route
+from model_server.core.errors import Code, ServingError
+from model_server.service.readiness import Readiness
+
+_log = logging.getLogger(__name__)
+
+_JSON = "application/json"
+_CORS = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Allow-Methods": "POST, GET",
+    "Access-Control-Allow-Headers": "Content-Type",
+}
+# As gRPC: a message is at most 2 GiB.
+_LARGEST_BODY = 2**31 - 1
+# TensorFlow Serving's limit on what a compressed body may inflate to.
+_LARGEST_INFLATED = 100 * 2**20
+_BACKLOG = 1024
+
+
+@dataclass(frozen=True)
+class Listen:
+    """Where to listen and how; port 0 lets the system choose, ``timeout`` is in seconds."""
+
+    port: int
+    threads: int = 8
+    timeout: float | None = None
+    cors: bool = False
+
+
+Answer = Callable[[Route, bytes], str]
+
+
+class RestEndpoint:
+    """An aiohttp server on uvloop."""
+
+    def __init__(self, listen: Listen, answer: Answer, readiness: Callable[[], Readiness]) -> None:
+        self._listen = listen
+        self._answer = answer
+        self._readiness = readiness
+        self._loop = uvloop.new_event_loop()
+        self._pool = ThreadPoolExecutor(listen.threads, thread_name_prefix="rest")
+        self._thread = threading.Thread(
+            target=self._loop.run_forever, name="rest-loop", daemon=True
+        )
+        self._headers = _CORS if listen.cors else {}
+        self._web: web.Server | None = None
+        self._listener: asyncio.AbstractServer | None = None
+
+    def start(self) -> int:
+        """Opens the port and returns it. Raises OSError if it cannot be listened on."""
+        listening = _listening_socket(self._listen.port)
+        self._thread.start()
+        asyncio.run_coroutine_threadsafe(self._accept(listening), self._loop).result()
+        port: int = listening.getsockname()[1]
+        return port
+
+    async def _accept(self, listening: socket.socket) -> None:
+        self._web = web.Server(
+            self._handle, request_factory=self._request, access_log=None, auto_decompress=False
+        )
+        self._listener = await self._loop.create_server(self._web, sock=listening, backlog=_BACKLOG)
+
+    def _request(
+        self, message: Any, payload: Any, protocol: Any, writer: Any, task: Any
+    ) -> web.BaseRequest:
+        return web.BaseRequest(
+            message, payload, protocol, writer, task, self._loop, client_max_size=_LARGEST_BODY
+        )
+
+    def stop(self, grace: float) -> None:
+        """Refuses new connections, waits for running requests at most ``grace`` seconds, ends."""
+        asyncio.run_coroutine_threadsafe(self._drain(grace), self._loop).result()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    async def _drain(self, grace: float) -> None:
+        if self._listener is not None and self._web is not None:
+            self._listener.close()
+            await self._web.shutdown(grace)
+
+    async def _handle(self, request: web.BaseRequest) -> web.Response:
+        path = request.raw_path
+        if path == "/healthz":
+            return web.Response(text="ok")
+        if path == "/readyz":
+            return self._ready()
+        if not routes.is_api(path):
+            return web.Response(status=404, text="Not Found: the API is under /v1/models\n")
+        if request.method == "OPTIONS":
+            return self._preflight(request)
+        try:
+            text = await self._api(request, path)
+        except ServingError as error:
+            return self._json(http_status(error.code), json_writer.error_body(error.message))
+        except web.HTTPException:
+            raise
+        except Exception:
+            # The outermost frame of a request: a fault of ours must not reach the client as text.
+            _log.exception("a request failed unexpectedly")
+            return self._json(500, json_writer.error_body("Internal error; see the server's log"))
+        return self._json(200, text)
+
+    async def _api(self, request: web.BaseRequest, path: str) -> str:
+        route = routes.route(request.method, path)
+        body = await request.read()
+        if "gzip" in request.headers.get("Content-Encoding", ""):
+            body = _inflated(body)
+        answered = self._loop.run_in_executor(self._pool, self._answer, route, body)
+        try:
+            async with asyncio.timeout(self._listen.timeout):
+                return await answered
+        except TimeoutError:
+            raise ServingError(
+                Code.DEADLINE_EXCEEDED,
+                f"The request took longer than the {self._listen.timeout:g} seconds of"
+                " --rest_api_timeout_in_ms",
+            ) from None
+
+    def _json(self, status: int, text: str) -> web.Response:
+        return web.Response(
+            status=status,
+            body=text.encode("utf-8", "surrogateescape"),
+            content_type=_JSON,
+            headers=self._headers,
+        )
+
+    def _preflight(self, request: web.BaseRequest) -> web.Response:
+        origin = request.headers.get("Origin", "")
+        known = "http://" in origin or "https://" in origin
+        return self._json(200 if known else 400, "")
+
+    def _ready(self) -> web.Response:
+        readiness = self._readiness()
+        return web.Response(
+            status=200 if readiness.ready else 503,
+            text=json.dumps(readiness.as_json()) + "\n",
+            content_type=_JSON,
+        )
+
+
+def _listening_socket(port: int) -> socket.socket:
+    try:
+        return socket.create_server(
+            ("::", port), family=socket.AF_INET6, backlog=_BACKLOG, dualstack_ipv6=True
+        )
+    except (OSError, ValueError):
+        # No IPv6 here; if the port is taken, this says so.
+        return socket.create_server(("0.0.0.0", port), backlog=_BACKLOG)
+
+
+def _inflated(body: bytes) -> bytes:
+    """The body unzipped; one that is broken or too large counts as empty, as upstream."""
+    unzip = zlib.decompressobj(zlib.MAX_WBITS | 16)
+    try:
+        inflated = unzip.decompress(body, _LARGEST_INFLATED)
+    except zlib.error:
+        return b""
+    return inflated if unzip.eof else b""

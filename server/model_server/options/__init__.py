@@ -1,0 +1,1 @@
+"""What the command line says: tensorflow_model_server's flags, and the models they name."""

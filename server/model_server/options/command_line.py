@@ -1,0 +1,113 @@
+"""How a command line becomes Options, with tensorflow_model_server's forms and messages."""
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from model_server.options.flags import Options
+
+_BOOLS = {"": True, "true": True, "1": True, "false": False, "0": False}
+_INT_MAX = 2**31 - 1
+# The only flag TensorFlow Serving declares as int64.
+_INT64_FLAGS = frozenset({"load_retry_interval_micros"})
+
+
+class InvalidOptions(ValueError):
+    """A command line, or a file it names, that the server cannot start with."""
+
+
+@dataclass(frozen=True)
+class CommandLine:
+    """What was typed: the options, and the arguments that are no flag of the server."""
+
+    options: Options
+    unknown: tuple[str, ...]
+
+
+def parse(arguments: Sequence[str]) -> CommandLine:
+    """Reads ``--name=value`` flags; a bool is also ``--name`` alone.
+
+    Raises InvalidOptions for a value that does not fit its flag. An argument that is no flag is
+    returned in ``unknown``, because TensorFlow Serving starts nevertheless.
+    """
+    kinds = {flag.name: flag.type for flag in dataclasses.fields(Options)}
+    values: dict[str, object] = {}
+    unknown: list[str] = []
+    for argument in arguments:
+        name, equals, text = argument.removeprefix("--").partition("=")
+        kind = kinds.get(name)
+        if not argument.startswith("--") or kind is None or not (equals or kind is bool):
+            unknown.append(argument)
+        else:
+            values[name] = _value(name, kind, text)
+    return CommandLine(Options(**values), tuple(unknown))  # type: ignore[arg-type]  # by _value
+
+
+def _value(name: str, kind: object, text: str) -> object:
+    try:
+        if kind is bool:
+            return _BOOLS[text.lower()]
+        if kind is int:
+            return _integer(text, 2**63 - 1 if name in _INT64_FLAGS else _INT_MAX)
+        if kind is float:
+            return float(text)
+    except (KeyError, ValueError):
+        wanted = {bool: "true or false", int: "an integer", float: "a number"}[kind]  # type: ignore[index]  # the three above
+        raise InvalidOptions(f'--{name} must be {wanted}, not "{text}"') from None
+    return text
+
+
+def _integer(text: str, largest: int) -> int:
+    value = int(text)
+    if not -largest - 1 <= value <= largest:
+        raise ValueError(text)
+    return value
+
+
+def usage(program: str) -> str:
+    """One line for each flag, as TensorFlow's own flag parser prints them."""
+    lines = [f"usage: {program}", "Flags:"]
+    for flag in dataclasses.fields(Options):
+        kind = {bool: "bool", int: "int32", float: "float", str: "string"}[flag.type]  # type: ignore[index]  # annotations are classes
+        shown = f'"{flag.default}"' if flag.type is str else str(flag.default).lower()
+        unused = " (accepted, without effect)" if flag.metadata["unused"] else ""
+        name = f"--{flag.name}={shown}"
+        lines.append(f"\t{name:<50}\t{kind}\t{flag.metadata['doc']}{unused}")
+    return "\n".join(lines)
+
+
+def check(options: Options) -> None:
+    """Raises InvalidOptions for flags that contradict each other."""
+    if not options.port and not options.grpc_socket_path:
+        raise InvalidOptions(
+            "At least one of server_options.grpc_port or server_options.grpc_socket_path must be"
+            " set."
+        )
+    if options.use_alts_credentials and options.ssl_config_file:
+        raise InvalidOptions(
+            "Either use_alts_credentials must be false or ssl_config_file must be empty."
+        )
+    if not options.model_base_path and not options.model_config_file:
+        raise InvalidOptions(
+            "Both server_options.model_base_path and server_options.model_config_file are empty!"
+        )
+    if options.model_version_policy and options.model_config_file:
+        raise InvalidOptions(
+            "--model_version_policy goes with --model_base_path only; in a config file,"
+            " model_version_policy is a field of each model."
+        )
+    if options.batching_parameters_file and not options.enable_batching:
+        raise InvalidOptions(
+            "server_options.batching_parameters_file is set without setting"
+            " server_options.enable_batching to true."
+        )
+    if (
+        options.tensorflow_session_parallelism > 0
+        and options.tensorflow_intra_op_parallelism > 0
+        and options.tensorflow_inter_op_parallelism > 0
+    ):
+        raise InvalidOptions(
+            "Either configure server_options.tensorflow_session_parallelism or"
+            " (server_options.tensorflow_intra_op_parallelism,"
+            " server_options.tensorflow_inter_op_parallelism) separately. You cannot configure all."
+        )

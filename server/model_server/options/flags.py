@@ -1,0 +1,92 @@
+"""Every flag of tensorflow_model_server, its default and its meaning, as one frozen dataclass.
+
+Source: TensorFlow Serving, ``model_servers/main.cc`` and ``server.h``. Flags that cannot mean
+anything here are accepted, so that a command line written for it works unchanged.
+"""
+
+import os
+from dataclasses import dataclass, field
+from typing import Any
+
+# What TensorFlow Serving calls the number of schedulable CPUs.
+CPUS = len(os.sched_getaffinity(0))
+
+
+def _flag(default: Any, doc: str, *, unused: bool = False) -> Any:
+    return field(default=default, metadata={"doc": doc, "unused": unused})
+
+
+@dataclass(frozen=True)
+class Options:
+    """The values of all flags; the field's name is the flag's name."""
+
+    # Listening and transport
+    port: int = _flag(8500, "TCP port to listen on for the gRPC API; 0 turns it off")
+    grpc_socket_path: str = _flag("", "also listen for gRPC on this UNIX socket")
+    grpc_channel_arguments: str = _flag("", "gRPC channel arguments: key=value, key=value")
+    grpc_max_threads: int = _flag(4 * CPUS, "most gRPC requests handled at the same time")
+    rest_api_port: int = _flag(0, "TCP port to listen on for the REST API; 0 turns it off")
+    rest_api_num_threads: int = _flag(4 * CPUS, "threads that run REST requests")
+    rest_api_timeout_in_ms: int = _flag(30000, "timeout of a REST request; 0 or less means none")
+    rest_api_enable_cors_support: bool = _flag(False, "add CORS headers to REST answers")
+    use_alts_credentials: bool = _flag(False, "Google ALTS credentials for gRPC", unused=True)
+    ssl_config_file: str = _flag("", "text SSLConfig: TLS for gRPC and REST")
+    enable_grpc_healthcheck_service: bool = _flag(False, "serve grpc.health.v1.Health")
+    enable_profiler: bool = _flag(True, "serve tensorflow.ProfilerService")
+
+    # Models and lifecycle
+    model_name: str = _flag("default", "name of the model in single-model mode")
+    model_base_path: str = _flag("", "base path of the model; ignored with a config file")
+    model_version_policy: str = _flag(
+        "", "text ServableVersionPolicy for --model_base_path, e.g. 'specific { versions: 2 }'"
+    )
+    model_config_file: str = _flag("", "text ModelServerConfig: the models to serve")
+    model_config_file_poll_wait_seconds: int = _flag(0, "re-read the config file this often")
+    file_system_poll_wait_seconds: int = _flag(1, "look for new versions this often; 0 means once")
+    num_load_threads: int = _flag(0, "threads that load versions; 0 means the server's choice")
+    num_unload_threads: int = _flag(0, "threads that unload versions; 0 means the server's choice")
+    max_num_load_retries: int = _flag(5, "retries after a version failed to load")
+    load_retry_interval_micros: int = _flag(60_000_000, "wait between such retries")
+    flush_filesystem_caches: bool = _flag(True, "drop the page cache after loading", unused=True)
+    allow_version_labels_for_unavailable_models: bool = _flag(
+        False, "let a new label name a version that is not loaded"
+    )
+    saved_model_tags: str = _flag("serve", "comma list of the MetaGraph's tags")
+    remove_unused_fields_from_bundle_metagraph: bool = _flag(
+        True, "keep only the signatures of the MetaGraph in memory", unused=True
+    )
+    enable_model_warmup: bool = _flag(True, "replay assets.extra/tf_serving_warmup_requests")
+    num_request_iterations_for_warmup: int = _flag(0, "times each is replayed; 0 means once")
+    prefer_tflite_model: bool = _flag(False, "serve model.tflite where a version has one")
+    num_tflite_pools: int = _flag(CPUS, "TensorFlow Lite interpreter pools")
+    num_tflite_interpreters_per_pool: int = _flag(1, "TensorFlow Lite interpreters in a pool")
+
+    # Batching
+    enable_batching: bool = _flag(False, "merge requests into batches")
+    batching_parameters_file: str = _flag("", "text BatchingParameters")
+    enable_per_model_batching_parameters: bool = _flag(
+        False, "read batching_params.pbtxt from the version's folder"
+    )
+
+    # Runtime
+    tensorflow_session_parallelism: int = _flag(0, "intra- and inter-op threads of a session")
+    tensorflow_intra_op_parallelism: int = _flag(0, "threads inside one operation")
+    tensorflow_inter_op_parallelism: int = _flag(0, "threads that run operations side by side")
+    tensorflow_session_config_file: str = _flag("", "text ConfigProto")
+    per_process_gpu_memory_fraction: float = _flag(0.0, "share of GPU memory; 0 lets TF decide")
+    platform_config_file: str = _flag("", "text PlatformConfigMap")
+    thread_pool_factory_config_file: str = _flag("", "text ThreadPoolFactoryConfig", unused=True)
+    xla_cpu_compilation_enabled: bool = _flag(False, "compile for the CPU with XLA")
+    xla_gpu_compilation_enabled: bool = _flag(False, "compile for CPU and GPU with XLA")
+    mixed_precision: str = _flag("", "bfloat16: let Grappler use mixed precision")
+    skip_initialize_tpu: bool = _flag(False, "TPU builds only", unused=True)
+    enable_signature_method_name_check: bool = _flag(
+        False, "refuse signatures whose method name is of another API"
+    )
+    enable_serialization_as_tensor_content: bool = _flag(
+        False, "answer gRPC Predict with tensor_content instead of float_val and the like"
+    )
+
+    # Misc
+    monitoring_config_file: str = _flag("", "text MonitoringConfig: Prometheus on the REST port")
+    version: bool = _flag(False, "print the version and exit")

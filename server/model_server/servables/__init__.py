@@ -1,0 +1,1 @@
+"""What can be served: signatures, tensors, and the platforms that load and run them."""

@@ -1,0 +1,49 @@
+"""What a platform is: a class that makes servables of one format out of version folders.
+
+A package adds a platform by an entry point of the group ``modelfleet.servables`` whose name is what
+``model_platform`` says in a model's configuration and whose value is a class like this one.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from model_server.servables.signature import Signature, Tensor, Tensors
+
+
+class Servable(Protocol):
+    """One loaded version of a model; ``run`` is called from many threads at once."""
+
+    @property
+    def signatures(self) -> Mapping[str, Signature]:
+        """What can be called, by name."""
+
+    def run(
+        self, signature: Signature, inputs: Tensors, outputs: Sequence[str]
+    ) -> Sequence[Tensor]:
+        """The outputs asked for, in that order.
+
+        ``inputs`` holds an array of the signature's dtype for each of its inputs (shapes are the
+        servable's business); ``outputs`` are aliases of the signature. Raises ServingError.
+        """
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """What the server's flags say about how servables run, the same for all models."""
+
+    tags: frozenset[str] = frozenset({"serve"})
+    intra_op_threads: int = 0
+    session_config: bytes = b""
+
+
+class Platform(Protocol):
+    """Loads and unloads servables of one format."""
+
+    def __init__(self, runtime: Runtime) -> None: ...
+
+    def load(self, name: str, version: int, path: str) -> Servable:
+        """The servable in this folder, ready to run. Raises ServingError with the reason."""
+
+    def unload(self, servable: Any) -> None:
+        """Gives back what ``load`` took; nobody runs the servable any more."""

@@ -1,0 +1,173 @@
+"""The server put together, and its life: ports first, then models, and at the end a drain."""
+
+import logging
+import signal
+import threading
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+
+from model_server.api.grpc.endpoint import GrpcEndpoint
+from model_server.api.grpc.endpoint import Listen as GrpcListen
+from model_server.api.rest.answers import Answers
+from model_server.api.rest.endpoint import Listen as RestListen
+from model_server.api.rest.endpoint import RestEndpoint
+from model_server.core.manager import Manager, ManagerOptions
+from model_server.core.source import FileSystemSource, SourceOptions
+from model_server.options.flags import CPUS, Options
+from model_server.servables.files import LocalFiles
+from model_server.servables.platform import Runtime, Servable
+from model_server.servables.registry import Platforms
+from model_server.service.models import Models
+from model_server.service.predict import Predict
+from model_server.service.service import Service
+
+_log = logging.getLogger(__name__)
+
+# Kubernetes kills 30 seconds after it asked to end; by then all must be over.
+_GRACE = 20.0
+_UNLOAD = timedelta(seconds=5)
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Where the server listens; None is not at all."""
+
+    grpc: int | None
+    rest: int | None
+
+
+class Server:
+    """One server process's worth of endpoints, models and threads."""
+
+    def __init__(self, options: Options, config: object) -> None:
+        self._options = options
+        self._config = config
+        platforms = Platforms(_runtime(options))
+        self._manager: Manager[Servable] = Manager(_manager_options(options))
+        self._models = Models(
+            self._manager, platforms, options.allow_version_labels_for_unavailable_models
+        )
+        self._source = FileSystemSource(
+            self._models.aspire,
+            LocalFiles(),
+            SourceOptions(timedelta(seconds=options.file_system_poll_wait_seconds)),
+        )
+        self._models.watch(self._source)
+        predict = Predict(self._manager, options.enable_signature_method_name_check)
+        self._service = Service(self._models, predict)
+        self._grpc = GrpcEndpoint(_grpc_listen(options))
+        self._rest = self._rest_endpoint() if _has_rest(options) else None
+
+    def _rest_endpoint(self) -> RestEndpoint:
+        return RestEndpoint(
+            _rest_listen(self._options), Answers(self._service), self._models.readiness
+        )
+
+    def start(self) -> Ports:
+        """Opens the ports, begins to load, makes the gRPC methods known.
+
+        Health and status are answered at once; everything else when TensorFlow is imported.
+        Raises CannotListen, and ServingError for a configuration that cannot be.
+        """
+        self._models.start(self._config)
+        rest = self._rest.start() if self._rest else None
+        grpc = self._grpc.start()
+        self._announce(Ports(grpc, rest))
+        # Only now, because this imports TensorFlow, which takes seconds; and before anything loads,
+        # because two threads that import parts of it at the same time break it.
+        from model_server.api.grpc.methods import methods
+
+        as_content = self._options.enable_serialization_as_tensor_content
+        self._grpc.serve(methods(self._service, as_content=as_content))
+        self._source.start()
+        return Ports(grpc, rest)
+
+    def _announce(self, ports: Ports) -> None:
+        if ports.grpc is not None:
+            _log.info("Running gRPC ModelServer at 0.0.0.0:%d ...", ports.grpc)
+        if self._options.grpc_socket_path:
+            _log.info(
+                "Running gRPC ModelServer at UNIX socket %s ...", self._options.grpc_socket_path
+            )
+        if ports.rest is not None:
+            _log.info("Exporting HTTP/REST API at:localhost:%d ...", ports.rest)
+
+    def stop(self, grace: float = _GRACE) -> None:
+        """Says "not ready", finishes running requests for at most ``grace`` seconds, unloads."""
+        until = time.monotonic() + grace
+        self._models.drain()
+        draining = threading.Thread(target=self._grpc.stop, args=(grace,), daemon=True)
+        draining.start()
+        if self._rest is not None:
+            self._rest.stop(grace)
+        draining.join(max(0.0, until - time.monotonic()) + 1)
+        self._source.stop()
+        self._manager.stop(_UNLOAD)
+
+
+def run(options: Options, config: object) -> None:
+    """Serves until SIGTERM or SIGINT. Raises what Server.start raises."""
+    ending = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: ending.set())
+    server = Server(options, config)
+    server.start()
+    ending.wait()
+    _log.info("Ending: finishing the requests at hand")
+    server.stop()
+    _log.info("Ended")
+
+
+def _runtime(options: Options) -> Runtime:
+    threads = options.tensorflow_session_parallelism or options.tensorflow_intra_op_parallelism
+    return Runtime(frozenset(options.saved_model_tags.split(",")), max(threads, 0))
+
+
+def _manager_options(options: Options) -> ManagerOptions:
+    return ManagerOptions(
+        # One slow or failing model must not keep the others waiting.
+        load_threads=options.num_load_threads or 4 * CPUS,
+        unload_threads=options.num_unload_threads or CPUS,
+        max_load_retries=options.max_num_load_retries,
+        load_retry_interval=timedelta(microseconds=options.load_retry_interval_micros),
+    )
+
+
+def _has_rest(options: Options) -> bool:
+    if not options.rest_api_port:
+        return False
+    if options.rest_api_port == options.port:
+        _log.error(
+            "server_options.http_port cannot be same as grpc_port. Please use a different port"
+            " for HTTP/REST API. Skipped exporting HTTP/REST API."
+        )
+        return False
+    return True
+
+
+def _grpc_listen(options: Options) -> GrpcListen:
+    return GrpcListen(
+        port=options.port or None,
+        socket_path=options.grpc_socket_path,
+        threads=options.grpc_max_threads,
+        channel_arguments=_channel_arguments(options.grpc_channel_arguments),
+    )
+
+
+def _rest_listen(options: Options) -> RestListen:
+    milliseconds = options.rest_api_timeout_in_ms
+    return RestListen(
+        port=options.rest_api_port,
+        threads=max(options.rest_api_num_threads, 1),
+        timeout=milliseconds / 1000 if milliseconds > 0 else None,
+        cors=options.rest_api_enable_cors_support,
+    )
+
+
+def _channel_arguments(text: str) -> tuple[tuple[str, int | str], ...]:
+    arguments: list[tuple[str, int | str]] = []
+    for argument in filter(None, text.split(",")):
+        key, _, value = argument.partition("=")
+        arguments.append((key, int(value) if value.lstrip("-").isdigit() else value))
+    return tuple(arguments)

@@ -1,0 +1,103 @@
+"""Which models a ModelServerConfig asks for, and whether it may.
+
+Source: TensorFlow Serving ``model_servers/server_core.cc``, whose messages these are.
+"""
+
+import re
+from collections.abc import Container, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from model_server.core.errors import Code, ServingError
+from model_server.core.version_policy import All, Latest, Specific, VersionPolicy
+
+_TENSORFLOW = "tensorflow"
+# ModelConfig.model_type, deprecated: TENSORFLOW is 1.
+_TYPES = {1: _TENSORFLOW, 2: "other"}
+_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """One model to serve."""
+
+    name: str
+    base_path: str
+    platform: str
+    policy: VersionPolicy
+    labels: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def named_versions(self) -> frozenset[int]:
+        """The versions that the policy names; none if it takes what is there."""
+        return self.policy.versions if isinstance(self.policy, Specific) else frozenset()
+
+
+def models_of(config: Any, platforms: Container[str]) -> dict[str, ModelConfig]:
+    """The models of a ModelServerConfig message, by name. Raises ServingError, INVALID_ARGUMENT."""
+    models: dict[str, ModelConfig] = {}
+    for message in config.model_config_list.config:
+        if message.name in models:
+            raise _invalid(f"Illegal to list model {message.name} multiple times in config list")
+        models[message.name] = _model(message, platforms)
+    return models
+
+
+def check_change(old: Mapping[str, ModelConfig], new: Mapping[str, ModelConfig]) -> None:
+    """Raises ServingError for a change that a running server cannot make."""
+    for name in old.keys() & new.keys():
+        before, after = old[name].platform, new[name].platform
+        if before != after:
+            raise _invalid(
+                f"Illegal to change a model's platform. For model {name} platform was {before}"
+                f" and new platform requested is {after}"
+            )
+
+
+def labels_of(models: Iterable[ModelConfig]) -> dict[str, Mapping[str, int]]:
+    """The version labels of all models that have any."""
+    return {model.name: model.labels for model in models if model.labels}
+
+
+def _model(message: Any, platforms: Container[str]) -> ModelConfig:
+    name, path = message.name, message.base_path
+    platform = _platform(message)
+    if platform not in platforms:
+        raise _invalid(f"Model {name} requests unsupported platform {platform}")
+    if not (path.startswith("/") or _URI.match(path)):
+        raise _invalid(
+            f"Expected model {name} to have an absolute path or URI; got base_path()={path}"
+        )
+    return ModelConfig(name, path, platform, _policy(message), dict(message.version_labels))
+
+
+def _platform(message: Any) -> str:
+    if message.model_type and message.model_platform:
+        raise _invalid(
+            "Illegal setting both ModelServerConfig::model_type (deprecated)"
+            " and ModelServerConfig::model_platform."
+        )
+    platform: str = message.model_platform or _TYPES.get(message.model_type, "")
+    if not platform:
+        raise _invalid(
+            "Illegal setting neither ModelServerConfig::model_type (deprecated)"
+            f" nor ModelServerConfig::model_platform, model name is {message.name}"
+        )
+    return platform
+
+
+def _policy(message: Any) -> VersionPolicy:
+    policy = message.model_version_policy
+    match policy.WhichOneof("policy_choice"):
+        case "all":
+            return All()
+        case "specific":
+            return Specific(frozenset(policy.specific.versions))
+        case "latest":
+            return Latest(policy.latest.num_versions or 1)
+        case _:
+            return Latest()
+
+
+def _invalid(message: str) -> ServingError:
+    return ServingError(Code.INVALID_ARGUMENT, message)

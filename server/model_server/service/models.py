@@ -1,0 +1,132 @@
+"""Which models are served: applies configurations to the source and the manager."""
+
+import logging
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from model_server.core.errors import Code, NotAvailable, ServingError
+from model_server.core.manager import Manager
+from model_server.core.servable import ServableId, State
+from model_server.core.source import FileSystemSource, WatchedStream
+from model_server.servables.loading import VersionLoader
+from model_server.servables.platform import Servable
+from model_server.servables.registry import Platforms
+from model_server.service import readiness
+from model_server.service.model_configs import ModelConfig, check_change, labels_of, models_of
+from model_server.service.readiness import ModelSeen, Readiness
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass
+class Models:
+    """The configured models. ``source`` must emit to ``aspire``."""
+
+    manager: Manager[Servable]
+    platforms: Platforms
+    allow_unavailable_labels: bool = False
+    _models: dict[str, ModelConfig] = field(default_factory=dict)
+    _changing: threading.Lock = field(default_factory=threading.Lock)
+    _source: FileSystemSource | None = None
+    _draining: bool = False
+
+    def watch(self, source: FileSystemSource) -> None:
+        """Finds versions by this source, which emits to ``aspire``."""
+        self._source = source
+
+    def aspire(self, name: str, versions: Mapping[int, str]) -> None:
+        """Loads exactly these versions, each from its path; the source's emit."""
+        model = self._models.get(name)
+        platform = model.platform if model else ""
+        self.manager.aspire(
+            name,
+            {
+                version: VersionLoader(self.platforms, platform, ServableId(name, version), path)
+                for version, path in versions.items()
+            },
+        )
+
+    def start(self, config: Any) -> None:
+        """Takes the first configuration, a ModelServerConfig. Raises ServingError.
+
+        Labels may name versions that are not loaded yet, since none is at the start.
+        """
+        with self._changing:
+            self._apply(models_of(config, self.platforms))
+            self.manager.set_labels(labels_of(self._models.values()), allow_unavailable=True)
+
+    def reload(self, config: Any, timeout: timedelta | None = None) -> None:
+        """Replaces the configuration and waits until models that are new are available.
+
+        Raises ServingError: INVALID_ARGUMENT for a configuration that cannot be,
+        FAILED_PRECONDITION for a label on a version that is not available, UNKNOWN for new models
+        that did not load.
+        """
+        if not config.HasField("model_config_list"):
+            raise ServingError(
+                Code.INVALID_ARGUMENT,
+                "ServerModelConfig type not supported by HandleReloadConfigRequest."
+                " Only ModelConfigList is currently supported",
+            )
+        with self._changing:
+            models = models_of(config, self.platforms)
+            check_change(self._models, models)
+            new = sorted(models.keys() - self._models.keys())
+            self._apply(models)
+            self._wait_for(new, timeout)
+            self.manager.set_labels(
+                labels_of(models.values()), allow_unavailable=self.allow_unavailable_labels
+            )
+
+    def _apply(self, models: dict[str, ModelConfig]) -> None:
+        for name in sorted(models):
+            verb = "(Re-)adding" if name not in self._models else "Updating"
+            _log.info("%s model: %s", verb, name)
+        self._models = models
+        if self._source is not None:
+            self._source.update(
+                [
+                    WatchedStream(model.name, model.base_path, model.policy)
+                    for model in models.values()
+                ]
+            )
+
+    def _wait_for(self, names: list[str], timeout: timedelta | None) -> None:
+        if not names:
+            return
+        reached = self.manager.wait_until(names, State.AVAILABLE, timeout)
+        if reached.ok:
+            return
+        raise NotAvailable.because(
+            [(status.id, status.error) for status in reached.statuses if status.error], "model"
+        )
+
+    def drain(self) -> None:
+        """From now on no model is ready."""
+        self._draining = True
+
+    def readiness(self) -> Readiness:
+        """Whether all models can be asked, and why not; quick, from any thread."""
+        models = self._models
+        if self._draining:
+            return readiness.draining(sorted(models))
+        seen = [self._seen(models[name]) for name in sorted(models)]
+        return Readiness(tuple(readiness.judge(model) for model in seen))
+
+    def _seen(self, model: ModelConfig) -> ModelSeen:
+        statuses = self.manager.statuses(model.name)
+        errors = {
+            status.id.version: self.manager.last_error(model.name, status.id.version)
+            for status in statuses
+        }
+        return ModelSeen(
+            name=model.name,
+            base_path=model.base_path,
+            named=model.named_versions,
+            finding=self._source.finding(model.name) if self._source else None,
+            statuses=statuses,
+            failures={version: error for version, error in errors.items() if error is not None},
+        )

@@ -1,0 +1,72 @@
+"""The use case predict: run one signature of one servable."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from model_server.core.errors import Code, ServingError
+from model_server.core.manager import Manager
+from model_server.servables.platform import Servable
+from model_server.servables.signature import CLASSIFY, PREDICT, REGRESS, Signature, Tensors
+from model_server.service.feeding import complete, select_outputs
+from model_server.service.model_spec import ModelSpec, check_name
+
+
+def signature_not_found(name: str) -> ServingError:
+    """What gRPC clients are told of a signature the model has not."""
+    return ServingError(Code.FAILED_PRECONDITION, f'Serving signature key "{name}" not found.')
+
+
+@dataclass(frozen=True)
+class PredictCall:
+    """One request: what to run, and how to decode the inputs once the signature is known.
+
+    ``decode`` is called with the signature and returns an array for each input sent.
+    """
+
+    spec: ModelSpec
+    decode: Callable[[Signature], Tensors]
+    output_filter: Sequence[str] = ()
+    not_found: Callable[[str], ServingError] = signature_not_found
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Outputs by alias, and the servable and signature that made them."""
+
+    name: str
+    version: int
+    signature_name: str
+    outputs: Tensors
+
+
+@dataclass(frozen=True)
+class Predict:
+    """Runs signatures of the servables a manager holds."""
+
+    manager: Manager[Servable]
+    check_method_names: bool = False
+
+    def __call__(self, call: PredictCall) -> Prediction:
+        """Runs the call's signature. Raises ServingError."""
+        spec = call.spec
+        check_name(spec)
+        with self.manager.handle(spec.name, spec.version, spec.label) as handle:
+            signature = handle.servable.signatures.get(spec.signature)
+            if signature is None:
+                raise call.not_found(spec.signature)
+            if self.check_method_names:
+                _check_method_name(signature)
+            inputs = complete(signature, call.decode(signature))
+            aliases = select_outputs(signature, call.output_filter)
+            values = handle.servable.run(signature, inputs, aliases)
+            outputs = dict(zip(aliases, values, strict=True))
+            return Prediction(spec.name, handle.id.version, signature.name, outputs)
+
+
+def _check_method_name(signature: Signature) -> None:
+    if signature.method_name not in (PREDICT, CLASSIFY, REGRESS):
+        raise ServingError(
+            Code.INTERNAL,
+            "Expected prediction signature method_name to be one of"
+            f" {{{PREDICT}, {CLASSIFY}, {REGRESS}}}. Was: {signature.method_name}",
+        )

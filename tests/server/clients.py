@@ -1,0 +1,97 @@
+"""Clients of a model server as a user would write them: plain gRPC stubs and plain HTTP."""
+
+import http.client
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+
+
+@dataclass(frozen=True)
+class HttpAnswer:
+    """What came back."""
+
+    status: int
+    body: bytes
+    headers: dict[str, str]
+
+    @property
+    def text(self) -> str:
+        return self.body.decode()
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+class HttpClient:
+    """Requests to one port of loopback."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+
+    def request(
+        self, method: str, path: str, body: bytes | None = None, **headers: str
+    ) -> HttpAnswer:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        try:
+            connection.request(method, path, body, named)
+            answer = connection.getresponse()
+            return HttpAnswer(answer.status, answer.read(), dict(answer.getheaders()))
+        finally:
+            connection.close()
+
+    def get(self, path: str) -> HttpAnswer:
+        return self.request("GET", path)
+
+    def post(self, path: str, body: bytes | str | dict[str, Any]) -> HttpAnswer:
+        if isinstance(body, dict):
+            body = json.dumps(body)
+        return self.request("POST", path, body.encode() if isinstance(body, str) else body)
+
+    def wait_for(
+        self, path: str, wanted: Callable[[HttpAnswer], bool], seconds: float = 60
+    ) -> HttpAnswer:
+        """Asks until the answer is as wanted; a port that is not open yet is asked again."""
+        until = time.monotonic() + seconds
+        while True:
+            try:
+                answer = self.get(path)
+                if wanted(answer):
+                    return answer
+                seen = answer.text
+            except OSError as error:
+                seen = str(error)
+            if time.monotonic() > until:
+                raise TimeoutError(f"{path} does not become as wanted: {seen}")
+            time.sleep(0.05)
+
+    def wait_until(self, path: str, status: int) -> HttpAnswer:
+        """Asks until the answer has this status."""
+        return self.wait_for(path, lambda answer: answer.status == status)
+
+    def wait_until_ready(self) -> HttpAnswer:
+        """Asks until every model is ready."""
+        return self.wait_until("/readyz", 200)
+
+    def wait_until_reason(self, reason: str) -> HttpAnswer:
+        """Asks until a model is not ready for this reason."""
+        return self.wait_for("/readyz", lambda answer: f'"{reason}"' in answer.text)
+
+
+class GrpcClient:
+    """The stubs of tensorflow-serving-api on one channel."""
+
+    def __init__(self, target: str) -> None:
+        from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
+
+        self.channel = grpc.insecure_channel(target)
+        self.prediction = prediction_service_pb2_grpc.PredictionServiceStub(self.channel)
+        self.model = model_service_pb2_grpc.ModelServiceStub(self.channel)
+
+    def close(self) -> None:
+        self.channel.close()

@@ -1,0 +1,151 @@
+"""Tiny real SavedModels of many kinds, made where a test wants them."""
+
+from pathlib import Path
+
+import tensorflow as tf
+from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
+
+v1 = tf.compat.v1
+PREDICT = "tensorflow/serving/predict"
+CLASSIFY = "tensorflow/serving/classify"
+REGRESS = "tensorflow/serving/regress"
+
+
+def half_plus_two(folder: Path, addend: float = 2.0) -> Path:
+    """TF1: y = 0.5 x + addend, for tensors and tf.Examples, as predict, regress and classify."""
+    graph = tf.Graph()
+    with graph.as_default(), v1.Session(graph=graph) as session:
+        half = v1.get_variable("a", initializer=0.5)
+        two = v1.get_variable("b", initializer=addend)
+        three = v1.get_variable("c", initializer=addend + 1)
+        examples = v1.placeholder(tf.string, name="tf_example")
+        parsed = v1.parse_example(
+            examples,
+            {
+                "x": tf.io.FixedLenFeature([1], tf.float32),
+                "x2": tf.io.FixedLenFeature([1], tf.float32, default_value=[0.0]),
+            },
+        )
+        x = tf.identity(parsed["x"], name="x")
+        x2 = tf.identity(parsed["x2"], name="x2")
+        y = tf.add(tf.multiply(half, x), two, name="y")
+        y2 = tf.add(tf.multiply(half, x), three, name="y2")
+        y3 = tf.add(tf.multiply(half, x2), three, name="y3")
+        session.run(v1.global_variables_initializer())
+        signatures = {
+            "serving_default": _signature({"x": x}, {"y": y}, PREDICT),
+            "regress_x_to_y": _signature({"inputs": examples}, {"outputs": y}, REGRESS),
+            "regress_x_to_y2": _signature({"inputs": examples}, {"outputs": y2}, REGRESS),
+            "regress_x2_to_y3": _signature({"inputs": x2}, {"outputs": y3}, REGRESS),
+            "classify_x_to_y": _signature({"inputs": examples}, {"scores": y}, CLASSIFY),
+            "classify_x2_to_y3": _signature({"inputs": x2}, {"scores": y3}, CLASSIFY),
+        }
+        _save(session, folder, signatures)
+    return folder
+
+
+def counter(folder: Path) -> Path:
+    """TF1 with a ref variable: signatures without inputs that change the session's state."""
+    graph = tf.Graph()
+    with graph.as_default(), v1.Session(graph=graph) as session:
+        count = v1.Variable(0.0, name="count", use_resource=False)
+        delta = v1.placeholder(tf.float32, name="delta")
+        read = tf.identity(count, name="read")
+        signatures = {
+            "get_counter": _signature({}, {"output": read}, PREDICT),
+            "incr_counter": _signature({}, {"output": v1.assign_add(count, 1.0)}, PREDICT),
+            "incr_counter_by": _signature(
+                {"delta": delta}, {"output": v1.assign_add(count, delta)}, PREDICT
+            ),
+            "reset_counter": _signature({}, {"output": v1.assign(count, 0.0)}, PREDICT),
+        }
+        session.run(v1.global_variables_initializer())
+        _save(session, folder, signatures)
+    return folder
+
+
+def identities(folder: Path) -> Path:
+    """TF1: a signature ``of_TYPE`` for each type, whose output ``y`` is its input ``x``."""
+    kinds = {
+        "float": tf.float32,
+        "double": tf.float64,
+        "int32": tf.int32,
+        "int16": tf.int16,
+        "int8": tf.int8,
+        "uint8": tf.uint8,
+        "string": tf.string,
+        "int64": tf.int64,
+        "bool": tf.bool,
+        "uint32": tf.uint32,
+        "uint64": tf.uint64,
+        "half": tf.float16,
+        "bfloat16": tf.bfloat16,
+        "complex64": tf.complex64,
+        "uint16": tf.uint16,
+    }
+    graph = tf.Graph()
+    with graph.as_default(), v1.Session(graph=graph) as session:
+        signatures = {}
+        for name, kind in kinds.items():
+            x = v1.placeholder(kind, name=f"x_{name}")
+            signatures[f"of_{name}"] = _signature({"x": x}, {"y": tf.identity(x)}, PREDICT)
+        text = v1.placeholder(tf.string, name="x_bytes")
+        signatures["of_bytes"] = _signature({"x": text}, {"y_bytes": tf.identity(text)}, PREDICT)
+        _save(session, folder, signatures)
+    return folder
+
+
+def pair(folder: Path) -> Path:
+    """TF2: two inputs and two outputs of different types."""
+
+    class Pair(tf.Module):
+        @tf.function(
+            input_signature=[
+                tf.TensorSpec([None, 2], tf.float32, name="numbers"),
+                tf.TensorSpec([None], tf.string, name="words"),
+            ]
+        )
+        def serve(self, numbers: tf.Tensor, words: tf.Tensor) -> dict[str, tf.Tensor]:
+            return {"doubled": numbers * 2, "shouted": tf.strings.upper(words)}
+
+    module = Pair()
+    tf.saved_model.save(module, str(folder), signatures=module.serve)
+    return folder
+
+
+def with_default(folder: Path) -> Path:
+    """TF2: y = 0.5 x + 2 whose input x is [0.0] where a request leaves it out."""
+
+    class HalfPlusTwo(tf.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.half = tf.Variable(0.5)
+            self.two = tf.Variable(2.0)
+
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.float32, name="x")])
+        def serve(self, x: tf.Tensor) -> dict[str, tf.Tensor]:
+            return {"y": self.half * x + self.two}
+
+    module = HalfPlusTwo()
+    tf.saved_model.save(module, str(folder), signatures=module.serve)
+    file = folder / "saved_model.pb"
+    saved = SavedModel.FromString(file.read_bytes())
+    signature = saved.meta_graphs[0].signature_def["serving_default"]
+    signature.defaults["x"].CopyFrom(tf.make_tensor_proto([0.0], dtype=tf.float32))
+    file.write_bytes(saved.SerializeToString())
+    return folder
+
+
+def _signature(inputs, outputs, method):
+    infos = v1.saved_model.build_tensor_info
+    return v1.saved_model.signature_def_utils.build_signature_def(
+        inputs={alias: infos(value) for alias, value in inputs.items()},
+        outputs={alias: infos(value) for alias, value in outputs.items()},
+        method_name=method,
+    )
+
+
+def _save(session, folder: Path, signatures) -> None:
+    builder = v1.saved_model.Builder(str(folder))
+    builder.add_meta_graph_and_variables(session, ["serve"], signature_def_map=signatures)
+    builder.save()
