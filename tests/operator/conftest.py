@@ -10,6 +10,7 @@ import pytest
 from api_server import ApiServer, eventually
 from model_operator.domain.spec import identify, parse
 from simulated_world import World, model_deployment
+from testcluster import binaries
 
 
 @pytest.fixture
@@ -48,7 +49,7 @@ CRD = Path(__file__).parents[2] / "crds" / "modelfleet.dev_modeldeployments.yaml
 @pytest.fixture(scope="session")
 def modelfleet_api(control_plane) -> ApiServer:
     """An API server that knows ModelDeployments."""
-    api = ApiServer(control_plane.kubectl, control_plane.kubeconfig)
+    api = ApiServer(binaries.location("kubectl"), control_plane.kubeconfig)
     api.run("apply", "--server-side", "-f", str(CRD))
     eventually(lambda: "modeldeployments" in api.run("api-resources", "--api-group=modelfleet.dev"))
     return api

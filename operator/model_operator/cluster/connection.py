@@ -28,7 +28,10 @@ async def connect() -> ApiClient:
         raise NotConnected(
             f"no cluster: {error}; set KUBECONFIG, or run in a pod with a service account"
         ) from error
-    return ApiClient(configuration)
+    client = ApiClient(configuration)
+    # Audit logs and the API server's own metrics tell clients apart by this.
+    client.user_agent = "modelfleet-operator"
+    return client
 
 
 def has_kubeconfig() -> bool:

@@ -129,15 +129,25 @@ class Watches:
 
 async def watch(watches: Watches, settings: Settings, flags: Flags) -> None:
     """Watch until `flags.stop` is set or the process is told to end."""
-    await kopf.operator(
-        registry=watches.registry,
-        settings=_kopf_settings(),
-        standalone=True,
-        clusterwide=not settings.namespaces,
-        namespaces=settings.namespaces,
-        stop_flag=flags.stop,
-        ready_flag=flags.ready,
+    watching = asyncio.create_task(
+        kopf.operator(
+            registry=watches.registry,
+            settings=_kopf_settings(),
+            standalone=True,
+            clusterwide=not settings.namespaces,
+            namespaces=settings.namespaces,
+            ready_flag=flags.ready,
+        )
     )
+    # kopf could wait for the flag itself, but then it ends five seconds late, for its own waiter.
+    stopping = asyncio.create_task(flags.stop.wait())
+    await asyncio.wait({watching, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if not watching.done():
+        watching.cancel()
+        await asyncio.wait({watching})
+        return
+    await watching
 
 
 def _kopf_settings() -> kopf.OperatorSettings:

@@ -1,0 +1,54 @@
+{{- define "modelfleet.name" -}}
+{{- if contains .Chart.Name .Release.Name -}}
+{{- printf "%s-operator" .Release.Name | trunc 63 | trimSuffix "-" -}}
+{{- else -}}
+{{- printf "%s-%s-operator" .Release.Name .Chart.Name | trunc 63 | trimSuffix "-" -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "modelfleet.selector" -}}
+app.kubernetes.io/name: model-operator
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
+{{- define "modelfleet.labels" -}}
+{{ include "modelfleet.selector" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/part-of: modelfleet
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
+{{- end -}}
+
+{{- define "modelfleet.serviceAccount" -}}
+{{- if .Values.serviceAccount.create -}}
+{{- .Values.serviceAccount.name | default (include "modelfleet.name" .) -}}
+{{- else -}}
+{{- required "serviceAccount.name: name the account to use, or let serviceAccount.create make one" .Values.serviceAccount.name -}}
+{{- end -}}
+{{- end -}}
+
+{{- /* All that the operator does in the namespaces it serves, and nothing more. */ -}}
+{{- define "modelfleet.rules" -}}
+- apiGroups: [modelfleet.dev]
+  resources: [modeldeployments]
+  verbs: [get, list, watch]
+- apiGroups: [modelfleet.dev]
+  resources: [modeldeployments/status]
+  verbs: [patch]
+# To set owners that block deletion, where a cluster checks that right (as OpenShift does).
+- apiGroups: [modelfleet.dev]
+  resources: [modeldeployments/finalizers]
+  verbs: [update]
+- apiGroups: [apps]
+  resources: [deployments, controllerrevisions]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [""]
+  resources: [services]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [get, list, watch]
+- apiGroups: [events.k8s.io]
+  resources: [events]
+  verbs: [create]
+{{- end -}}

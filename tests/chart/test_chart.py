@@ -1,0 +1,131 @@
+"""What the chart renders, and which values it refuses."""
+
+from pathlib import Path
+
+import pytest
+
+from helm import CHART, HelmFailed, helm, rendered
+from model_operator.settings import LogFormat, Settings
+
+CRD = Path(__file__).parents[2] / "crds" / "modelfleet.dev_modeldeployments.yaml"
+
+
+def of_kind(objects, kind):
+    return [item for item in objects if item["kind"] == kind]
+
+
+def container(*values):
+    [deployment] = of_kind(rendered(*values), "Deployment")
+    return deployment["spec"]["template"]["spec"]["containers"][0]
+
+
+def settings(*values):
+    environment = {item["name"]: item["value"] for item in container(*values)["env"]}
+    return Settings.from_environment(environment)
+
+
+def test_helm_has_nothing_to_find_fault_with():
+    assert "0 chart(s) failed" in helm("lint", "--strict", str(CHART))
+
+
+def test_the_crd_of_the_chart_is_the_crd():
+    assert (CHART / "crds" / CRD.name).read_bytes() == CRD.read_bytes()
+
+
+def test_the_images_follow_the_version_of_the_chart():
+    assert container()["image"] == "modelfleet/operator:0.1.0"
+    assert settings().server_image == "modelfleet/server:0.1.0"
+
+
+def test_the_images_can_be_chosen():
+    chosen = (
+        "image.repository=localhost/modelfleet/operator",
+        "image.tag=dev",
+        "serverImage.repository=localhost/modelfleet/server",
+        "serverImage.tag=dev",
+    )
+
+    assert container(*chosen)["image"] == "localhost/modelfleet/operator:dev"
+    assert settings(*chosen).server_image == "localhost/modelfleet/server:dev"
+
+
+def test_the_operator_understands_the_values_of_the_chart():
+    chosen = settings("watch.namespaces={shop,lab}", "nodePaths.allowed=true", "log.format=text")
+
+    assert chosen == Settings(
+        server_image="modelfleet/server:0.1.0",
+        namespaces=("shop", "lab"),
+        allows_node_paths=True,
+        log_format=LogFormat.TEXT,
+        health_port=8080,
+    )
+
+
+def test_without_values_all_namespaces_are_served_and_nodes_are_closed():
+    assert settings() == Settings("modelfleet/server:0.1.0", (), False, LogFormat.JSON, 8080)
+
+
+def test_the_pod_passes_the_restricted_standard():
+    [deployment] = of_kind(rendered(), "Deployment")
+    pod = deployment["spec"]["template"]["spec"]
+
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert pod["containers"][0]["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert set(pod["containers"][0]["resources"]) == {"requests", "limits"}
+
+
+def test_one_operator_runs_at_a_time():
+    [deployment] = of_kind(rendered(), "Deployment")
+
+    assert deployment["spec"]["replicas"] == 1
+    assert deployment["spec"]["strategy"] == {"type": "Recreate"}
+
+
+def test_with_a_list_of_namespaces_there_are_rights_in_those_only():
+    objects = rendered("watch.namespaces={shop,lab}", "rbac.aggregate=false")
+
+    assert of_kind(objects, "ClusterRole") == of_kind(objects, "ClusterRoleBinding") == []
+    assert [role["metadata"]["namespace"] for role in of_kind(objects, "Role")] == ["shop", "lab"]
+    bound = [item["subjects"][0]["namespace"] for item in of_kind(objects, "RoleBinding")]
+    assert bound == ["modelfleet-system"] * 2
+
+
+def test_no_right_is_a_wildcard():
+    roles = of_kind(rendered(), "ClusterRole")
+    rules = [rule for role in roles for rule in role["rules"]]
+    words = [word for rule in rules for words in rule.values() for word in words]
+
+    assert "*" not in words
+
+
+def test_two_releases_do_not_share_a_name():
+    one, other = rendered(release="one"), rendered(release="other")
+
+    def names(objects):
+        return {(item["kind"], item["metadata"]["name"]) for item in objects}
+
+    assert not names(one) & names(other)
+
+
+@pytest.mark.parametrize(
+    ("value", "field"),
+    [
+        pytest.param("imagee.tag=1", "imagee", id="an unknown value"),
+        pytest.param("image.tags=1", "tags", id="an unknown value inside"),
+        pytest.param("image.pullPolicy=Sometimes", "pullPolicy", id="an unknown policy"),
+        pytest.param("log.format=xml", "format", id="an unknown format"),
+        pytest.param("watch.namespaces={Shop}", "namespaces", id="no namespace's name"),
+        pytest.param("nodePaths.allowed=maybe", "allowed", id="neither yes nor no"),
+        pytest.param("serviceAccount.create=false", "serviceAccount.name", id="no account"),
+    ],
+)
+def test_a_wrong_value_is_refused_by_name(value, field):
+    with pytest.raises(HelmFailed) as refusal:
+        rendered(value)
+
+    assert field in str(refusal.value)

@@ -1,0 +1,135 @@
+"""The operator does its work with the rights that the chart gives it, and has no others."""
+
+import uuid
+
+import pytest
+import yaml
+
+from api_server import eventually
+from helm import CHART, helm
+from operator_process import OperatorProcess
+from simulated_world import model_deployment
+
+pytestmark = pytest.mark.api
+
+
+@pytest.fixture
+def installed(modelfleet_api, new_namespace):
+    """The chart, installed as users do, with the operator's pod left to the test."""
+    home, release = new_namespace(), f"r{uuid.uuid4().hex[:6]}"
+    place = ["--kubeconfig", str(modelfleet_api.kubeconfig), "--namespace", home.namespace]
+
+    def install(*values):
+        settings = [word for value in values for word in ("--set", value)]
+        helm("install", release, str(CHART), *place, *settings)
+        return home, f"{release}-modelfleet-operator"
+
+    yield install
+    helm("uninstall", release, *place)
+
+
+def kubeconfig_of(home, account, folder):
+    """A kubeconfig with the account's own token and nothing else."""
+    known = yaml.safe_load(home.kubeconfig.read_text())
+    token = home.run("create", "token", account).strip()
+    known["users"][0]["user"] = {"token": token}
+    path = folder / "kubeconfig"
+    path.write_text(yaml.safe_dump(known))
+    return path
+
+
+def manifest(**spec):
+    body = model_deployment(**spec)
+    body["metadata"] = {"name": "ranker"}
+    del body["status"]
+    return body
+
+
+def live_through_a_version_change(api):
+    """From creation to the end of the first version, by way of everything the operator does."""
+    api.apply(manifest())
+    first = become_stable(api)
+    api.apply(manifest(model={"version": 2}))
+    second = become_stable(api)
+    eventually(lambda: api.names("deployments") == [second])
+    assert first != second
+
+
+def become_stable(api):
+    name = eventually(lambda: api.get("md", "ranker")["status"].get("candidate"))["revision"]
+    generation = eventually(lambda: api.get("deployment", name))["metadata"]["generation"]
+    ready = {"replicas": 1, "updatedReplicas": 1, "readyReplicas": 1}
+    api.patch_status("deployment", name, ready | {"observedGeneration": generation})
+    eventually(lambda: api.get("md", "ranker")["status"].get("stable", {}).get("revision") == name)
+    return name
+
+
+def test_with_the_charts_rights_everywhere_the_operator_does_all_its_work(
+    installed, new_namespace, tmp_path
+):
+    home, account = installed()
+    api = new_namespace()
+    process = OperatorProcess(kubeconfig_of(home, account, tmp_path), tmp_path / "log")
+
+    live_through_a_version_change(api)
+
+    assert process.stop() == 0
+    assert "orbidden" not in process.log.read_text()
+    assert len(api.all("events.events.k8s.io")) >= 3
+
+
+def test_with_the_charts_rights_in_one_namespace_it_does_its_work_there(
+    installed, new_namespace, tmp_path
+):
+    api = new_namespace()
+    home, account = installed(f"watch.namespaces={{{api.namespace}}}", "rbac.aggregate=false")
+    process = OperatorProcess(
+        kubeconfig_of(home, account, tmp_path),
+        tmp_path / "log",
+        MODELFLEET_NAMESPACES=api.namespace,
+    )
+
+    live_through_a_version_change(api)
+
+    assert process.stop() == 0
+    assert "orbidden" not in process.log.read_text()
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        "get secrets",
+        "get configmaps",
+        "delete pods",
+        "create pods/exec",
+        "patch modeldeployments.modelfleet.dev",
+        "delete modeldeployments.modelfleet.dev",
+        "create roles.rbac.authorization.k8s.io",
+        "list namespaces",
+    ],
+)
+def test_what_it_does_not_need_it_may_not(installed, new_namespace, action):
+    home, account = installed()
+    user = f"system:serviceaccount:{home.namespace}:{account}"
+
+    answer = home.run("auth", "can-i", *action.split(), f"--as={user}", check=False)
+
+    assert answer.strip() == "no"
+
+
+@pytest.mark.parametrize(
+    ("role", "action", "answer"),
+    [
+        ("view", "get", "yes"),
+        ("view", "create", "no"),
+        ("edit", "create", "yes"),
+        ("edit", "delete", "yes"),
+    ],
+)
+def test_users_get_roles_to_add_to_the_clusters_own(installed, role, action, answer):
+    home, account = installed()
+    home.run("create", "rolebinding", "user", f"--clusterrole={account}-{role}", "--user=ann")
+
+    may = home.run("auth", "can-i", action, "md", "--as=ann", check=False)
+
+    assert may.strip() == answer
