@@ -45,14 +45,25 @@ def serving() -> World:
 
 CRD = Path(__file__).parents[2] / "crds" / "modelfleet.dev_modeldeployments.yaml"
 
+CRD_NAME = "modeldeployments.modelfleet.dev"
+
 
 @pytest.fixture(scope="session")
-def modelfleet_api(control_plane) -> ApiServer:
+def install_crd():
+    def install(plane) -> ApiServer:
+        api = ApiServer(binaries.location("kubectl"), plane.kubeconfig)
+        api.run("apply", "--server-side", "-f", str(CRD))
+        api.run("wait", "--for=condition=Established", f"crd/{CRD_NAME}", "--timeout=30s")
+        eventually(lambda: CRD_NAME in api.run("api-resources", "-o", "name"))
+        return api
+
+    return install
+
+
+@pytest.fixture(scope="session")
+def modelfleet_api(control_plane, install_crd) -> ApiServer:
     """An API server that knows ModelDeployments."""
-    api = ApiServer(binaries.location("kubectl"), control_plane.kubeconfig)
-    api.run("apply", "--server-side", "-f", str(CRD))
-    eventually(lambda: "modeldeployments" in api.run("api-resources", "--api-group=modelfleet.dev"))
-    return api
+    return install_crd(control_plane)
 
 
 @pytest.fixture

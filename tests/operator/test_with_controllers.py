@@ -1,0 +1,147 @@
+"""The operator beside Kubernetes' own controllers and scheduler; kwok answers for the node."""
+
+import pytest
+
+from api_server import ApiServer, eventually
+from operator_process import OperatorProcess
+from simulated_world import model_deployment
+from testcluster import Contents, ControlPlane, binaries
+
+pytestmark = pytest.mark.api
+
+CLAIM = [
+    {
+        "apiVersion": "v1",
+        "kind": "PersistentVolume",
+        "metadata": {"name": "models"},
+        "spec": {
+            "capacity": {"storage": "1Gi"},
+            "accessModes": ["ReadOnlyMany"],
+            "hostPath": {"path": "/srv/models"},
+            "storageClassName": "",
+            "claimRef": {"name": "models", "namespace": "shop"},
+        },
+    },
+    {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {"name": "models"},
+        "spec": {
+            "accessModes": ["ReadOnlyMany"],
+            "resources": {"requests": {"storage": "1Gi"}},
+            "storageClassName": "",
+            "volumeName": "models",
+        },
+    },
+]
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    with ControlPlane(Contents(controllers=True, kwok_nodes=1)) as plane:
+        yield plane
+
+
+@pytest.fixture(scope="module")
+def operator(cluster, install_crd, tmp_path_factory):
+    install_crd(cluster)
+    log = tmp_path_factory.mktemp("operator") / "operator.log"
+    process = OperatorProcess(cluster.kubeconfig, log)
+    process.port()
+    yield process
+    assert process.stop() == 0, log.read_text()
+
+
+@pytest.fixture(scope="module")
+def shop(cluster) -> ApiServer:
+    """A namespace with models in it, under the restricted Pod Security Standard."""
+    api = ApiServer(binaries.location("kubectl"), cluster.kubeconfig, "shop")
+    api.run("create", "namespace", "shop")
+    api.run("label", "namespace", "shop", "pod-security.kubernetes.io/enforce=restricted")
+    api.apply(*CLAIM)
+    return api
+
+
+@pytest.fixture
+def lab(cluster):
+    """A namespace without anything."""
+    api = ApiServer(binaries.location("kubectl"), cluster.kubeconfig, "lab")
+    api.run("create", "namespace", "lab")
+    yield api
+    api.run("delete", "namespace", "lab")
+
+
+def manifest(name="ranker", **spec):
+    body = model_deployment(name, **spec)
+    body["metadata"] = {"name": name}
+    del body["status"]
+    return body
+
+
+def condition(api, type_, name="ranker"):
+    conditions = api.get("md", name)["status"].get("conditions", [])
+    return next((item for item in conditions if item["type"] == type_), {"status": "absent"})
+
+
+def waits_for(api, reason):
+    return condition(api, "Ready").get("reason") == reason
+
+
+def test_a_life_from_creation_to_deletion(operator, shop):
+    shop.apply(manifest(replicas=2))
+    shop.run("wait", "md/ranker", "--for=condition=Ready", "--timeout=60s")
+    first = shop.get("md", "ranker")["status"]["stable"]["revision"]
+
+    shop.apply(manifest(replicas=2, model={"version": 2}))
+    eventually(lambda: shop.get("md", "ranker")["status"]["stable"]["version"] == 2, 60)
+    shop.run("wait", "md/ranker", "--for=condition=Ready", "--timeout=60s")
+    eventually(lambda: first not in shop.names("deployments"))
+    eventually(lambda: len(shop.names("pods")) == 2, 60)
+
+    shop.delete("md", "ranker")
+    for kind in ("deployments", "services", "controllerrevisions", "pods"):
+        eventually(lambda kind=kind: shop.names(kind) == [], 60)
+
+
+def test_a_missing_claim_is_named_in_the_status(operator, lab):
+    lab.apply(manifest())
+
+    eventually(lambda: waits_for(lab, "Unschedulable"))
+    assert 'persistentvolumeclaim "models" not found' in condition(lab, "Ready")["message"]
+
+
+def test_a_spent_quota_is_named_in_the_status(operator, lab):
+    lab.run("create", "quota", "small", "--hard=pods=0")
+
+    lab.apply(manifest())
+
+    eventually(lambda: waits_for(lab, "FailedCreate"))
+    assert "exceeded quota: small" in condition(lab, "Ready")["message"]
+
+
+def test_a_deployment_deleted_while_it_rolls_leaves_nothing(operator, shop):
+    shop.apply(manifest("rolling"))
+    shop.run("wait", "md/rolling", "--for=condition=Ready", "--timeout=60s")
+    shop.apply(manifest("rolling", model={"version": 2}))
+
+    shop.delete("md", "rolling")
+
+    for kind in ("deployments", "services", "controllerrevisions", "pods"):
+        eventually(lambda kind=kind: shop.names(kind) == [], 60)
+
+
+def test_a_deployment_made_again_under_the_same_name_starts_anew(operator, shop):
+    shop.apply(manifest("again"))
+    shop.run("wait", "md/again", "--for=condition=Ready", "--timeout=60s")
+    before = shop.get("md", "again")["metadata"]["uid"]
+
+    shop.run("delete", "md", "again")
+    shop.apply(manifest("again"))
+
+    shop.run("wait", "md/again", "--for=condition=Ready", "--timeout=60s")
+    eventually(lambda: owner_of(shop, "service", "again") != before)
+
+
+def owner_of(api, kind, name):
+    [owner] = api.get(kind, name)["metadata"]["ownerReferences"]
+    return owner["uid"]
