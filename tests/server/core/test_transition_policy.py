@@ -1,6 +1,7 @@
 """The order of loads and unloads, case by case."""
 
 import pytest
+
 from model_server.core.transition_policy import (
     Action,
     AvailabilityPreserving,

@@ -1,6 +1,7 @@
 """Which versions are aspired."""
 
 import pytest
+
 from model_server.core.version_policy import All, Latest, Specific, VersionPolicy
 
 
