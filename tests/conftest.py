@@ -1,11 +1,20 @@
 """The clusters that tests of all programs run against."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
 
-from testcluster import ControlPlane
+from testcluster import Cluster, ControlPlane
 from testcluster.progress import Progress
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--keep-cluster",
+        action="store_true",
+        help="leave the test cluster up, so that the next run starts at once",
+    )
 
 
 @pytest.fixture(scope="session")
@@ -13,3 +22,14 @@ def control_plane() -> Iterator[ControlPlane]:
     """A real API server without controllers, on loopback, for the whole session."""
     with ControlPlane(progress=Progress()) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
+    """A whole cluster with a node and containers; MODELFLEET_TEST_CLUSTER is its name."""
+    name = os.environ.get("MODELFLEET_TEST_CLUSTER", "modelfleet-test")
+    running = Cluster(name, Progress())
+    running.up()
+    yield running
+    if not request.config.getoption("--keep-cluster"):
+        running.down()

@@ -2,14 +2,17 @@
 
 import os
 import subprocess
-from functools import cached_property
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from testcluster import audit, binaries, credentials, state
+from testcluster import accelerators, audit, binaries, credentials, state, teardown
 from testcluster.api import Api
 from testcluster.failures import ClusterError, CommandFailed
-from testcluster.folders import ClusterFolder
+from testcluster.folders import ClusterFolder, one_at_a_time
+from testcluster.processes import Placement
+from testcluster.progress import Progress
+from testcluster.state import Mode, State
 
 
 class Client:
@@ -27,14 +30,27 @@ class Client:
         """The administrator's, good for any client on this machine."""
         return self.folder.kubeconfig
 
-    @cached_property
-    def api(self) -> Api:
-        """The cluster's own client. Raises ClusterError where there is no cluster."""
+    @property
+    def state(self) -> State:
+        """What it is made of. Raises ClusterError where there is no cluster."""
         known = state.read(self.folder.state)
         if known is None:
             raise ClusterError(f"there is no cluster {self.name}: `cluster up --name {self.name}`")
+        return known
+
+    @property
+    def api(self) -> Api:
+        """The test cluster's own client."""
         authority = credentials.authority_of(self.folder).certificate
-        return Api(known.port, authority, credentials.administrator(self.folder))
+        return Api(self.state.port, authority, credentials.administrator(self.folder))
+
+    def is_healthy(self) -> bool:
+        """Whether it came up whole, and all its processes run and answer."""
+        return self.state.complete and not self.ended() and self.api.is_ready()
+
+    def ended(self) -> list[str]:
+        """The names of the processes that should run and do not."""
+        return teardown.processes_of(self.folder, Placement()).ended()
 
     def kubectl(self, *words: str, stdin: str | None = None) -> str:
         """What kubectl prints. Raises CommandFailed, with its error output, when it fails."""
@@ -68,10 +84,45 @@ class Client:
             return False
         return True
 
-    def all_nodes_are_ready(self) -> bool:
-        """Whether each node says so."""
+    def ready_nodes(self) -> list[str]:
+        """The names of the nodes that say they are."""
         found = self.api.get("/api/v1/nodes")["items"]
-        return bool(found) and all(_is_ready(node) for node in found)
+        return [node["metadata"]["name"] for node in found if _is_ready(node)]
+
+    def accelerate(self, node: str, counts: Mapping[str, int], tainted: bool = False) -> None:
+        """Give a node accelerators that are not there, with their vendors' labels.
+
+        Raises:
+            ClusterError: there is no such node.
+        """
+        path = f"/api/v1/nodes/{node}"
+        self.api.merge(path, accelerators.node_patch(counts, tainted))
+        room = accelerators.capacity(counts)
+        self.api.merge(f"{path}/status", {"status": {"capacity": room, "allocatable": room}})
+
+    def down(self) -> None:
+        """Remove the cluster, or what is left of one; nothing happens where there is none."""
+        with one_at_a_time():
+            teardown.remove(self.folder)
+
+
+def begun_well(client: Client, mode: Mode, progress: Progress) -> State | None:
+    """What is there of a cluster in good health; None where there is none, or no more.
+
+    What was interrupted or lost a process is removed, to be made anew.
+
+    Raises:
+        ClusterError: the name belongs to a cluster of the other mode.
+    """
+    known = state.read(client.folder.state)
+    if known is not None and known.mode is not mode:
+        raise ClusterError(f"{client.name} is a {known.mode} cluster: take another --name")
+    if known is not None and client.is_healthy():
+        return known
+    if client.folder.path.exists():
+        with progress.stage(f"Remove what is left of {client.name}"):
+            teardown.remove(client.folder)
+    return None
 
 
 def _is_ready(node: dict[str, Any]) -> bool:

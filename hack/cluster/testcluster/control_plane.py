@@ -1,6 +1,5 @@
 """A control plane on loopback: etcd and an API server, for tests of what speaks to the API."""
 
-import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -8,15 +7,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from testcluster import audit, binaries, commands, kwok
-from testcluster.client import Client
+from testcluster import audit, binaries, commands, kwok, preflight, teardown
+from testcluster.client import Client, begun_well
 from testcluster.commands import Listening
 from testcluster.credentials import Identities, identities
-from testcluster.folders import ClusterFolder
+from testcluster.folders import ClusterFolder, one_at_a_time
 from testcluster.ports import free_ports
 from testcluster.processes import Placement, Processes
 from testcluster.progress import Progress
 from testcluster.state import Mode, State, write
+from testcluster.teardown import processes_of
 
 START_WITHIN = 60.0
 
@@ -46,7 +46,7 @@ class Contents:
 class ControlPlane(Client):
     """A control plane that lives as long as a `with` block, and at most as long as its thread.
 
-    In a folder of a name it is made by `start` instead, and lives until `stop`.
+    In a folder of a name it is made by `up` instead, and lives until `down`.
 
     Raises:
         ClusterError: on entering, when a program cannot be built or does not come up.
@@ -79,8 +79,15 @@ class ControlPlane(Client):
     ) -> None:
         self.stop()
 
+    def up(self) -> None:
+        """Make the control plane of a name, if it is not there; one that broke is made anew."""
+        with one_at_a_time():
+            if begun_well(self, Mode.CONTROL_PLANE, self._progress) is None:
+                self.start()
+
     def start(self) -> None:
         """Build what is missing, start it all, and wait until it answers."""
+        preflight.require(preflight.for_control_plane(self._contents.programs))
         binaries.provide(self._contents.programs, self._progress)
         api, etcd, peers, manager, scheduler, kwok_port = free_ports(6)
         at = Listening("127.0.0.1", api, etcd, peers)
@@ -102,8 +109,7 @@ class ControlPlane(Client):
 
     def stop(self) -> None:
         """End its processes and remove its folder."""
-        self._processes.end_all()
-        shutil.rmtree(self.folder.path, ignore_errors=True)
+        teardown.remove(self.folder)
 
     def _start_kwok(self, port: int) -> None:
         count, counts = self._contents.kwok_nodes, self._contents.accelerators
@@ -112,12 +118,9 @@ class ControlPlane(Client):
             command = commands.kwok(program, self.kubeconfig, kwok.STAGES, port)
             self._processes.start("kwok", command)
             kwok.make_nodes(self.api, count, counts)
-            self._processes.wait_until(self.all_nodes_are_ready, "nodes are ready", START_WITHIN)
-
-
-def processes_of(folder: ClusterFolder, placement: Placement) -> Processes:
-    """The processes of the cluster in this folder."""
-    return Processes(folder.inside("processes"), folder.inside("logs"), placement)
+            self._processes.wait_until(
+                lambda: len(self.ready_nodes()) == count, "nodes are ready", START_WITHIN
+            )
 
 
 @dataclass(frozen=True)

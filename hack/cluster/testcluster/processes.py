@@ -70,6 +70,8 @@ class Processes:
 
         `inherited` is an open descriptor that becomes the program's descriptor 3.
         """
+        self.records.mkdir(parents=True, exist_ok=True)
+        self.logs.mkdir(parents=True, exist_ok=True)
         command = (placement or self.placement).command(self.records / name, program)
         output = os.open(self.logs / f"{name}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         actions: list[tuple[Any, ...]] = [

@@ -25,6 +25,7 @@ class State:
 
 def write(state: State, file: Path) -> None:
     """Remember; the file is whole at any moment, so that an interrupted `up` can be told."""
+    file.parent.mkdir(parents=True, exist_ok=True)
     unfinished = file.with_suffix(".new")
     unfinished.write_text(json.dumps(asdict(state)))
     unfinished.rename(file)
