@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from model_server.api.grpc.endpoint import GrpcEndpoint
 from model_server.api.grpc.endpoint import Listen as GrpcListen
+from model_server.api.grpc.standard_services import Health
 from model_server.api.rest.answers import Answers
 from model_server.api.rest.endpoint import Listen as RestListen
 from model_server.api.rest.endpoint import RestEndpoint
@@ -18,6 +19,7 @@ from model_server.options.flags import CPUS, Options
 from model_server.servables.files import LocalFiles
 from model_server.servables.platform import Runtime, Servable
 from model_server.servables.registry import Platforms
+from model_server.service.inference import Inference
 from model_server.service.models import Models
 from model_server.service.predict import Predict
 from model_server.service.service import Service
@@ -54,14 +56,22 @@ class Server:
             SourceOptions(timedelta(seconds=options.file_system_poll_wait_seconds)),
         )
         self._models.watch(self._source)
-        predict = Predict(self._manager, options.enable_signature_method_name_check)
-        self._service = Service(self._models, predict)
-        self._grpc = GrpcEndpoint(_grpc_listen(options))
-        self._rest = self._rest_endpoint() if _has_rest(options) else None
-
-    def _rest_endpoint(self) -> RestEndpoint:
-        return RestEndpoint(
-            _rest_listen(self._options), Answers(self._service), self._models.readiness
+        check_methods = options.enable_signature_method_name_check
+        self._service = Service(
+            self._models,
+            Predict(self._manager, check_methods),
+            Inference(self._manager, check_methods),
+        )
+        health = None
+        if options.enable_grpc_healthcheck_service:
+            health = Health(self._models.readiness)
+            self._manager.subscribe(lambda _change: health.changed())
+        self._grpc = GrpcEndpoint(_grpc_listen(options), health)
+        self._answers = Answers(self._service)
+        self._rest = (
+            RestEndpoint(_rest_listen(options), self._answers, self._models.readiness)
+            if _has_rest(options)
+            else None
         )
 
     def start(self) -> Ports:
@@ -74,14 +84,22 @@ class Server:
         rest = self._rest.start() if self._rest else None
         grpc = self._grpc.start()
         self._announce(Ports(grpc, rest))
+        self._make_methods_known()
+        self._source.start()
+        return Ports(grpc, rest)
+
+    def _make_methods_known(self) -> None:
         # Only now, because this imports TensorFlow, which takes seconds; and before anything loads,
         # because two threads that import parts of it at the same time break it.
         from model_server.api.grpc.methods import methods
+        from model_server.api.rest.example_answers import ExampleAnswers
 
         as_content = self._options.enable_serialization_as_tensor_content
         self._grpc.serve(methods(self._service, as_content=as_content))
-        self._source.start()
-        return Ports(grpc, rest)
+        more = ExampleAnswers(self._service)
+        self._answers.add(
+            {"classify": more.classify, "regress": more.regress, "metadata": more.metadata}
+        )
 
     def _announce(self, ports: Ports) -> None:
         if ports.grpc is not None:

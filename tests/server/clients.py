@@ -87,6 +87,7 @@ class GrpcClient:
     """The stubs of tensorflow-serving-api on one channel."""
 
     def __init__(self, target: str) -> None:
+        # Imports TensorFlow, which the tests of pure rules do not need.
         from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
 
         self.channel = grpc.insecure_channel(target)

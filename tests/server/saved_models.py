@@ -136,6 +136,54 @@ def with_default(folder: Path) -> Path:
     return folder
 
 
+def classifier(folder: Path) -> Path:
+    """TF1: labels, scores, both, and signatures that are no classification or regression."""
+    graph = tf.Graph()
+    with graph.as_default(), v1.Session(graph=graph) as session:
+        examples = v1.placeholder(tf.string, [None], name="tf_example")
+        count = tf.size(examples)
+        parsed = v1.parse_example(
+            examples,
+            {
+                "x": tf.io.FixedLenFeature([], tf.float32, default_value=0.0),
+                "word": tf.io.FixedLenFeature([], tf.string, default_value="none"),
+            },
+        )
+        x, word = parsed["x"], parsed["word"]
+        labels = tf.stack([word, tf.fill([count], "other")], axis=1)
+        scores = tf.stack([x, -x], axis=1)
+        three = tf.stack([x, x, x], axis=1)
+        signatures = {
+            "both": _signature(
+                {"inputs": examples}, {"classes": labels, "scores": scores}, CLASSIFY
+            ),
+            "labels": _signature({"inputs": examples}, {"classes": labels}, CLASSIFY),
+            "scores": _signature({"inputs": examples}, {"scores": scores}, CLASSIFY),
+            "mismatch": _signature(
+                {"inputs": examples}, {"classes": labels, "scores": three}, CLASSIFY
+            ),
+            "swapped": _signature(
+                {"inputs": examples}, {"classes": scores, "scores": labels}, CLASSIFY
+            ),
+            "rank1": _signature({"inputs": examples}, {"scores": x}, CLASSIFY),
+            "short": _signature({"inputs": examples}, {"scores": scores[:1]}, CLASSIFY),
+            "neither": _signature({"inputs": examples}, {"outputs": scores}, CLASSIFY),
+            "feeds": _signature({"feeds": examples}, {"scores": scores}, CLASSIFY),
+            "two_inputs": _signature(
+                {"inputs": examples, "more": examples}, {"scores": scores}, CLASSIFY
+            ),
+            "flat": _signature({"inputs": examples}, {"outputs": x}, REGRESS),
+            "column": _signature({"inputs": examples}, {"outputs": x[:, None]}, REGRESS),
+            "wide": _signature({"inputs": examples}, {"outputs": scores}, REGRESS),
+            "short_flat": _signature({"inputs": examples}, {"outputs": x[:1]}, REGRESS),
+            "text": _signature({"inputs": examples}, {"outputs": word}, REGRESS),
+            "no_outputs": _signature({"inputs": examples}, {"scores": scores}, REGRESS),
+            "no_inputs": _signature({"feeds": examples}, {"outputs": x}, REGRESS),
+        }
+        _save(session, folder, signatures)
+    return folder
+
+
 def _signature(inputs, outputs, method):
     infos = v1.saved_model.build_tensor_info
     return v1.saved_model.signature_def_utils.build_signature_def(

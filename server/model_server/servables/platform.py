@@ -6,7 +6,7 @@ A package adds a platform by an entry point of the group ``modelfleet.servables`
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from model_server.servables.signature import Signature, Tensor, Tensors
 
@@ -26,6 +26,14 @@ class Servable(Protocol):
         ``inputs`` holds an array of the signature's dtype for each of its inputs (shapes are the
         servable's business); ``outputs`` are aliases of the signature. Raises ServingError.
         """
+
+
+@runtime_checkable
+class JointServable(Protocol):
+    """A servable that can run several signatures of one input at once."""
+
+    def run_jointly(self, signatures: Sequence[Signature], inputs: Tensors) -> Sequence[Tensors]:
+        """All outputs of each signature, by alias. Raises ServingError."""
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
 
 from model_server.core.errors import UnknownModel
 from model_server.core.servable import ServableStatus
+from model_server.servables.signature import Tensor
+from model_server.service.classify import Classes
+from model_server.service.example_task import Answered
+from model_server.service.examples import Examples
+from model_server.service.inference import Inference, InferenceTask
+from model_server.service.metadata import Metadata, metadata
+from model_server.service.model_spec import ModelSpec
 from model_server.service.models import Models
 from model_server.service.predict import Predict, PredictCall, Prediction
 
@@ -15,10 +24,33 @@ class Service:
 
     models: Models
     run_predict: Predict
+    inference: Inference
 
     def predict(self, call: PredictCall) -> Prediction:
         """Runs one signature."""
         return self.run_predict(call)
+
+    def classify(self, spec: ModelSpec, examples: Examples) -> Answered[Classes]:
+        """Labels and scores for examples."""
+        return self.inference.classify(spec, examples)
+
+    def regress(self, spec: ModelSpec, examples: Examples) -> Answered[Tensor]:
+        """A number for each example."""
+        return self.inference.regress(spec, examples)
+
+    def multi_inference(
+        self, tasks: Sequence[InferenceTask], examples: Examples
+    ) -> list[Answered[Classes | Tensor]]:
+        """Several classifications and regressions of the same examples."""
+        return self.inference.multi(tasks, examples)
+
+    def metadata(self, spec: ModelSpec) -> Metadata:
+        """The servable a spec selects, for its signatures."""
+        return metadata(self.models.manager, spec)
+
+    def reload(self, config: Any, timeout: timedelta | None = None) -> None:
+        """Serves what this ModelServerConfig says; returns when new models are available."""
+        self.models.reload(config, timeout)
 
     def status(self, name: str, version: int | None = None) -> Sequence[ServableStatus]:
         """The states of a model's versions, newest version first; of one version if it is given."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import grpc
 
+from model_server.api.grpc.standard_services import Health, add_reflection
 from model_server.api.grpc.unary import GenericHandler, Handler
 
 
@@ -44,8 +45,9 @@ def _not_yet(_request: bytes, context: grpc.ServicerContext) -> bytes:
 class GrpcEndpoint:
     """A grpcio server with a thread pool."""
 
-    def __init__(self, listen: Listen) -> None:
+    def __init__(self, listen: Listen, health: Health | None = None) -> None:
         self._listen = listen
+        self._health = health
         self._methods = _Methods()
         options = [
             # As TensorFlow Serving: messages are bounded by the 2 GiB of the protocol only.
@@ -60,6 +62,9 @@ class GrpcEndpoint:
             handlers=[self._methods],
             options=options,
         )
+        add_reflection(self._server, with_health=health is not None)
+        if health is not None:
+            health.add_to(self._server)
 
     def start(self) -> int | None:
         """Opens the ports; returns the TCP port, None if there is none. Raises CannotListen."""
@@ -80,4 +85,6 @@ class GrpcEndpoint:
 
     def stop(self, grace: float) -> None:
         """Refuses new calls, waits for running ones at most ``grace`` seconds, closes the ports."""
+        if self._health is not None:
+            self._health.end()
         self._server.stop(grace).wait()

@@ -2,16 +2,22 @@
 
 from dataclasses import dataclass
 
+from tensorflow_serving.apis import model_service_pb2
 from tensorflow_serving.apis.get_model_status_pb2 import (
     GetModelStatusRequest,
     GetModelStatusResponse,
+)
+from tensorflow_serving.apis.model_management_pb2 import (
+    ReloadConfigRequest,
+    ReloadConfigResponse,
 )
 
 from model_server.api.grpc.specs import required_spec
 from model_server.api.grpc.unary import Handler, unary
 from model_server.service.service import Service
 
-SERVICE = "tensorflow.serving.ModelService"
+# From the descriptor, because reflection needs its file imported.
+SERVICE = model_service_pb2.DESCRIPTOR.services_by_name["ModelService"].full_name
 
 
 @dataclass(frozen=True)
@@ -22,7 +28,10 @@ class ModelService:
 
     def handlers(self) -> dict[str, Handler]:
         """The handler of each method, by its full path."""
-        return {f"/{SERVICE}/GetModelStatus": unary(GetModelStatusRequest, self.status)}
+        return {
+            f"/{SERVICE}/GetModelStatus": unary(GetModelStatusRequest, self.status),
+            f"/{SERVICE}/HandleReloadConfigRequest": unary(ReloadConfigRequest, self.reload),
+        }
 
     def status(self, request: GetModelStatusRequest) -> GetModelStatusResponse:
         """The state of a model's versions. Raises ServingError."""
@@ -36,4 +45,11 @@ class ModelService:
             if version.error is not None:
                 entry.status.error_code = int(version.error.code)
                 entry.status.error_message = version.error.message
+        return response
+
+    def reload(self, request: ReloadConfigRequest) -> ReloadConfigResponse:
+        """Serves what the request's configuration says. Raises ServingError."""
+        self.service.reload(request.config)
+        response = ReloadConfigResponse()
+        response.status.SetInParent()
         return response

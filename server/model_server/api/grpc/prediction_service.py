@@ -5,18 +5,39 @@ from dataclasses import dataclass
 from functools import partial
 
 from tensorflow.core.framework.tensor_pb2 import TensorProto
+from tensorflow_serving.apis import prediction_service_pb2
+from tensorflow_serving.apis.classification_pb2 import (
+    ClassificationRequest,
+    ClassificationResponse,
+)
+from tensorflow_serving.apis.get_model_metadata_pb2 import (
+    GetModelMetadataRequest,
+    GetModelMetadataResponse,
+)
+from tensorflow_serving.apis.inference_pb2 import MultiInferenceRequest, MultiInferenceResponse
 from tensorflow_serving.apis.predict_pb2 import PredictRequest, PredictResponse
+from tensorflow_serving.apis.regression_pb2 import RegressionRequest, RegressionResponse
 
-from model_server.api.grpc.specs import fill, required_spec
+from model_server.api.grpc.example_messages import (
+    examples,
+    fill_classifications,
+    fill_regressions,
+)
+from model_server.api.grpc.specs import fill, required_spec, spec_of
 from model_server.api.grpc.unary import Handler, unary
 from model_server.core.errors import Code, ServingError
 from model_server.servables import tensors
+from model_server.servables.definitions import signature_defs
 from model_server.servables.signature import Signature, Tensors
+from model_server.service.classify import Classes
 from model_server.service.feeding import check_input_names
+from model_server.service.inference import InferenceTask
 from model_server.service.predict import PredictCall
 from model_server.service.service import Service
 
-SERVICE = "tensorflow.serving.PredictionService"
+# From the descriptor, because reflection needs its file imported.
+SERVICE = prediction_service_pb2.DESCRIPTOR.services_by_name["PredictionService"].full_name
+_SIGNATURE_DEF = "signature_def"
 
 
 @dataclass(frozen=True)
@@ -28,7 +49,13 @@ class PredictionService:
 
     def handlers(self) -> dict[str, Handler]:
         """The handler of each method, by its full path."""
-        return {f"/{SERVICE}/Predict": unary(PredictRequest, self.predict)}
+        return {
+            f"/{SERVICE}/Predict": unary(PredictRequest, self.predict),
+            f"/{SERVICE}/Classify": unary(ClassificationRequest, self.classify),
+            f"/{SERVICE}/Regress": unary(RegressionRequest, self.regress),
+            f"/{SERVICE}/MultiInference": unary(MultiInferenceRequest, self.multi_inference),
+            f"/{SERVICE}/GetModelMetadata": unary(GetModelMetadataRequest, self.metadata),
+        }
 
     def predict(self, request: PredictRequest) -> PredictResponse:
         """Runs a signature. Raises ServingError."""
@@ -42,6 +69,51 @@ class PredictionService:
         fill(response.model_spec, prediction.name, prediction.version, prediction.signature_name)
         return response
 
+    def classify(self, request: ClassificationRequest) -> ClassificationResponse:
+        """Labels and scores for Examples. Raises ServingError."""
+        answered = self.service.classify(required_spec(request), examples(request.input))
+        response = ClassificationResponse()
+        fill_classifications(response.result, answered.result)
+        fill(response.model_spec, answered.name, answered.version, answered.signature_name)
+        return response
+
+    def regress(self, request: RegressionRequest) -> RegressionResponse:
+        """A number for each Example. Raises ServingError."""
+        answered = self.service.regress(required_spec(request), examples(request.input))
+        response = RegressionResponse()
+        fill_regressions(response.result, answered.result)
+        fill(response.model_spec, answered.name, answered.version, answered.signature_name)
+        return response
+
+    def multi_inference(self, request: MultiInferenceRequest) -> MultiInferenceResponse:
+        """Several tasks on the same Examples. Raises ServingError."""
+        tasks = [
+            InferenceTask(spec_of(task.model_spec), task.method_name) for task in request.tasks
+        ]
+        response = MultiInferenceResponse()
+        for answered in self.service.multi_inference(tasks, examples(request.input)):
+            result = response.results.add()
+            if isinstance(answered.result, Classes):
+                fill_classifications(result.classification_result, answered.result)
+            else:
+                fill_regressions(result.regression_result, answered.result)
+            fill(result.model_spec, answered.name, answered.version, answered.signature_name)
+        return response
+
+    def metadata(self, request: GetModelMetadataRequest) -> GetModelMetadataResponse:
+        """The signatures of a servable. Raises ServingError."""
+        spec = required_spec(request)
+        if not request.metadata_field:
+            raise _invalid("GetModelMetadataRequest must specify at least one metadata_field")
+        for field in request.metadata_field:
+            if field != _SIGNATURE_DEF:
+                raise _invalid(f"Metadata field {field} is not supported")
+        found = self.service.metadata(spec)
+        response = GetModelMetadataResponse()
+        response.metadata[_SIGNATURE_DEF].Pack(signature_defs(found.servable))
+        fill(response.model_spec, found.name, found.version)
+        return response
+
 
 def _decode(inputs: Mapping[str, TensorProto], signature: Signature) -> Tensors:
     check_input_names(signature, inputs)
@@ -50,5 +122,9 @@ def _decode(inputs: Mapping[str, TensorProto], signature: Signature) -> Tensors:
         try:
             decoded[alias] = tensors.decode(inputs[alias])
         except tensors.TensorError as error:
-            raise ServingError(Code.INVALID_ARGUMENT, f"tensor parsing error: {alias}") from error
+            raise _invalid(f"tensor parsing error: {alias}") from error
     return decoded
+
+
+def _invalid(message: str) -> ServingError:
+    return ServingError(Code.INVALID_ARGUMENT, message)

@@ -1,6 +1,6 @@
 """The REST API's actions: a route and a body in, the text of the answer out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from model_server.api.rest import predict_json, status_json
@@ -11,20 +11,29 @@ from model_server.servables.signature import Signature, Tensors
 from model_server.service.predict import PredictCall
 from model_server.service.service import Service
 
+Action = Callable[[Route, bytes], str]
+
 
 class Answers:
     """Answers requests by calling the service; called from many threads at once."""
 
     def __init__(self, service: Service) -> None:
         self._service = service
-        self._actions: dict[str, Callable[[Route, bytes], str]] = {
+        self._actions: dict[str, Action] = {
             "predict": self._predict,
             "status": self._status,
         }
 
+    def add(self, actions: Mapping[str, Action]) -> None:
+        """Makes more actions known, those whose modules were not imported at the start."""
+        self._actions |= actions
+
     def __call__(self, route: Route, body: bytes) -> str:
         """The body of the answer. Raises ServingError."""
-        return self._actions[route.action](route, body)
+        action = self._actions.get(route.action)
+        if action is None:
+            raise ServingError(Code.UNAVAILABLE, "The server is starting")
+        return action(route, body)
 
     def _predict(self, route: Route, body: bytes) -> str:
         parsed = predict_json.parse(body)

@@ -1,0 +1,58 @@
+"""gRPC health and reflection, as generic tools use them."""
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
+    ProtoReflectionDescriptorDatabase,
+)
+
+from server.conftest import model_config
+
+SERVING = health_pb2.HealthCheckResponse.SERVING
+NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
+
+
+def watch(running, service: str = ""):
+    stub = health_pb2_grpc.HealthStub(running.grpc.channel)
+    return stub.Watch(health_pb2.HealthCheckRequest(service=service))
+
+
+@pytest.mark.parametrize("service", ["", "ModelService", "tensorflow.serving.PredictionService"])
+def test_health_becomes_serving_when_the_models_are_loaded(started, model_folders, service):
+    running = started(model_config(model_folders / "two"), enable_grpc_healthcheck_service=True)
+
+    seen = watch(running, service)
+
+    assert any(answer.status == SERVING for answer in seen)
+    seen.cancel()
+
+
+def test_health_is_not_serving_while_a_model_is_missing(started, model_folders):
+    running = started(
+        model_config(model_folders / "two", "model_version_policy { specific { versions: 9 } }"),
+        enable_grpc_healthcheck_service=True,
+    )
+    running.http.wait_until_reason("VersionNotFound")
+    stub = health_pb2_grpc.HealthStub(running.grpc.channel)
+
+    answer = stub.Check(health_pb2.HealthCheckRequest())
+
+    assert answer.status == NOT_SERVING
+
+
+def test_health_is_unimplemented_without_its_flag(running):
+    stub = health_pb2_grpc.HealthStub(running.grpc.channel)
+
+    with pytest.raises(grpc.RpcError) as raised:
+        stub.Check(health_pb2.HealthCheckRequest())
+
+    assert raised.value.code() is grpc.StatusCode.UNIMPLEMENTED
+
+
+def test_reflection_lists_the_services_and_describes_them(running):
+    database = ProtoReflectionDescriptorDatabase(running.grpc.channel)
+
+    assert "tensorflow.serving.PredictionService" in database.get_services()
+    found = database.FindFileContainingSymbol("tensorflow.serving.PredictionService")
+    assert found.name == "tensorflow_serving/apis/prediction_service.proto"
