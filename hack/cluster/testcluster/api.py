@@ -56,7 +56,7 @@ class Api:
     def _answer(self, method: str, path: str, body: str | None = None, kind: str = "") -> Any:
         status, answer = self._ask(method, path, body, kind)
         if status >= 300:
-            raise ClusterError(f"{method} {path}: {status} {answer[:500]}")
+            raise ClusterError(f"the API server refuses {method} {path}: {_message(answer)}")
         return json.loads(answer)
 
     def _ask(
@@ -77,3 +77,11 @@ class Api:
         context = ssl.create_default_context(cafile=self.authority)
         context.load_cert_chain(self.client.certificate, self.client.key)
         return context
+
+
+def _message(answer: str) -> str:
+    """What a Status object says; other answers, such as a proxy's, as they are."""
+    try:
+        return str(json.loads(answer)["message"])
+    except (ValueError, KeyError, TypeError):
+        return answer[:500]

@@ -15,9 +15,20 @@ _CPUSET_FILES = ("cpuset.cpus", "cpuset.mems")
 
 def hierarchies(mounts: str) -> list[Path]:
     """The mount points of all cgroup v1 hierarchies, or else of the one of v2."""
+    first = _mounted(mounts, "cgroup")
+    return first or _mounted(mounts, "cgroup2")
+
+
+def _mounted(mounts: str, kind: str) -> list[Path]:
     fields = [line.split() for line in mounts.splitlines()]
-    first = [Path(point) for _, point, kind, *_ in fields if kind == "cgroup"]
-    return first or [Path(point) for _, point, kind, *_ in fields if kind == "cgroup2"]
+    return [Path(point) for _, point, type_, *_ in fields if type_ == kind]
+
+
+def _tops(name: str) -> list[Path]:
+    """A cluster's cgroup in every hierarchy; runc uses v2 beside v1 where both are mounted."""
+    mounts = _MOUNTS.read_text()
+    found = [*_mounted(mounts, "cgroup"), *_mounted(mounts, "cgroup2")]
+    return [hierarchy / name for hierarchy in found if (hierarchy / name).exists()]
 
 
 def make(name: str, nodes: Iterable[str]) -> None:
@@ -36,7 +47,7 @@ def of_processes(name: str) -> Path:
 
 def exists(name: str) -> bool:
     """Whether anything is left of a cluster's cgroups."""
-    return any((hierarchy / name).exists() for hierarchy in hierarchies(_MOUNTS.read_text()))
+    return bool(_tops(name))
 
 
 def remove(name: str, within: float = 20.0) -> None:
@@ -50,11 +61,9 @@ def remove(name: str, within: float = 20.0) -> None:
         if time.monotonic() > limit:
             raise ClusterError(f"processes {sorted(left)} of {name} do not end")
         end(left, within=1.0)
-    for hierarchy in hierarchies(_MOUNTS.read_text()):
-        folders = sorted((hierarchy / name).rglob("*/"), reverse=True)
-        for folder in [*folders, hierarchy / name]:
-            with contextlib.suppress(FileNotFoundError):
-                folder.rmdir()
+    for top in _tops(name):
+        for folder in [*sorted(top.rglob("*/"), reverse=True), top]:
+            folder.rmdir()
 
 
 def _make_one(cgroup: Path) -> None:
@@ -70,8 +79,8 @@ def _make_one(cgroup: Path) -> None:
 
 def _processes(name: str) -> set[int]:
     found: set[int] = set()
-    for hierarchy in hierarchies(_MOUNTS.read_text()):
-        for members in (hierarchy / name).rglob("cgroup.procs"):
+    for top in _tops(name):
+        for members in top.rglob("cgroup.procs"):
             with contextlib.suppress(OSError):
                 found.update(int(pid) for pid in members.read_text().split())
     return found

@@ -122,6 +122,9 @@ def controller_manager(
         "--use-service-account-credentials",
         f"--service-account-private-key-file={credentials.signing_key}",
         f"--root-ca-file={credentials.authority}",
+        # It starts some thirty controllers one after the other, each with requests.
+        "--kube-api-qps=500",
+        "--kube-api-burst=1000",
         "--allocate-node-cidrs=false",
         f"--cluster-cidr={POD_RANGE}",
     ]

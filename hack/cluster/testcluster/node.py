@@ -1,7 +1,6 @@
 """A node: a network namespace and a mount namespace with containerd, kubelet and kube-proxy."""
 
 import contextlib
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +15,9 @@ from testcluster.tools import run
 
 # Paths that are compiled into containerd, its shims, CNI and the kubelet. Each node has its own
 # behind them, so that nodes do not meet there, nor a kubelet that the machine itself may have.
-_COMPILED_IN = ("/run/containerd", "/var/lib/kubelet", "/var/lib/cni", "/var/log/containers")
+_COMPILED_IN = tuple(
+    map(Path, ("/run/containerd", "/var/lib/kubelet", "/var/lib/cni", "/var/log/containers"))
+)
 
 # Mounts made in a node are seen by all of the node, never by the machine; and they end with it.
 _OWN_MOUNTS = """
@@ -49,8 +50,8 @@ def start_containerd(cluster: Membership, node: Node) -> None:
     node_files.write(files, node, authority.certificate, authority.issue(node.name, holder))
     binds: list[str] = []
     for path in _COMPILED_IN:
-        Path(path).mkdir(parents=True, exist_ok=True)
-        binds += [str(files.inside(path.strip("/").replace("/", "-"))), path]
+        path.mkdir(parents=True, exist_ok=True)
+        binds += [str(files.behind(path)), str(path)]
     own = ["unshare", "--mount", "--propagation=slave", "sh", "-c", _OWN_MOUNTS, "mounts", *binds]
     placement = _in_network(cluster.processes.placement, node)
     command = [*own, "--", "containerd", f"--config={files.containerd}"]
@@ -99,7 +100,7 @@ def remove_shared_folders() -> None:
     """Remove what was made to mount on, if nothing is in it. For when no node is left."""
     for path in _COMPILED_IN:
         with contextlib.suppress(OSError):
-            os.rmdir(path)
+            path.rmdir()
 
 
 def _in_network(placement: Placement, node: Node) -> Placement:

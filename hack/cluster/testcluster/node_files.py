@@ -11,6 +11,8 @@ from testcluster.addresses import CLUSTER_DOMAIN, DNS_SERVICE, Node, prefix
 from testcluster.certificates import KeyPair
 
 CNI_PLUGINS = Path("/usr/lib/cni")
+# Where containerd answers, seen from its node; the kubelet's metrics know no other place.
+SOCKET = Path("/run/containerd/containerd.sock")
 POD_IMAGE = "localhost/testcluster/pod:dev"
 
 _CONTAINERD = """
@@ -66,8 +68,8 @@ class NodeFiles:
 
     @property
     def socket(self) -> Path:
-        """Where containerd answers."""
-        return self.folder / "containerd.sock"
+        """Where containerd answers, seen from the machine."""
+        return self.behind(SOCKET.parent) / SOCKET.name
 
     @property
     def containerd(self) -> Path:
@@ -76,6 +78,10 @@ class NodeFiles:
     @property
     def kubelet(self) -> Path:
         return self.folder / "kubelet.yaml"
+
+    def behind(self, path: Path) -> Path:
+        """The folder that the node has behind a path of the machine."""
+        return self.inside(str(path).strip("/").replace("/", "-"))
 
     def inside(self, name: str) -> Path:
         """A folder in this one, made if it is not there."""
@@ -86,7 +92,7 @@ class NodeFiles:
 
 def write(files: NodeFiles, node: Node, authority: Path, serving: KeyPair) -> None:
     """Write all configuration of a node."""
-    settings = {"folder": files.folder, "socket": files.socket, "plugins": CNI_PLUGINS}
+    settings = {"folder": files.folder, "socket": SOCKET, "plugins": CNI_PLUGINS}
     files.containerd.write_text(_CONTAINERD.format(**settings, pod_image=POD_IMAGE))
     network = json.dumps(_pod_network(node, files.inside("pod-addresses")))
     (files.inside("cni") / "10-pods.conflist").write_text(network)
@@ -119,7 +125,7 @@ def _kubelet(files: NodeFiles, node: Node, authority: Path, serving: KeyPair) ->
     return {
         "apiVersion": "kubelet.config.k8s.io/v1beta1",
         "kind": "KubeletConfiguration",
-        "containerRuntimeEndpoint": f"unix://{files.socket}",
+        "containerRuntimeEndpoint": f"unix://{SOCKET}",
         "podLogsDir": str(files.inside("pod-logs")),
         "clusterDNS": [DNS_SERVICE],
         "clusterDomain": CLUSTER_DOMAIN,
