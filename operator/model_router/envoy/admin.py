@@ -1,0 +1,60 @@
+"""Envoy's admin interface, over its UNIX socket."""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+import json
+import socket
+from pathlib import Path
+
+_TIMEOUT = 5.0
+_ACTIVE_CONNECTIONS = "/stats?format=json&filter=^http\\..*\\.downstream_cx_active$"
+
+
+class AdminError(Exception):
+    """Envoy's admin interface did not answer as it should."""
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path: Path) -> None:
+        super().__init__("localhost", timeout=_TIMEOUT)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(_TIMEOUT)
+        self.sock.connect(str(self._path))
+
+
+class Admin:
+    """Asks and tells the Envoy behind one socket; every method raises AdminError."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    async def begin_drain(self) -> None:
+        """Make Envoy ask its clients to go elsewhere, with every answer it gives."""
+        await self._call("POST", "/healthcheck/fail")
+
+    async def active_connections(self) -> int:
+        """The number of clients' connections that are open."""
+        stats = json.loads(await self._call("GET", _ACTIVE_CONNECTIONS))["stats"]
+        return sum(s["value"] for s in stats if not s["name"].startswith("http.admin."))
+
+    async def _call(self, method: str, path: str) -> bytes:
+        return await asyncio.to_thread(self._call_blocking, method, path)
+
+    def _call_blocking(self, method: str, path: str) -> bytes:
+        connection = _UnixConnection(self._path)
+        try:
+            connection.request(method, path)
+            response = connection.getresponse()
+            body = response.read()
+        except (OSError, http.client.HTTPException) as error:
+            raise AdminError(f"{method} {path}: {error}") from error
+        finally:
+            connection.close()
+        if response.status != 200:
+            raise AdminError(f"{method} {path}: HTTP {response.status}")
+        return body

@@ -1,0 +1,1 @@
+"""Which Envoy resources a traffic record and its endpoints mean; pure."""

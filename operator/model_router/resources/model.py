@@ -1,0 +1,61 @@
+"""All resources of one model together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from model_router.record.endpoints import Endpoint
+from model_router.record.traffic import TrafficRecord
+from model_router.resources.clusters import assignment, cluster
+from model_router.resources.listeners import listener
+from model_router.resources.messages import Kind, Protocol, Resource, cluster_name
+from model_router.resources.routes import route
+
+
+@dataclass(frozen=True)
+class ModelResources:
+    """Everything Envoy has for one model, by kind and name; `longest` bounds one request."""
+
+    model: str
+    by_kind: Mapping[Kind, Mapping[str, Resource]]
+    longest: timedelta
+
+    def of(self, kind: Kind) -> Mapping[str, Resource]:
+        """The resources of one kind, by name."""
+        return self.by_kind[kind]
+
+
+def no_resources(model: str) -> ModelResources:
+    """What Envoy has for a model before its first record and after its last."""
+    return ModelResources(model, {kind: {} for kind in Kind}, timedelta())
+
+
+def model_resources(
+    record: TrafficRecord,
+    endpoints: Mapping[str, tuple[Endpoint, ...]],
+    listen_address: str,
+) -> ModelResources:
+    """The resources for `record`; a revision that `endpoints` does not name has no pods."""
+    clusters = [
+        (share.revision, cluster_name(record.name, share.revision, protocol), protocol)
+        for share in record.split
+        for protocol in Protocol
+    ]
+    by_kind = {
+        Kind.CLUSTER: _by_name(cluster(name, protocol) for _, name, protocol in clusters),
+        Kind.ENDPOINTS: _by_name(
+            assignment(name, endpoints.get(revision, ()), protocol)
+            for revision, name, protocol in clusters
+        ),
+        Kind.ROUTE: _by_name(route(record, protocol) for protocol in Protocol),
+        Kind.LISTENER: _by_name(
+            listener(record, protocol, listen_address) for protocol in Protocol
+        ),
+    }
+    return ModelResources(record.name, by_kind, record.timeout)
+
+
+def _by_name(resources: Iterable[Resource]) -> dict[str, Resource]:
+    return {resource.name: resource for resource in resources}

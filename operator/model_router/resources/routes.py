@@ -1,0 +1,88 @@
+"""Routes: how requests are split between revisions, retried and bounded in time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+# The literals below name this type; the parser must know it.
+from envoy.extensions.retry.host.previous_hosts.v3 import (
+    previous_hosts_pb2 as _previous_hosts,  # noqa: F401
+)
+
+from model_router.record.traffic import TrafficRecord
+from model_router.resources.messages import (
+    TYPE,
+    Kind,
+    Protocol,
+    Resource,
+    cluster_name,
+    resource,
+    route_name,
+)
+
+# Bodies up to this size can be sent again after a failed connection; larger ones fail at once.
+_RETRIED_BODY_BYTES = 16 << 20
+
+
+def route(record: TrafficRecord, protocol: Protocol) -> Resource:
+    """The routes of a model over one protocol."""
+    name = route_name(record.name, protocol)
+    return resource(
+        Kind.ROUTE,
+        name,
+        {
+            "name": name,
+            "virtual_hosts": [
+                {
+                    "name": "model",
+                    "domains": ["*"],
+                    "routes": [
+                        {
+                            "match": {"prefix": "/"},
+                            "request_body_buffer_limit": _RETRIED_BODY_BYTES,
+                            "route": {
+                                "weighted_clusters": _split(record, protocol),
+                                "retry_policy": _retry_policy(),
+                                **_limits(record, protocol),
+                            },
+                        }
+                    ],
+                }
+            ],
+        },
+    )
+
+
+def _split(record: TrafficRecord, protocol: Protocol) -> dict[str, Any]:
+    clusters = [
+        {"name": cluster_name(record.name, share.revision, protocol), "weight": share.weight}
+        for share in record.split
+    ]
+    return {"clusters": clusters}
+
+
+def _limits(record: TrafficRecord, protocol: Protocol) -> dict[str, Any]:
+    timeout = f"{record.timeout.total_seconds():g}s"
+    if protocol is Protocol.REST:
+        return {"timeout": timeout}
+    # A plain timeout would end as UNAVAILABLE; this ends as DEADLINE_EXCEEDED, and the model
+    # server sees the shortened deadline.
+    duration = {"max_stream_duration": timeout, "grpc_timeout_header_max": timeout}
+    return {"timeout": "0s", "max_stream_duration": duration}
+
+
+def _retry_policy() -> dict[str, Any]:
+    previous_hosts = "envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate"
+    return {
+        # Only what the model server certainly never began to answer.
+        "retry_on": "connect-failure,refused-stream,reset-before-request",
+        "num_retries": 2,
+        "host_selection_retry_max_attempts": 10,
+        "retry_back_off": {"base_interval": "0.01s", "max_interval": "0.1s"},
+        "retry_host_predicate": [
+            {
+                "name": "envoy.retry_host_predicates.previous_hosts",
+                "typed_config": {"@type": TYPE + previous_hosts},
+            }
+        ],
+    }

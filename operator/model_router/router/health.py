@@ -1,0 +1,87 @@
+"""Liveness and readiness over HTTP: GET /healthz and GET /readyz."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+
+from model_router.router.model import ModelStatus
+
+
+@dataclass(frozen=True)
+class Health:
+    """What the probes are told."""
+
+    ready: bool
+    models: tuple[ModelStatus, ...]
+
+    def body(self) -> bytes:
+        """The JSON of /readyz."""
+        models = [
+            {
+                "name": model.name,
+                "ready": model.routed,
+                "reason": model.reason.value,
+                "message": model.message,
+            }
+            for model in self.models
+        ]
+        return json.dumps({"ready": self.ready, "models": models}).encode()
+
+
+class HealthServer:
+    """Answers in a thread of its own, so that a busy loop still shows as alive or not ready.
+
+    Raises OSError from the constructor when the port cannot be had.
+    """
+
+    def __init__(self, address: str, port: int, health: Callable[[], Health]) -> None:
+        class Handler(BaseHTTPRequestHandler):
+            timeout = 10  # seconds a client may take to send its request
+
+            def do_GET(self) -> None:
+                match self.path:
+                    case "/healthz":
+                        self._answer(200, "text/plain", b"ok")
+                    case "/readyz":
+                        found = health()
+                        self._answer(200 if found.ready else 503, "application/json", found.body())
+                    case _:
+                        self._answer(404, "text/plain", b"there are /healthz and /readyz")
+
+            def _answer(self, code: int, kind: str, body: bytes) -> None:
+                self.send_response(code)
+                self.send_header("Content-Type", kind)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, format: str, *args: object) -> None:
+                """Probes come every few seconds and are no news."""
+
+        self._server = ThreadingHTTPServer((address, port), Handler)
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.1,))
+
+    @property
+    def port(self) -> int:
+        """The port it answers on."""
+        return int(self._server.server_address[1])
+
+    def __enter__(self) -> HealthServer:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()

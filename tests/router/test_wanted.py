@@ -1,0 +1,74 @@
+"""Which record is programmed when a newer one cannot be yet, and who gets a port."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from model_router.record.endpoints import Endpoint
+from model_router.record.traffic import Share, TrafficRecord
+from model_router.router.wanted import choose, port_conflicts
+
+POD = (Endpoint("10.0.0.1", 8500, 8501),)
+STABLE = TrafficRecord("m", 20000, 20001, timedelta(seconds=30), (Share("m-a", 100),))
+CANARY = replace(STABLE, split=(Share("m-a", 90), Share("m-b", 10)))
+SWITCHED = replace(STABLE, split=(Share("m-a", 0), Share("m-b", 100)))
+WARM = replace(STABLE, split=(Share("m-a", 100), Share("m-b", 0)))
+
+
+@pytest.mark.parametrize(
+    ("newest", "in_force", "pods", "chosen"),
+    [
+        pytest.param(STABLE, None, {}, STABLE, id="the first record is taken as it is"),
+        pytest.param(CANARY, STABLE, {"m-a": POD}, STABLE, id="a candidate has no pods yet"),
+        pytest.param(CANARY, STABLE, {"m-a": POD, "m-b": POD}, CANARY, id="a candidate has pods"),
+        pytest.param(SWITCHED, CANARY, {"m-a": POD}, CANARY, id="a candidate has lost its pods"),
+        pytest.param(STABLE, CANARY, {"m-a": POD}, STABLE, id="an abort needs nothing new"),
+        pytest.param(WARM, STABLE, {"m-a": POD}, WARM, id="weight 0 needs no pods"),
+        pytest.param(CANARY, STABLE, {}, CANARY, id="nothing answers anyway"),
+    ],
+)
+def test_weight_waits_for_pods_while_the_split_before_still_answers(newest, in_force, pods, chosen):
+    assert choose(newest, in_force, pods).record == chosen
+
+
+def test_a_split_that_waits_says_for_what():
+    held = choose(CANARY, STABLE, {"m-a": POD}).held
+
+    assert held == "split: 10 % for m-b, which has no ready pods; the split before stays"
+
+
+def at(name, grpc, rest):
+    return replace(STABLE, name=name, grpc_port=grpc, rest_port=rest)
+
+
+@pytest.mark.parametrize(
+    ("records", "in_force", "conflicts"),
+    [
+        pytest.param([at("a", 1, 2), at("b", 3, 4)], [], {}, id="no port twice"),
+        pytest.param(
+            [at("b", 2, 3), at("a", 1, 2)],
+            [],
+            {"b": "ports: 2 belongs to a"},
+            id="of two new ones the first by name",
+        ),
+        pytest.param(
+            [at("a", 2, 3), at("b", 1, 2)],
+            [at("b", 1, 2)],
+            {"a": "ports: 2 belongs to b"},
+            id="who listens already keeps it",
+        ),
+        pytest.param(
+            [at("a", 5, 6), at("b", 1, 2)],
+            [at("a", 1, 2)],
+            {"b": "ports: 1 belongs to a"},
+            id="a port is free when its owner has really left it",
+        ),
+    ],
+)
+def test_a_port_belongs_to_one_model(records, in_force, conflicts):
+    found = port_conflicts({r.name: r for r in records}, {r.name: r for r in in_force})
+
+    assert found == conflicts
