@@ -49,8 +49,10 @@ def _serve(options: Options) -> None:
 
     try:
         run(options, read_model_config(options))
-    except (InvalidOptions, ServingError) as error:
-        _refuse(error.message if isinstance(error, ServingError) else str(error))
+    except InvalidOptions as error:
+        _refuse(str(error))
+    except ServingError as error:
+        _refuse(error.message, error.code.name)
     except OSError as error:
         _refuse(str(error), "UNAVAILABLE")
     logging.shutdown()

@@ -10,12 +10,14 @@ from datetime import timedelta
 from model_server.api.grpc.endpoint import GrpcEndpoint
 from model_server.api.grpc.endpoint import Listen as GrpcListen
 from model_server.api.grpc.standard_services import Health
+from model_server.api.rest import prometheus
 from model_server.api.rest.answers import Answers
 from model_server.api.rest.endpoint import Listen as RestListen
-from model_server.api.rest.endpoint import RestEndpoint
+from model_server.api.rest.endpoint import RestEndpoint, Watch
 from model_server.core.manager import Manager, ManagerOptions
 from model_server.core.source import FileSystemSource, SourceOptions
 from model_server.options.flags import CPUS, Options
+from model_server.options.monitoring import prometheus_path
 from model_server.servables.files import LocalFiles
 from model_server.servables.platform import Runtime, Servable
 from model_server.servables.registry import Platforms
@@ -23,6 +25,7 @@ from model_server.service.inference import Inference
 from model_server.service.models import Models
 from model_server.service.predict import Predict
 from model_server.service.service import Service
+from model_server.service.serving_metrics import ServingMetrics
 
 _log = logging.getLogger(__name__)
 
@@ -47,8 +50,9 @@ class Server:
         self._config = config
         platforms = Platforms(_runtime(options))
         self._manager: Manager[Servable] = Manager(_manager_options(options))
+        metrics = ServingMetrics(self._manager)
         self._models = Models(
-            self._manager, platforms, options.allow_version_labels_for_unavailable_models
+            self._manager, platforms, metrics, options.allow_version_labels_for_unavailable_models
         )
         self._source = FileSystemSource(
             self._models.aspire,
@@ -59,8 +63,9 @@ class Server:
         check_methods = options.enable_signature_method_name_check
         self._service = Service(
             self._models,
-            Predict(self._manager, check_methods),
-            Inference(self._manager, check_methods),
+            Predict(self._manager, metrics, check_methods),
+            Inference(self._manager, metrics, check_methods),
+            metrics,
         )
         health = None
         if options.enable_grpc_healthcheck_service:
@@ -68,11 +73,14 @@ class Server:
             self._manager.subscribe(lambda _change: health.changed())
         self._grpc = GrpcEndpoint(_grpc_listen(options), health)
         self._answers = Answers(self._service)
-        self._rest = (
-            RestEndpoint(_rest_listen(options), self._answers, self._models.readiness)
-            if _has_rest(options)
-            else None
+        watch = Watch(
+            self._models.readiness,
+            lambda: prometheus.page(metrics.collect()),
+            prometheus_path(options),
         )
+        self._rest = None
+        if _has_rest(options):
+            self._rest = RestEndpoint(_rest_listen(options), self._answers, watch)
 
     def start(self) -> Ports:
         """Opens the ports, begins to load, makes the gRPC methods known.
@@ -111,10 +119,14 @@ class Server:
         if ports.rest is not None:
             _log.info("Exporting HTTP/REST API at:localhost:%d ...", ports.rest)
 
-    def stop(self, grace: float = _GRACE) -> None:
-        """Says "not ready", finishes running requests for at most ``grace`` seconds, unloads."""
-        until = time.monotonic() + grace
+    def drain(self) -> None:
+        """Says "not ready" from now on; requests are still answered."""
         self._models.drain()
+
+    def stop(self, grace: float = _GRACE) -> None:
+        """Drains, finishes running requests for at most ``grace`` seconds, unloads."""
+        until = time.monotonic() + grace
+        self.drain()
         draining = threading.Thread(target=self._grpc.stop, args=(grace,), daemon=True)
         draining.start()
         if self._rest is not None:

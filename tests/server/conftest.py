@@ -42,6 +42,7 @@ def model_folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
     saved_models.classifier(root / "classifier" / "1")
     saved_models.pair(root / "pair" / "1")
     saved_models.with_default(root / "with_default" / "1")
+    saved_models.slow(root / "slow" / "1")
     return root
 
 

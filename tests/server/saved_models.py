@@ -184,6 +184,24 @@ def classifier(folder: Path) -> Path:
     return folder
 
 
+def slow(folder: Path) -> Path:
+    """TF1: y = x after so many rounds of work as ``rounds`` says, some microseconds each."""
+    graph = tf.Graph()
+    with graph.as_default(), v1.Session(graph=graph) as session:
+        x = v1.placeholder(tf.float32, name="x")
+        rounds = v1.placeholder(tf.int64, [], name="rounds")
+        done, _ = tf.while_loop(
+            lambda count, _: count < rounds,
+            lambda count, work: (count + 1, tf.linalg.matmul(work, work)),
+            (tf.constant(0, tf.int64), tf.zeros([64, 64])),
+        )
+        with tf.control_dependencies([done]):
+            y = tf.identity(x)
+        signatures = {"serving_default": _signature({"x": x, "rounds": rounds}, {"y": y}, PREDICT)}
+        _save(session, folder, signatures)
+    return folder
+
+
 def _signature(inputs, outputs, method):
     infos = v1.saved_model.build_tensor_info
     return v1.saved_model.signature_def_utils.build_signature_def(

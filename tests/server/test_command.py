@@ -5,13 +5,19 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from tensorflow.core.framework.tensor_pb2 import TensorProto
 from tensorflow_serving.apis.predict_pb2 import PredictRequest
 
 from server.clients import GrpcClient, HttpClient
 from server.conftest import free_port
+
+# Some seconds of work.
+ROUNDS = 200_000
+METRICS = "/monitoring/prometheus/metrics"
 
 COMMAND = str(Path(sys.executable).with_name("model-server"))
 
@@ -69,6 +75,34 @@ def test_a_model_is_served_until_sigterm(start, model_folders):
     assert by_grpc.outputs["y"].float_val == [4.0]
     assert by_rest.json == {"outputs": 4.0}
     assert running.end() == 0
+
+
+def test_sigterm_waits_for_the_answers_under_way(start, model_folders):
+    running = start("--model_name=slow", f"--model_base_path={model_folders / 'slow'}")
+    running.http.wait_until_ready()
+    grpc_client = GrpcClient(f"127.0.0.1:{running.grpc_port}")
+    asked = PredictRequest()
+    asked.model_spec.name = "slow"
+    asked.inputs["x"].CopyFrom(TensorProto(dtype=1, float_val=[2.0]))
+    asked.inputs["rounds"].CopyFrom(TensorProto(dtype=9, int64_val=[ROUNDS]))
+    body = {"inputs": {"x": 2.0, "rounds": ROUNDS}}
+
+    with ThreadPoolExecutor() as pool:
+        by_rest = pool.submit(running.http.post, "/v1/models/slow:predict", body)
+        by_grpc = grpc_client.prediction.Predict.future(asked)
+        running.http.wait_for(
+            METRICS,
+            lambda answer: (
+                'in_flight_requests{entrypoint="GRPC"} 1\n' in answer.text
+                and 'in_flight_requests{entrypoint="REST"} 1\n' in answer.text
+            ),
+        )
+        code = running.end()
+
+    assert by_grpc.result().outputs["y"].float_val == [2.0]
+    assert by_rest.result().json == {"outputs": 2.0}
+    assert code == 0
+    grpc_client.close()
 
 
 def test_a_missing_version_keeps_the_process_up_and_is_said_by_readyz(start, model_folders):

@@ -1,6 +1,8 @@
 """What the core loads: a version folder, by the platform its model names."""
 
 import os
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from model_server.core.loader import Resources
@@ -14,12 +16,13 @@ _RAM_PER_BYTE = 1.2
 
 @dataclass(frozen=True)
 class VersionLoader:
-    """Loads one version folder."""
+    """Loads one version folder; ``recorded`` surrounds each try, given the path."""
 
     platforms: Platforms
     platform: str
     id: ServableId
     path: str
+    recorded: Callable[[str], AbstractContextManager[None]]
 
     def estimate(self) -> Resources:
         """See Loader. Counts the files, whatever the platform."""
@@ -36,7 +39,8 @@ class VersionLoader:
     def load(self) -> Servable:
         """See Loader. Raises ServingError."""
         platform = self.platforms.platform(self.platform)
-        return platform.load(self.id.name, self.id.version, self.path)
+        with self.recorded(self.path):
+            return platform.load(self.id.name, self.id.version, self.path)
 
     def unload(self, servable: Servable) -> None:
         """See Loader."""

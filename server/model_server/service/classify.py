@@ -44,6 +44,7 @@ class Classify:
     """The task; see ExampleTask."""
 
     check_method: bool = False
+    api: str = "Classify"
 
     def check(self, signature: Signature) -> None:
         """See ExampleTask."""

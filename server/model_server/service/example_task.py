@@ -19,6 +19,10 @@ R = TypeVar("R", covariant=True)
 class ExampleTask(Protocol[R]):
     """Classify or regress."""
 
+    @property
+    def api(self) -> str:
+        """The method's name in metrics."""
+
     def check(self, signature: Signature) -> None:
         """Raises ServingError for a signature of another shape."""
 

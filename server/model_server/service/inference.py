@@ -14,6 +14,7 @@ from model_server.service.examples import Examples
 from model_server.service.feeding import complete
 from model_server.service.model_spec import ModelSpec, check_name
 from model_server.service.regress import Regress
+from model_server.service.serving_metrics import ServingMetrics
 
 R = TypeVar("R")
 
@@ -31,6 +32,7 @@ class Inference:
     """Runs classifications and regressions on the servables a manager holds."""
 
     manager: Manager[Servable]
+    metrics: ServingMetrics
     check_method_names: bool = False
 
     def classify(self, spec: ModelSpec, examples: Examples) -> Answered[Classes]:
@@ -50,7 +52,9 @@ class Inference:
             task.check(signature)
             fed = complete(signature, {INPUTS: examples.tensor()})
             aliases = task.outputs(signature)
-            values = handle.servable.run(signature, fed, aliases)
+            self.metrics.examples(spec.name, len(examples.serialized))
+            with self.metrics.run(spec.name, signature.name, task.api):
+                values = handle.servable.run(signature, fed, aliases)
             result = task.result(dict(zip(aliases, values, strict=True)), len(examples.serialized))
             return Answered(spec.name, handle.id.version, signature.name, result)
 
@@ -66,8 +70,10 @@ class Inference:
         with self.manager.handle(first.name, first.version, first.label) as handle:
             signatures, kinds = self._checked(tasks, handle.servable)
             fed = complete(signatures[0], {INPUTS: examples.tensor()})
-            found = _run_jointly(handle.servable, signatures, fed)
             count = len(examples.serialized)
+            self.metrics.examples(first.name, count)
+            with self.metrics.run(first.name, signatures[0].name, "MultiInference"):
+                found = _run_jointly(handle.servable, signatures, fed)
             return [
                 Answered(first.name, handle.id.version, signature.name, kind.result(outputs, count))
                 for signature, kind, outputs in zip(signatures, kinds, found, strict=True)

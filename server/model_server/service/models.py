@@ -17,6 +17,7 @@ from model_server.servables.registry import Platforms
 from model_server.service import readiness
 from model_server.service.model_configs import ModelConfig, check_change, labels_of, models_of
 from model_server.service.readiness import ModelSeen, Readiness
+from model_server.service.serving_metrics import ServingMetrics
 
 _log = logging.getLogger(__name__)
 
@@ -27,6 +28,7 @@ class Models:
 
     manager: Manager[Servable]
     platforms: Platforms
+    metrics: ServingMetrics
     allow_unavailable_labels: bool = False
     _models: dict[str, ModelConfig] = field(default_factory=dict)
     _changing: threading.Lock = field(default_factory=threading.Lock)
@@ -44,7 +46,9 @@ class Models:
         self.manager.aspire(
             name,
             {
-                version: VersionLoader(self.platforms, platform, ServableId(name, version), path)
+                version: VersionLoader(
+                    self.platforms, platform, ServableId(name, version), path, self.metrics.load
+                )
                 for version, path in versions.items()
             },
         )

@@ -9,6 +9,7 @@ from model_server.servables.platform import Servable
 from model_server.servables.signature import CLASSIFY, PREDICT, REGRESS, Signature, Tensors
 from model_server.service.feeding import complete, select_outputs
 from model_server.service.model_spec import ModelSpec, check_name
+from model_server.service.serving_metrics import ServingMetrics
 
 
 def signature_not_found(name: str) -> ServingError:
@@ -44,6 +45,7 @@ class Predict:
     """Runs signatures of the servables a manager holds."""
 
     manager: Manager[Servable]
+    metrics: ServingMetrics
     check_method_names: bool = False
 
     def __call__(self, call: PredictCall) -> Prediction:
@@ -58,7 +60,8 @@ class Predict:
                 _check_method_name(signature)
             inputs = complete(signature, call.decode(signature))
             aliases = select_outputs(signature, call.output_filter)
-            values = handle.servable.run(signature, inputs, aliases)
+            with self.metrics.run(spec.name, signature.name, "Predict"):
+                values = handle.servable.run(signature, inputs, aliases)
             outputs = dict(zip(aliases, values, strict=True))
             return Prediction(spec.name, handle.id.version, signature.name, outputs)
 

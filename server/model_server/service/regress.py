@@ -24,6 +24,7 @@ class Regress:
     """The task; see ExampleTask. Its result is a float32 array of shape [examples]."""
 
     check_method: bool = False
+    api: str = "Regress"
 
     def check(self, signature: Signature) -> None:
         """See ExampleTask."""

@@ -16,6 +16,7 @@ from model_server.service.metadata import Metadata, metadata
 from model_server.service.model_spec import ModelSpec
 from model_server.service.models import Models
 from model_server.service.predict import Predict, PredictCall, Prediction
+from model_server.service.serving_metrics import ServingMetrics
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class Service:
     models: Models
     run_predict: Predict
     inference: Inference
+    metrics: ServingMetrics
 
     def predict(self, call: PredictCall) -> Prediction:
         """Runs one signature."""

@@ -15,6 +15,7 @@ from tensorflow_serving.apis.model_management_pb2 import (
 from model_server.api.grpc.specs import required_spec
 from model_server.api.grpc.unary import Handler, unary
 from model_server.service.service import Service
+from model_server.service.serving_metrics import first_points
 
 # From the descriptor, because reflection needs its file imported.
 SERVICE = model_service_pb2.DESCRIPTOR.services_by_name["ModelService"].full_name
@@ -49,7 +50,12 @@ class ModelService:
 
     def reload(self, request: ReloadConfigRequest) -> ReloadConfigResponse:
         """Serves what the request's configuration says. Raises ServingError."""
+        before = first_points(self.service.metrics.collect())
         self.service.reload(request.config)
+        after = first_points(self.service.metrics.collect())
         response = ReloadConfigResponse()
         response.status.SetInParent()
+        for name in request.metric_names:
+            if name in after:
+                response.metric.add(name=name, int64_value_increase=after[name] - before[name])
         return response

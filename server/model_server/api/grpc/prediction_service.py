@@ -1,9 +1,12 @@
 """``tensorflow.serving.PredictionService``."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
+from google.protobuf.message import Message
 from tensorflow.core.framework.tensor_pb2 import TensorProto
 from tensorflow_serving.apis import prediction_service_pb2
 from tensorflow_serving.apis.classification_pb2 import (
@@ -49,13 +52,22 @@ class PredictionService:
 
     def handlers(self) -> dict[str, Handler]:
         """The handler of each method, by its full path."""
-        return {
-            f"/{SERVICE}/Predict": unary(PredictRequest, self.predict),
-            f"/{SERVICE}/Classify": unary(ClassificationRequest, self.classify),
-            f"/{SERVICE}/Regress": unary(RegressionRequest, self.regress),
-            f"/{SERVICE}/MultiInference": unary(MultiInferenceRequest, self.multi_inference),
-            f"/{SERVICE}/GetModelMetadata": unary(GetModelMetadataRequest, self.metadata),
+        methods: dict[str, tuple[type[Message], Callable[[Any], Message]]] = {
+            "Predict": (PredictRequest, self.predict),
+            "Classify": (ClassificationRequest, self.classify),
+            "Regress": (RegressionRequest, self.regress),
+            "MultiInference": (MultiInferenceRequest, self.multi_inference),
+            "GetModelMetadata": (GetModelMetadataRequest, self.metadata),
         }
+        return {
+            f"/{SERVICE}/{name}": unary(request, call, partial(self._recorded, name))
+            for name, (request, call) in methods.items()
+        }
+
+    def _recorded(self, api: str, request: Any) -> AbstractContextManager[None]:
+        asked = request.tasks[0] if api == "MultiInference" and request.tasks else request
+        name = asked.model_spec.name if hasattr(asked, "model_spec") else ""
+        return self.service.metrics.request(name, api, "GRPC")
 
     def predict(self, request: PredictRequest) -> PredictResponse:
         """Runs a signature. Raises ServingError."""

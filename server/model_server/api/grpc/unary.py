@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -21,12 +22,24 @@ else:
     GenericHandler = grpc.GenericRpcHandler
 
 
-def unary(request: type[Message], call: Callable[[Any], Message]) -> Handler:
-    """A handler that parses a ``request`` and serializes what ``call`` makes of it."""
+Recorded = Callable[[Any], AbstractContextManager[None]]
+
+
+def unary(
+    request: type[Message],
+    call: Callable[[Any], Message],
+    recorded: Recorded = lambda _request: nullcontext(),
+) -> Handler:
+    """A handler that parses a ``request`` and serializes what ``call`` makes of it.
+
+    ``recorded`` surrounds the call, given the request.
+    """
 
     def handle(data: bytes, context: grpc.ServicerContext) -> bytes:
         try:
-            return call(request.FromString(data)).SerializeToString()
+            parsed = request.FromString(data)
+            with recorded(parsed):
+                return call(parsed).SerializeToString()
         except ServingError as error:
             context.abort(grpc_status(error.code), details(error.message))
         except DecodeError:

@@ -11,6 +11,8 @@ from model_server.servables.signature import Signature, Tensors
 from model_server.service.predict import PredictCall
 from model_server.service.service import Service
 
+_INFERENCE = ("predict", "classify", "regress")
+
 Action = Callable[[Route, bytes], str]
 
 
@@ -33,7 +35,10 @@ class Answers:
         action = self._actions.get(route.action)
         if action is None:
             raise ServingError(Code.UNAVAILABLE, "The server is starting")
-        return action(route, body)
+        # As upstream, status and metadata are recorded under no API's name.
+        api = route.action if route.action in _INFERENCE else ""
+        with self._service.metrics.request(route.spec.name, api, "REST"):
+            return action(route, body)
 
     def _predict(self, route: Route, body: bytes) -> str:
         parsed = predict_json.parse(body)

@@ -45,16 +45,25 @@ class Listen:
     cors: bool = False
 
 
+@dataclass(frozen=True)
+class Watch:
+    """What those who watch a server see: readiness, and metrics at a path (None is nowhere)."""
+
+    readiness: Callable[[], Readiness]
+    metrics: Callable[[], str] = str
+    metrics_path: str | None = None
+
+
 Answer = Callable[[Route, bytes], str]
 
 
 class RestEndpoint:
     """An aiohttp server on uvloop."""
 
-    def __init__(self, listen: Listen, answer: Answer, readiness: Callable[[], Readiness]) -> None:
+    def __init__(self, listen: Listen, answer: Answer, watch: Watch) -> None:
         self._listen = listen
         self._answer = answer
-        self._readiness = readiness
+        self._watch = watch
         self._loop = uvloop.new_event_loop()
         self._pool = ThreadPoolExecutor(listen.threads, thread_name_prefix="rest")
         self._thread = threading.Thread(
@@ -104,6 +113,8 @@ class RestEndpoint:
             return web.Response(text="ok")
         if path == "/readyz":
             return self._ready()
+        if self._watch.metrics_path and path.partition("?")[0] == self._watch.metrics_path:
+            return self._metrics(path)
         if not routes.is_api(path):
             return web.Response(status=404, text="Not Found: the API is under /v1/models\n")
         if request.method == "OPTIONS":
@@ -149,8 +160,14 @@ class RestEndpoint:
         known = "http://" in origin or "https://" in origin
         return self._json(200 if known else 400, "")
 
+    def _metrics(self, path: str) -> web.Response:
+        if path != self._watch.metrics_path:
+            problem = f"Unexpected path: {path}. Should be {self._watch.metrics_path}"
+            return web.Response(status=400, text=problem)
+        return web.Response(body=self._watch.metrics().encode(), content_type="text/plain")
+
     def _ready(self) -> web.Response:
-        readiness = self._readiness()
+        readiness = self._watch.readiness()
         return web.Response(
             status=200 if readiness.ready else 503,
             text=json.dumps(readiness.as_json()) + "\n",

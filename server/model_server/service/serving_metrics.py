@@ -1,0 +1,130 @@
+"""The metrics of a server: TensorFlow Serving's by their names, and what it has not."""
+
+import time
+from collections import Counter as Count
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from model_server.core.errors import Code, ServingError
+from model_server.core.manager import Manager
+from model_server.servables.platform import Servable
+from model_server.service.metrics import (
+    ComputedGauge,
+    Counter,
+    Family,
+    Gauge,
+    Histogram,
+    Labels,
+    exponential,
+)
+
+# Microseconds: from 10 up to some twenty minutes.
+_LATENCIES = exponential(10, 1.8, 33)
+_RUNTIME = "TF1"
+
+
+class ServingMetrics:
+    """All metrics of one server; recording is thread-safe and quick."""
+
+    def __init__(self, manager: Manager[Servable]) -> None:
+        self._requests = Counter("/tensorflow/serving/request_count", "model_name", "status")
+        self._latency = Histogram(
+            "/tensorflow/serving/request_latency", _LATENCIES, "model_name", "API", "entrypoint"
+        )
+        self._runtime = Histogram(
+            "/tensorflow/serving/runtime_latency", _LATENCIES, "model_name", "API", "runtime"
+        )
+        self._examples = Histogram(
+            "/tensorflow/serving/request_example_counts", exponential(1, 2, 15), "model"
+        )
+        self._example_total = Counter("/tensorflow/serving/request_example_count_total", "model")
+        self._loads = Counter(
+            "/tensorflow/cc/saved_model/load_attempt_count", "model_path", "status"
+        )
+        self._load_latency = Counter("/tensorflow/cc/saved_model/load_latency", "model_path")
+        self._in_flight = Gauge("/modelfleet/serving/in_flight_requests", "entrypoint")
+        self._signatures = Histogram(
+            "/modelfleet/serving/signature_runtime_latency", _LATENCIES, "model_name", "signature"
+        )
+        self._loaded = ComputedGauge(
+            "/modelfleet/serving/loaded_versions", lambda: _loaded(manager), "model_name"
+        )
+
+    def collect(self) -> list[Family]:
+        """All metrics now."""
+        return [
+            metric.collect()
+            for metric in (
+                self._requests,
+                self._latency,
+                self._runtime,
+                self._examples,
+                self._example_total,
+                self._loads,
+                self._load_latency,
+                self._in_flight,
+                self._signatures,
+                self._loaded,
+            )
+        ]
+
+    @contextmanager
+    def request(self, model: str, api: str, entrypoint: str) -> Iterator[None]:
+        """Records one request from its beginning to its end, however it ends."""
+        self._in_flight.add((entrypoint,), 1)
+        began = time.perf_counter()
+        code = Code.INTERNAL
+        try:
+            yield
+            code = Code.OK
+            self._latency.add((model, api, entrypoint), _microseconds_since(began))
+        except ServingError as error:
+            code = error.code
+            raise
+        finally:
+            self._in_flight.add((entrypoint,), -1)
+            self._requests.add((model, code.name))
+
+    @contextmanager
+    def run(self, model: str, signature: str, api: str) -> Iterator[None]:
+        """Records how long a servable ran, if it ran to its end."""
+        began = time.perf_counter()
+        yield
+        took = _microseconds_since(began)
+        self._runtime.add((model, api, _RUNTIME), took)
+        self._signatures.add((model, signature), took)
+
+    def examples(self, model: str, count: int) -> None:
+        """Records how many Examples a request had."""
+        self._examples.add((model,), count)
+        self._example_total.add((model,), count)
+
+    @contextmanager
+    def load(self, path: str) -> Iterator[None]:
+        """Records one try to load a version folder."""
+        began = time.perf_counter()
+        status = "fail"
+        try:
+            yield
+            status = "success"
+            self._load_latency.add((path,), int(_microseconds_since(began)))
+        finally:
+            self._loads.add((path, status))
+
+
+def first_points(families: list[Family]) -> dict[str, int]:
+    """For each metric the number at its first point, which is all that a reload compares."""
+    values = {}
+    for family in families:
+        first = next(iter(family.points.values()), 0)
+        if isinstance(first, int | float):
+            values[family.name] = int(first)
+    return values
+
+
+def _microseconds_since(began: float) -> float:
+    return (time.perf_counter() - began) * 1e6
+
+
+def _loaded(manager: Manager[Servable]) -> Mapping[Labels, float]:
+    return {(name,): count for name, count in Count(id.name for id in manager.available()).items()}
