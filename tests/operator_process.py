@@ -51,6 +51,6 @@ class OperatorProcess:
         return self.samples("modelfleet_api_requests_total")
 
     def stop(self) -> int:
-        """End it as a kubelet would; its exit code."""
+        """End it as a kubelet would, if it still runs; its exit code."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(30)

@@ -2,7 +2,7 @@
 
 import copy
 import itertools
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -46,7 +46,14 @@ class World:
         return make_plan(parse(self.body), self.observe(), self.now, self.image)
 
     def step(self) -> Plan:
+        return self._carry_out(self.plan())
+
+    def step_cut_short(self, applied: int) -> None:
+        """A pass that ends by an error after so many writes."""
         plan = self.plan()
+        self._carry_out(replace(plan, apply=plan.apply[:applied], delete=(), status=None))
+
+    def _carry_out(self, plan: Plan) -> Plan:
         for manifest in plan.apply:
             kept = self.children.get(key_of(manifest), {})
             made = copy.deepcopy(manifest)

@@ -1,31 +1,16 @@
-"""A parsed ModelDeployment, and worlds at the points where tests begin."""
+"""Where tests begin: simulated worlds, API servers that know the CRD, running operators."""
 
 import uuid
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from api_server import ApiServer, eventually
-from model_operator.domain.spec import identify, parse
-from simulated_world import World, model_deployment
+from operator_process import OperatorProcess
+from simulated_world import World
 from testcluster import binaries
-
-
-@pytest.fixture
-def body() -> dict[str, Any]:
-    return model_deployment()
-
-
-@pytest.fixture
-def deployment(body):
-    return parse(body)
-
-
-@pytest.fixture
-def identity(body):
-    return identify(body)
 
 
 @pytest.fixture
@@ -64,6 +49,20 @@ def install_crd():
 def modelfleet_api(control_plane, install_crd) -> ApiServer:
     """An API server that knows ModelDeployments."""
     return install_crd(control_plane)
+
+
+@pytest.fixture
+def start_operator(tmp_path):
+    """Starts operators, each ended with the test at the latest."""
+    with ExitStack() as started:
+
+        def start(kubeconfig: Path, **environment: str) -> OperatorProcess:
+            log = tmp_path / f"operator-{uuid.uuid4().hex[:4]}.log"
+            process = OperatorProcess(kubeconfig, log, **environment)
+            started.callback(process.stop)
+            return process
+
+        yield start
 
 
 @pytest.fixture

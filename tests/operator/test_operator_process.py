@@ -1,5 +1,9 @@
 """The operator beside a real API server; the tests play the controllers of Kubernetes."""
 
+import http.server
+import json
+import threading
+
 import pytest
 
 from api_server import eventually
@@ -260,6 +264,49 @@ def test_a_server_that_does_not_answer_is_told_from_one_that_does_not_run(operat
     eventually(lambda: status_of(api_server)["revisions"][0].get("message") == message)
 
 
+def test_the_words_of_a_server_that_is_not_ready_reach_the_status(operator, api_server, server):
+    api_server.apply(manifest())
+    run_pod(api_server, candidate(api_server))
+
+    ip = {"podIP": server, "podIPs": [{"ip": server}], "phase": "Running"}
+    api_server.patch_status("pod", "ranker-0", ip | {"containerStatuses": [RUNNING]})
+
+    eventually(lambda: condition(api_server, "Ready")["reason"] == "VersionNotFound")
+    message = "pod ranker-0: version 1 is not under /mnt/models/ranker; found 2, 3"
+    assert message in condition(api_server, "Ready")["message"]
+    assert condition(api_server, "Available")["status"] == "False"
+
+
+@pytest.fixture
+def server():
+    """The address of a model-server, as far as /readyz goes, that has not found its version."""
+    model = {
+        "name": "ranker",
+        "ready": False,
+        "reason": "VersionNotFound",
+        "message": "version 1 is not under /mnt/models/ranker; found 2, 3",
+    }
+    body = json.dumps({"ready": False, "models": [model]}).encode()
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(503)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            """Say nothing."""
+
+    address = "127.0.77.8"
+    with http.server.ThreadingHTTPServer((address, 8501), Handler) as listening:
+        thread = threading.Thread(target=listening.serve_forever)
+        thread.start()
+        yield address
+        listening.shutdown()
+        thread.join()
+
+
 def test_a_folder_of_the_node_is_refused_by_this_operator(operator, api_server):
     api_server.apply(manifest(model={"uri": "file:///srv/models"}))
 
@@ -308,13 +355,12 @@ def test_health_readiness_and_metrics_are_served(operator):
     assert "modelfleet_reconcile_duration_seconds_bucket" in operator.get("/metrics")
 
 
-def test_a_restart_with_existing_objects_writes_nothing(operator, api_server, tmp_path):
+def test_a_restart_with_existing_objects_writes_nothing(operator, api_server, start_operator):
     serve(api_server)
     touch(api_server, operator)
 
-    second = OperatorProcess(
+    second = start_operator(
         api_server.kubeconfig,
-        tmp_path / "second.log",
         MODELFLEET_NAMESPACES=api_server.namespace,
         MODELFLEET_SERVER_IMAGE="modelfleet/server:newer",
     )
@@ -324,24 +370,21 @@ def test_a_restart_with_existing_objects_writes_nothing(operator, api_server, tm
     assert second.stop() == 0
 
 
-def test_one_namespace_alone_is_served_where_that_is_set(modelfleet_api, new_namespace, tmp_path):
+def test_one_namespace_alone_is_served_where_that_is_set(
+    modelfleet_api, new_namespace, start_operator
+):
     served, other = new_namespace(), new_namespace()
-    process = OperatorProcess(
-        modelfleet_api.kubeconfig,
-        tmp_path / "one.log",
-        MODELFLEET_NAMESPACES=served.namespace,
-    )
+    process = start_operator(modelfleet_api.kubeconfig, MODELFLEET_NAMESPACES=served.namespace)
     other.apply(manifest())
     served.apply(manifest())
 
-    candidate(served)
+    seen = eventually(lambda: process.samples("modelfleet_deployments"))
 
-    assert process.samples("modelfleet_deployments") == {'{reason="Progressing"}': 1.0}
-    assert process.stop() == 0
+    assert seen == {'{reason="Progressing"}': 1.0}
 
 
-def test_a_wrong_setting_is_named(tmp_path):
-    process = OperatorProcess(tmp_path / "none", tmp_path / "log", MODELFLEET_SERVER_IMAGE="")
+def test_a_wrong_setting_is_named(start_operator, tmp_path):
+    process = start_operator(tmp_path / "none", MODELFLEET_SERVER_IMAGE="")
 
     assert process.process.wait(30) == 2
     assert "MODELFLEET_SERVER_IMAGE" in process.log.read_text()

@@ -52,6 +52,10 @@ class LifeOfAModelDeployment(RuleBasedStateMachine):
         assert not alive or alive - gone, f"no ready revision is left of {alive}"
         assert self.world.routed() not in gone
 
+    @rule(applied=st.integers(0, 3))
+    def a_pass_is_cut_short(self, applied):
+        self.world.step_cut_short(applied)
+
     @rule()
     def passes_run_until_nothing_is_left_to_do(self):
         self.world.settle()
@@ -75,5 +79,5 @@ class LifeOfAModelDeployment(RuleBasedStateMachine):
 
 TestLifeOfAModelDeployment = LifeOfAModelDeployment.TestCase
 TestLifeOfAModelDeployment.settings = settings(
-    max_examples=60, stateful_step_count=30, deadline=None
+    max_examples=150, stateful_step_count=30, deadline=None
 )

@@ -7,7 +7,6 @@ import yaml
 
 from api_server import eventually
 from helm import CHART, helm
-from operator_process import OperatorProcess
 from simulated_world import model_deployment
 
 pytestmark = pytest.mark.api
@@ -65,11 +64,11 @@ def become_stable(api):
 
 
 def test_with_the_charts_rights_everywhere_the_operator_does_all_its_work(
-    installed, new_namespace, tmp_path
+    installed, new_namespace, start_operator, tmp_path
 ):
     home, account = installed()
     api = new_namespace()
-    process = OperatorProcess(kubeconfig_of(home, account, tmp_path), tmp_path / "log")
+    process = start_operator(kubeconfig_of(home, account, tmp_path))
 
     live_through_a_version_change(api)
 
@@ -79,14 +78,12 @@ def test_with_the_charts_rights_everywhere_the_operator_does_all_its_work(
 
 
 def test_with_the_charts_rights_in_one_namespace_it_does_its_work_there(
-    installed, new_namespace, tmp_path
+    installed, new_namespace, start_operator, tmp_path
 ):
     api = new_namespace()
     home, account = installed(f"watch.namespaces={{{api.namespace}}}", "rbac.aggregate=false")
-    process = OperatorProcess(
-        kubeconfig_of(home, account, tmp_path),
-        tmp_path / "log",
-        MODELFLEET_NAMESPACES=api.namespace,
+    process = start_operator(
+        kubeconfig_of(home, account, tmp_path), MODELFLEET_NAMESPACES=api.namespace
     )
 
     live_through_a_version_change(api)

@@ -161,6 +161,8 @@ def _kopf_settings() -> kopf.OperatorSettings:
     settings.watching.chunk_size = 500
     settings.watching.connect_timeout = 10
     settings.networking.request_timeout = 30
+    # An API server that is away is asked every 5 s, so that its return is noticed soon.
+    settings.networking.error_backoffs = [1, 1, 2, 3, *[5] * 100]
     settings.networking.connect_timeout = 10
     return settings
 

@@ -1,0 +1,39 @@
+"""The environment is read once, and a value that makes no sense is named."""
+
+import pytest
+
+from model_operator.settings import InvalidSettings, LogFormat, Settings
+
+IMAGE = {"MODELFLEET_SERVER_IMAGE": "modelfleet/server:1"}
+
+
+def test_the_image_alone_is_enough():
+    assert Settings.from_environment(IMAGE) == Settings(
+        server_image="modelfleet/server:1",
+        namespaces=(),
+        allows_node_paths=False,
+        log_format=LogFormat.JSON,
+        health_port=8080,
+    )
+
+
+def test_namespaces_are_a_list_with_commas():
+    settings = Settings.from_environment(IMAGE | {"MODELFLEET_NAMESPACES": "shop, lab,,shop"})
+
+    assert settings.namespaces == ("shop", "lab")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("MODELFLEET_SERVER_IMAGE", " "),
+        ("MODELFLEET_NAMESPACES", "Shop"),
+        ("MODELFLEET_ALLOW_NODE_PATHS", "perhaps"),
+        ("MODELFLEET_LOG_FORMAT", "xml"),
+        ("MODELFLEET_HEALTH_PORT", "http"),
+        ("MODELFLEET_HEALTH_PORT", "70000"),
+    ],
+)
+def test_a_value_that_makes_no_sense_is_named(name, value):
+    with pytest.raises(InvalidSettings, match=name):
+        Settings.from_environment(IMAGE | {name: value})
