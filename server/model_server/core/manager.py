@@ -240,8 +240,15 @@ class Manager(Generic[S]):
                 self._attempts.load(harness),
                 partial(self._returned, stream, harness),
             )
-        except ServingError as error:
-            _log.error("Servable %s cannot be loaded: %s", harness.id, error)
+        except Exception as raised:
+            error = ServingError.of(raised)
+            expected = isinstance(raised, ServingError)
+            _log.error(
+                "Servable %s cannot be loaded: %s",
+                harness.id,
+                error,
+                exc_info=None if expected else raised,
+            )
             with self._changed:
                 self._fail(harness, error)
                 self._advance(stream)

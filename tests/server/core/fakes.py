@@ -68,7 +68,11 @@ class FakeClock:
         timeout: timedelta | None,
     ) -> bool:
         if timeout is None:
-            return condition.wait_for(predicate, 10)
+            if not condition.wait_for(predicate, 10):
+                raise AssertionError("waited in vain")
+            return True
+        if predicate():
+            return True
         self.waits.append(timeout)
         self.moment += timeout
         self.during_wait()

@@ -2,6 +2,7 @@
 
 import gc
 import weakref
+from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -10,12 +11,22 @@ from model_server.core.errors import (
     Code,
     LabelNotAssignable,
     ServableNotFound,
+    ServingError,
     UnknownLabel,
 )
+from model_server.core.lending import Lent
 from model_server.core.manager import Manager
-from model_server.core.servable import State
+from model_server.core.servable import ServableId, State
 from server.core.fakes import FakeLoader, FakeServable
 from server.core.replay import events, until
+
+
+@pytest.fixture
+def no_gc() -> Iterator[None]:
+    """No cycle is collected, so what goes away goes because nothing holds it."""
+    gc.disable()
+    yield
+    gc.enable()
 
 
 @pytest.fixture
@@ -105,15 +116,40 @@ def test_a_released_handle_has_no_servable(two: Manager[FakeServable]) -> None:
         _ = handle.servable
 
 
+@pytest.mark.usefixtures("no_gc")
 def test_nothing_holds_the_memory_of_a_servable_after_its_end(two: Manager[FakeServable]) -> None:
-    gc.disable()
     with two.handle("m", 1) as handle:
         seen = weakref.ref(handle.servable)
     two.aspire("m", {2: FakeLoader()})
     until(two, State.END, 1)
-    gc.enable()
 
     assert seen() is None
+
+
+@pytest.mark.usefixtures("no_gc")
+def test_nothing_holds_what_a_failed_load_had_begun(manager: Manager[FakeServable]) -> None:
+    begun: list[weakref.ref[FakeServable]] = []
+
+    class Failing(FakeLoader):
+        def load(self) -> FakeServable:
+            half = FakeServable("half")
+            begun.append(weakref.ref(half))
+            raise ServingError(Code.DATA_LOSS, "truncated") from OSError("disk")
+
+    manager.aspire("m", {1: Failing()})
+    until(manager, State.END, 1)
+
+    assert [half() for half in begun] == [None] * 6
+
+
+def test_a_borrower_that_comes_with_the_recall_goes_away_without_a_trace() -> None:
+    returned: list[str] = []
+    lent = Lent(ServableId("m", 1), FakeServable(""), lambda: returned.append("once"))
+    lent.recall()
+
+    assert lent.borrow() is None
+    assert not lent.is_out
+    assert returned == ["once"]
 
 
 def test_a_label_chooses_a_version(two: Manager[FakeServable]) -> None:

@@ -117,6 +117,22 @@ def test_preserving_resources_two_versions_need_the_memory_of_one(managers: Mana
     until(manager, State.AVAILABLE, 2)
 
 
+class WrongEstimate(FakeLoader):
+    """A loader that breaks its word, as a third party's may."""
+
+    def estimate(self) -> Resources:
+        return None  # type: ignore[return-value]  # that is the point
+
+
+def test_an_estimate_that_is_none_fails_the_load_and_nothing_else(managers: Managers) -> None:
+    manager = managers(TEN)
+    manager.aspire("m", {1: WrongEstimate()})
+    until(manager, State.END, 1)
+    manager.aspire("n", {1: taking(10)})
+
+    until(manager, State.AVAILABLE, 1, name="n")
+
+
 class NoEstimate(FakeLoader):
     """A loader that cannot even say how large its servable is."""
 

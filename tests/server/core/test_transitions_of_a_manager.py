@@ -106,6 +106,37 @@ def test_going_back_after_a_failure_keeps_the_copy_that_serves(managers: Manager
     assert again.loads == 0
 
 
+def test_a_copy_kept_because_nothing_else_served_is_aspired_like_any_other(
+    managers: Managers,
+) -> None:
+    manager = managers(ONCE)
+    first = FakeLoader()
+    manager.aspire("m", {1: first})
+    until(manager, State.AVAILABLE, 1)
+    manager.aspire("m", {2: FakeLoader(failures=(BROKEN,))})
+    until(manager, State.END, 2)
+    manager.aspire("m", {1: FakeLoader()})
+    manager.aspire("m", {1: FakeLoader(), 3: FakeLoader()})
+    until(manager, State.AVAILABLE, 3)
+
+    assert [id.version for id in manager.available()] == [1, 3]
+    assert first.unloads == 0
+
+
+def test_a_load_that_hangs_holds_up_no_unload(manager: Manager[FakeServable]) -> None:
+    gate = threading.Event()
+    hanging = FakeLoader(gate=gate)
+    manager.aspire("m", {1: FakeLoader()})
+    until(manager, State.AVAILABLE, 1)
+    manager.aspire("hanging", {1: hanging})
+    assert hanging.begun.wait(10)
+    manager.aspire("m", {})
+
+    until(manager, State.END, 1)
+    assert manager.statuses("hanging")[0].state is State.LOADING
+    gate.set()
+
+
 def test_a_version_wanted_again_during_its_unload_is_loaded_afresh(
     manager: Manager[FakeServable],
 ) -> None:
