@@ -66,11 +66,50 @@ def image(request: pytest.FixtureRequest) -> Iterator[Image]:
         buildah("rm", container)
 
 
-def test_the_program_runs_as_an_ordinary_user_on_a_read_only_root(image):
-    done = image.run(f"model-{image.name}", "--version")
+# Each command loads all that its program needs; the operator has none that needs no cluster.
+STARTS = {
+    "server": ["python", "-c", "import tensorflow, model_server.__main__; print('loaded')"],
+    "operator": ["python", "-c", "import kopf, model_operator.__main__; print('loaded')"],
+    "router": ["python", "-c", "import model_router.__main__; print('loaded')"],
+}
 
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith(f"model-{image.name} 0.")
+
+def test_the_program_loads_as_an_ordinary_user_on_a_read_only_root(image):
+    done = image.run(*STARTS[image.name])
+
+    assert (done.returncode, done.stdout) == (0, "loaded\n"), done.stderr
+
+
+def test_nothing_can_be_written_but_below_tmp(image):
+    inside = image.run("python", "-c", "open('/tmp/x', 'w')")
+    outside = image.run("python", "-c", "open('/opt/x', 'w')")
+
+    assert inside.returncode == 0
+    assert "Read-only file system: '/opt/x'" in outside.stderr
+
+
+# What each command says without a cluster, a model or a folder to work on.
+SAYS = {
+    "server": (["--help"], 0, "usage: model-server"),
+    "operator": ([], 2, "MODELFLEET_SERVER_IMAGE"),
+    "router": (["--help"], 0, "usage: model-router"),
+}
+
+
+def test_the_command_of_the_image_starts(image):
+    arguments, code, says = SAYS[image.name]
+
+    done = image.run(*image.config["Entrypoint"], *arguments)
+
+    assert done.returncode == code
+    assert says in done.stdout + done.stderr
+
+
+def test_the_router_brings_an_envoy_that_runs(image):
+    if image.name != "router":
+        pytest.skip("the router only")
+
+    assert "/1.40." in image.run("envoy", "--version").stdout
 
 
 def test_the_user_and_the_command_are_set(image):

@@ -28,6 +28,7 @@ class Reason(Enum):
     WAITING_FOR_PODS = "WaitingForPods"
     REFUSED = "Refused"
     INVALID = "InvalidRecord"
+    REMOVED = "Removed"
 
 
 @dataclass(frozen=True)
@@ -117,6 +118,7 @@ class ModelDriver:
         if newest is None:
             await self._programming.apply(no_resources(self._name))
             self._in_force = self._refused = None
+            self._conclude(Reason.REMOVED, "there is no record; requests that were begun may end")
             return
         now = asyncio.get_running_loop().time()
         if newest != self._refused or now >= self._retry_at:
@@ -148,6 +150,7 @@ class ModelDriver:
 
     def _conclude(self, reason: Reason, message: str) -> None:
         if (reason, message) != self._verdict:
-            level = logging.INFO if reason is Reason.PROGRAMMED else logging.ERROR
+            fine = reason in (Reason.PROGRAMMED, Reason.REMOVED)
+            level = logging.INFO if fine else logging.ERROR
             _log.log(level, "%s: %s: %s", self._name, reason.value, message)
         self._verdict = (reason, message)
