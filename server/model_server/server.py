@@ -17,10 +17,12 @@ from model_server.api.rest.endpoint import RestEndpoint, Watch
 from model_server.core.manager import Manager, ManagerOptions
 from model_server.core.source import FileSystemSource, SourceOptions
 from model_server.options.flags import CPUS, Options
+from model_server.options.model_config import read_model_config
 from model_server.options.monitoring import prometheus_path
 from model_server.servables.files import LocalFiles
 from model_server.servables.platform import Runtime, Servable
 from model_server.servables.registry import Platforms
+from model_server.service.config_polling import ConfigPoller
 from model_server.service.inference import Inference
 from model_server.service.models import Models
 from model_server.service.predict import Predict
@@ -60,6 +62,7 @@ class Server:
             SourceOptions(timedelta(seconds=options.file_system_poll_wait_seconds)),
         )
         self._models.watch(self._source)
+        self._config_poller = _config_poller(options, self._models)
         check_methods = options.enable_signature_method_name_check
         self._service = Service(
             self._models,
@@ -75,6 +78,7 @@ class Server:
         self._answers = Answers(self._service)
         watch = Watch(
             self._models.readiness,
+            self._answers.models,
             lambda: prometheus.page(metrics.collect()),
             prometheus_path(options),
         )
@@ -94,6 +98,8 @@ class Server:
         self._announce(Ports(grpc, rest))
         self._make_methods_known()
         self._source.start()
+        if self._config_poller:
+            self._config_poller.start()
         return Ports(grpc, rest)
 
     def _make_methods_known(self) -> None:
@@ -132,6 +138,8 @@ class Server:
         if self._rest is not None:
             self._rest.stop(grace)
         draining.join(max(0.0, until - time.monotonic()) + 1)
+        if self._config_poller:
+            self._config_poller.stop()
         self._source.stop()
         self._manager.stop(_UNLOAD)
 
@@ -161,6 +169,15 @@ def _manager_options(options: Options) -> ManagerOptions:
         unload_threads=options.num_unload_threads or CPUS,
         max_load_retries=options.max_num_load_retries,
         load_retry_interval=timedelta(microseconds=options.load_retry_interval_micros),
+    )
+
+
+def _config_poller(options: Options, models: Models) -> ConfigPoller | None:
+    interval = options.model_config_file_poll_wait_seconds
+    if interval <= 0 or not options.model_config_file:
+        return None
+    return ConfigPoller(
+        lambda: read_model_config(options), models.reload, timedelta(seconds=interval)
     )
 
 

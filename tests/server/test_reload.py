@@ -181,3 +181,35 @@ def test_a_new_model_that_does_not_load_is_told_with_its_error(started, model_fo
         " Could not find SavedModel"
     )
     assert running.http.post("/v1/models/two:predict", {"inputs": 2.0}).status == 200
+
+
+def test_a_new_model_without_a_base_path_is_told_and_loads_when_it_appears(
+    two, model_folders, tmp_path
+):
+    late = tmp_path / "late"
+
+    code, details = refused(two, listed(model_config(model_folders / "two"), model_config(late)))
+    shutil.copytree(model_folders / "pair", late)
+    two.http.wait_until_ready()
+
+    assert code is grpc.StatusCode.UNKNOWN
+    assert details == (
+        "1 model(s) did not become available: {{{name: late} due to error: NOT_FOUND:"
+        f" base path {late} does not exist}}, }}"
+    )
+    assert two.http.get("/v1/models/late").status == 200
+
+
+def test_the_config_file_is_read_again_as_often_as_a_flag_says(started, model_folders, tmp_path):
+    file = tmp_path / "models.config"
+    entry = model_config(model_folders / "two")
+    file.write_text(f"model_config_list {{ {entry} }}")
+    running = started(entry, model_config_file=str(file), model_config_file_poll_wait_seconds=1)
+    running.http.wait_until_ready()
+
+    file.write_text("nonsense")
+    more = model_config(model_folders / "pair")
+    file.write_text(f"model_config_list {{ {entry} {more} }}")
+
+    answer = running.http.wait_for("/v1/models/pair", lambda answer: '"AVAILABLE"' in answer.text)
+    assert answer.status == 200

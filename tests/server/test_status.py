@@ -99,3 +99,19 @@ def test_other_paths_and_methods_say_what_is_wrong(http_client, method, path, st
 def test_paths_outside_the_api_are_not_found(http_client):
     assert http_client.get("/").status == 404
     assert http_client.get("/v2/models").status == 404
+
+
+def test_a_status_needs_a_models_name(http_client):
+    answer = http_client.get("/v1/models")
+
+    assert (answer.status, answer.json) == (400, {"error": "Missing model name in request."})
+
+
+def test_all_models_are_listed(http_client, model_folders):
+    models = http_client.get("/models").json["models"]
+
+    assert [model["name"] for model in models] == sorted(
+        folder.name for folder in model_folders.iterdir()
+    )
+    versions = {m["name"]: [v["version"] for v in m["model_version_status"]] for m in models}
+    assert versions["two"] == ["2", "1"]

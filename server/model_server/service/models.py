@@ -16,8 +16,10 @@ from model_server.servables.platform import Servable
 from model_server.servables.registry import Platforms
 from model_server.service import readiness
 from model_server.service.model_configs import ModelConfig, check_change, labels_of, models_of
-from model_server.service.readiness import ModelSeen, Readiness
+from model_server.service.readiness import ModelSeen, Readiness, Reason
 from model_server.service.serving_metrics import ServingMetrics
+
+_LOOK_AGAIN = timedelta(seconds=0.2)
 
 _log = logging.getLogger(__name__)
 
@@ -62,7 +64,7 @@ class Models:
             self._apply(models_of(config, self.platforms))
             self.manager.set_labels(labels_of(self._models.values()), allow_unavailable=True)
 
-    def reload(self, config: Any, timeout: timedelta | None = None) -> None:
+    def reload(self, config: Any) -> None:
         """Replaces the configuration and waits until models that are new are available.
 
         Raises ServingError: INVALID_ARGUMENT for a configuration that cannot be,
@@ -80,15 +82,14 @@ class Models:
             check_change(self._models, models)
             new = sorted(models.keys() - self._models.keys())
             self._apply(models)
-            self._wait_for(new, timeout)
+            self._wait_for(new)
             self.manager.set_labels(
                 labels_of(models.values()), allow_unavailable=self.allow_unavailable_labels
             )
 
     def _apply(self, models: dict[str, ModelConfig]) -> None:
-        for name in sorted(models):
-            verb = "(Re-)adding" if name not in self._models else "Updating"
-            _log.info("%s model: %s", verb, name)
+        for name in sorted(models.keys() - self._models.keys()):
+            _log.info(" (Re-)adding model: %s", name)
         self._models = models
         if self._source is not None:
             self._source.update(
@@ -98,19 +99,36 @@ class Models:
                 ]
             )
 
-    def _wait_for(self, names: list[str], timeout: timedelta | None) -> None:
-        if not names:
-            return
-        reached = self.manager.wait_until(names, State.AVAILABLE, timeout)
-        if reached.ok:
-            return
-        raise NotAvailable.because(
-            [(status.id, status.error) for status in reached.statuses if status.error], "model"
-        )
+    def _wait_for(self, names: list[str]) -> None:
+        causes: list[tuple[object, ServingError | None]] = []
+        for name in names:
+            causes.extend(self._wait_for_one(name))
+        if causes:
+            raise NotAvailable.because(causes, "model")
+
+    def _wait_for_one(self, name: str) -> list[tuple[object, ServingError | None]]:
+        """What keeps a model from becoming available, when that is certain; [] if it has become so.
+
+        TensorFlow Serving waits for ever for a base path that does not exist; here it is a cause,
+        and the model will load all the same when the path appears.
+        """
+        while True:
+            if self.manager.wait_until([name], State.AVAILABLE, _LOOK_AGAIN).ok:
+                return []
+            seen = self._seen(self._models[name])
+            if seen.statuses and all(status.state is State.END for status in seen.statuses):
+                return [(status.id, status.error) for status in seen.statuses]
+            judged = readiness.judge(seen)
+            if judged.reason in (Reason.BASE_PATH_NOT_FOUND, Reason.VERSION_NOT_FOUND):
+                return [(f"{{name: {name}}}", ServingError(Code.NOT_FOUND, judged.message))]
 
     def drain(self) -> None:
         """From now on no model is ready."""
         self._draining = True
+
+    def names(self) -> list[str]:
+        """The configured models, sorted."""
+        return sorted(self._models)
 
     def readiness(self) -> Readiness:
         """Whether all models can be asked, and why not; quick, from any thread."""

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 from model_server.core.errors import UnknownModel
@@ -50,9 +49,17 @@ class Service:
         """The servable a spec selects, for its signatures."""
         return metadata(self.models.manager, spec)
 
-    def reload(self, config: Any, timeout: timedelta | None = None) -> None:
+    def reload(self, config: Any) -> None:
         """Serves what this ModelServerConfig says; returns when new models are available."""
-        self.models.reload(config, timeout)
+        self.models.reload(config)
+
+    def model_names(self) -> Sequence[str]:
+        """The models that are configured, sorted."""
+        return self.models.names()
+
+    def states(self, name: str) -> Sequence[ServableStatus]:
+        """The states of a model's versions, newest version first; none before one was found."""
+        return self.models.manager.statuses(name)
 
     def status(self, name: str, version: int | None = None) -> Sequence[ServableStatus]:
         """The states of a model's versions, newest version first; of one version if it is given."""

@@ -40,6 +40,11 @@ class Answers:
         with self._service.metrics.request(route.spec.name, api, "REST"):
             return action(route, body)
 
+    def models(self) -> str:
+        """All models and their versions' states."""
+        states = {name: self._service.states(name) for name in self._service.model_names()}
+        return status_json.models(states)
+
     def _predict(self, route: Route, body: bytes) -> str:
         parsed = predict_json.parse(body)
         forms: list[Form] = []

@@ -47,9 +47,10 @@ class Listen:
 
 @dataclass(frozen=True)
 class Watch:
-    """What those who watch a server see: readiness, and metrics at a path (None is nowhere)."""
+    """What those who watch a server see; ``metrics_path`` is None where metrics are turned off."""
 
     readiness: Callable[[], Readiness]
+    models: Callable[[], str]
     metrics: Callable[[], str] = str
     metrics_path: str | None = None
 
@@ -113,6 +114,9 @@ class RestEndpoint:
             return web.Response(text="ok")
         if path == "/readyz":
             return self._ready()
+        if path == "/models":
+            # Not under /v1, where TensorFlow Serving's own tests want an error.
+            return self._json(200, self._watch.models())
         if self._watch.metrics_path and path.partition("?")[0] == self._watch.metrics_path:
             return self._metrics(path)
         if not routes.is_api(path):

@@ -1,7 +1,8 @@
 """The states of a model's versions in protobuf's JSON of GetModelStatusResponse."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from model_server.core.errors import Code, ServingError
 from model_server.core.servable import ServableStatus
@@ -9,7 +10,20 @@ from model_server.core.servable import ServableStatus
 
 def status(versions: Iterable[ServableStatus]) -> str:
     """The answer's text; versions stand in the order given."""
-    entries = [
+    return _text({"model_version_status": _entries(versions)})
+
+
+def models(states: Mapping[str, Iterable[ServableStatus]]) -> str:
+    """All models, for which TensorFlow Serving has no answer."""
+    listed = [
+        {"name": name, "model_version_status": _entries(versions)}
+        for name, versions in states.items()
+    ]
+    return _text({"models": listed})
+
+
+def _entries(versions: Iterable[ServableStatus]) -> list[dict[str, Any]]:
+    return [
         {
             "version": str(version.id.version),
             "state": version.state.name,
@@ -17,8 +31,11 @@ def status(versions: Iterable[ServableStatus]) -> str:
         }
         for version in versions
     ]
+
+
+def _text(value: dict[str, Any]) -> str:
     # protobuf's printer indents by one space and ends with a line break.
-    return json.dumps({"model_version_status": entries}, indent=1, ensure_ascii=False) + "\n"
+    return json.dumps(value, indent=1, ensure_ascii=False) + "\n"
 
 
 def _status(error: ServingError | None) -> dict[str, str]:
