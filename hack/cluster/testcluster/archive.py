@@ -1,15 +1,16 @@
-"""Images of one static program, made without an engine or a registry: an OCI image archive."""
+"""OCI image archives: of one static program, and of what an engine has written to a folder."""
 
 import hashlib
 import io
 import json
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 _OCI = "application/vnd.oci.image"
+_PIECE = 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -37,15 +38,44 @@ def write(images: list[ProgramImage], file: Path) -> None:
     index: list[dict[str, Any]] = []
     with tarfile.open(file, "w") as archive:
         for image in images:
-            blobs, manifest = _blobs(image)
+            blobs = _blobs(image)
             for blob in blobs:
-                _add(archive, f"blobs/{blob.digest.replace(':', '/')}", blob.content)
-            index.append({**manifest, "annotations": {"io.containerd.image.name": image.name}})
-        _add_json(archive, "index.json", {"schemaVersion": 2, "manifests": index})
-        _add_json(archive, "oci-layout", {"imageLayoutVersion": "1.0.0"})
+                _add(archive, _path(blob.digest), blob.content)
+            index.append(_named(image.name, blobs[-1]))
+        _add_index(archive, index)
 
 
-def _blobs(image: ProgramImage) -> tuple[list[_Blob], dict[str, Any]]:
+def stream(folder: Path, name: str, known: Set[str], to: IO[bytes]) -> None:
+    """Write an image of containers/image's `dir:` layout as an archive, piece by piece.
+
+    Layers whose digests are `known` stay out: containerd finds them in its own content.
+    """
+    manifest = _Blob((folder / "manifest.json").read_bytes())
+    with tarfile.open(fileobj=to, mode="w|", bufsize=_PIECE) as archive:
+        described = json.loads(manifest.content)
+        for part in [*described["layers"], described["config"]]:
+            if part is described["config"] or part["digest"] not in known:
+                archive.add(folder / part["digest"].partition(":")[2], _path(part["digest"]))
+        _add(archive, _path(manifest.digest), manifest.content)
+        _add_index(archive, [_named(name, manifest)])
+
+
+def _named(name: str, manifest: _Blob) -> dict[str, Any]:
+    kind = json.loads(manifest.content)["mediaType"]
+    return {**manifest.described(kind), "annotations": {"io.containerd.image.name": name}}
+
+
+def _path(digest: str) -> str:
+    return f"blobs/{digest.replace(':', '/')}"
+
+
+def _add_index(archive: tarfile.TarFile, manifests: list[dict[str, Any]]) -> None:
+    _add_json(archive, "index.json", {"schemaVersion": 2, "manifests": manifests})
+    _add_json(archive, "oci-layout", {"imageLayoutVersion": "1.0.0"})
+
+
+def _blobs(image: ProgramImage) -> list[_Blob]:
+    """Layer, configuration and, last, the manifest."""
     layer = _Blob(_layer(image.program))
     path = f"/{image.program.name}"
     config = _json_blob(
@@ -64,7 +94,7 @@ def _blobs(image: ProgramImage) -> tuple[list[_Blob], dict[str, Any]]:
             "layers": [layer.described(f"{_OCI}.layer.v1.tar")],
         }
     )
-    return [layer, config, manifest], manifest.described(f"{_OCI}.manifest.v1+json")
+    return [layer, config, manifest]
 
 
 def _layer(program: Path) -> bytes:

@@ -1,5 +1,6 @@
 """Images for the nodes: the cluster's own, and those of buildah's storage."""
 
+import contextlib
 import json
 import os
 import subprocess
@@ -33,33 +34,45 @@ def load(image: str, nodes: Sequence[NodeFiles]) -> None:
     Raises:
         ClusterError: buildah is not installed, or knows no image of that name.
     """
-    wanted = _id_of(image)
-    lacking = [files for files in nodes if not _has(files, image, wanted)]
+    digest = _digest(image)
+    lacking = [files for files in nodes if not _has(files, image, digest)]
     if not lacking:
         return
     with tempfile.TemporaryDirectory(dir=lacking[0].folder) as folder:
-        file = Path(folder) / "image.tar"
-        # Compression would cost more time than it saves on one machine.
-        push = ["push", "--quiet", "--disable-compression", image, f"oci-archive:{file}:{image}"]
-        _buildah(*push)
+        # A `dir:` is the one place where buildah does not compress, which costs more time on one
+        # machine than it saves, and keeps the digest that the image is known by.
+        _buildah("push", "--quiet", "--disable-compression", image, f"dir:{folder}")
         for files in lacking:
-            run(ctr(files, "images", "import", str(file)))
+            _import(files, Path(folder), image)
 
 
-def _id_of(image: str) -> str:
-    """The digest of an image's configuration, which buildah and the kubelet both know it by."""
+def _import(files: NodeFiles, folder: Path, image: str) -> None:
+    known = set(run(ctr(files, "content", "list", "--quiet")).split())
+    command = ctr(files, "images", "import", "-")
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    ) as importing:
+        assert importing.stdin is not None and importing.stderr is not None
+        with contextlib.suppress(BrokenPipeError):
+            archive.stream(folder, image, known, importing.stdin)
+            importing.stdin.close()
+        said = importing.stderr.read().decode()
+    if importing.returncode != 0:
+        raise CommandFailed(command, importing.returncode, said)
+
+
+def _digest(image: str) -> str:
+    """The digest of an image's manifest, which the push leaves as it is."""
     try:
-        found = json.loads(_buildah("images", "--json", "--no-trunc", image))
+        found = json.loads(_buildah("images", "--json", image))
     except CommandFailed as error:
         raise ClusterError(f"buildah has no image {image}: {error.output.strip()}") from error
-    return f"sha256:{found[0]['id'].removeprefix('sha256:')}"
+    return str(found[0]["digest"])
 
 
-def _has(files: NodeFiles, image: str, wanted: str) -> bool:
-    """Whether the name stands for that very image. The kubelet's view names each by its id, too."""
+def _has(files: NodeFiles, image: str, digest: str) -> bool:
     rows = (line.split() for line in run(ctr(files, "images", "list")).splitlines())
-    digests = {row[0]: row[2] for row in rows if len(row) > 2}
-    return image in digests and digests[image] == digests.get(wanted)
+    return [image, digest] in [[row[0], row[2]] for row in rows if len(row) > 2]
 
 
 def _buildah(*words: str) -> str:
