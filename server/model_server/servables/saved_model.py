@@ -7,6 +7,7 @@ thread that calls, which costs about 5 microseconds instead of 150.
 """
 
 import logging
+import re
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -28,6 +29,11 @@ _log = logging.getLogger(__name__)
 # A callable is compiled for each combination of outputs that clients ask for. Beyond this many the
 # whole signature runs and the rest is thrown away, so that clients cannot fill the memory.
 _MOST_FILTERS = 64
+
+# What Python's session adds to an error of the runtime: where the node was defined, twice.
+_TRACE = re.compile(
+    r"Graph execution error:.*?\nNode: '[^']*'\n|\n+Original stack trace.*", re.DOTALL
+)
 
 _Run = Callable[..., list[Any]]
 
@@ -170,7 +176,7 @@ def _scalar(value: Any) -> Tensor:
 
 
 def _serving_error(error: tf.errors.OpError) -> ServingError:
-    return ServingError(Code(error.error_code), str(error.message))
+    return ServingError(Code(error.error_code), _TRACE.sub("", str(error.message)))
 
 
 def _load_error(error: Exception, path: str) -> ServingError:
@@ -178,6 +184,8 @@ def _load_error(error: Exception, path: str) -> ServingError:
         return error
     if isinstance(error, tf.errors.OpError):
         return _serving_error(error)
+    if isinstance(error, RuntimeError) and "MetaGraphDef associated with tags" in str(error):
+        return ServingError(Code.NOT_FOUND, f"{error}")
     holds_model = any(
         (Path(path) / name).exists() for name in ("saved_model.pb", "saved_model.pbtxt")
     )
