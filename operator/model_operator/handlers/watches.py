@@ -25,6 +25,7 @@ from model_operator.settings import Settings
 Wake = Callable[[str], None]
 Restart = Callable[[str], None]
 
+_IDENTITY: Any = names.FIELD_MANAGER  # kopf keeps its type for it to itself
 _CHILDREN = (
     ("Deployment", "apps/v1", "deployments"),
     ("ControllerRevision", "apps/v1", "controllerrevisions"),
@@ -137,6 +138,8 @@ async def watch(watches: Watches, settings: Settings, flags: Flags) -> None:
             clusterwide=not settings.namespaces,
             namespaces=settings.namespaces,
             ready_flag=flags.ready,
+            # Else kopf asks for the name of the user, and a container's user has none.
+            identity=_IDENTITY,
         )
     )
     # kopf could wait for the flag itself, but then it ends five seconds late, for its own waiter.
