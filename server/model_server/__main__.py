@@ -5,7 +5,7 @@ import os
 import sys
 from importlib.metadata import PackageNotFoundError, version
 
-from model_server.options.command_line import InvalidOptions, check, parse, usage
+from model_server.options.command_line import InvalidOptions, check, parse, usage, without_effect
 from model_server.options.flags import Options
 
 _PROGRAM = "model-server"
@@ -42,6 +42,8 @@ def _serve(options: Options) -> None:
     )
     # TensorFlow reports every failed request on stderr; the client is told anyway.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    for name in without_effect(options):
+        _log.warning("--%s is accepted, but has no effect on this server", name)
     # After the flags were checked: a wrong flag is answered without waiting for these.
     from model_server.core.errors import ServingError
     from model_server.options.model_config import read_model_config

@@ -19,6 +19,7 @@ from model_server.core.source import FileSystemSource, SourceOptions
 from model_server.options.flags import CPUS, Options
 from model_server.options.model_config import read_model_config
 from model_server.options.monitoring import prometheus_path
+from model_server.options.tls import tls_of
 from model_server.servables.files import LocalFiles
 from model_server.servables.platform import Runtime, Servable
 from model_server.servables.registry import Platforms
@@ -199,6 +200,7 @@ def _grpc_listen(options: Options) -> GrpcListen:
         socket_path=options.grpc_socket_path,
         threads=options.grpc_max_threads,
         channel_arguments=_channel_arguments(options.grpc_channel_arguments),
+        tls=tls_of(options),
     )
 
 

@@ -90,6 +90,7 @@ class GrpcClient:
         # Imports TensorFlow, which the tests of pure rules do not need.
         from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
 
+        self.target = target
         self.channel = grpc.insecure_channel(target)
         self.prediction = prediction_service_pb2_grpc.PredictionServiceStub(self.channel)
         self.model = model_service_pb2_grpc.ModelServiceStub(self.channel)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from model_server.options.command_line import InvalidOptions, check, parse, usage
+from model_server.options.command_line import InvalidOptions, check, parse, usage, without_effect
 from model_server.options.flags import Options
 from model_server.options.model_config import read_model_config
 
@@ -120,6 +120,12 @@ def test_flags_that_contradict_each_other_are_refused(arguments, message):
         check(parse(arguments).options)
 
     assert str(raised.value) == message
+
+
+def test_flags_that_can_mean_nothing_here_are_known():
+    options = parse(["--skip_initialize_tpu", "--port=1", "--use_alts_credentials"]).options
+
+    assert without_effect(options) == ["use_alts_credentials", "skip_initialize_tpu"]
 
 
 @pytest.mark.parametrize(

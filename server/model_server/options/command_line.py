@@ -76,6 +76,15 @@ def usage(program: str) -> str:
     return "\n".join(lines)
 
 
+def without_effect(options: Options) -> list[str]:
+    """The flags that were set although they can mean nothing here."""
+    return [
+        flag.name
+        for flag in dataclasses.fields(Options)
+        if flag.metadata["unused"] and getattr(options, flag.name) != flag.default
+    ]
+
+
 def check(options: Options) -> None:
     """Raises InvalidOptions for flags that contradict each other."""
     if not options.port and not options.grpc_socket_path:

@@ -30,9 +30,9 @@ class Options:
     rest_api_timeout_in_ms: int = _flag(30000, "timeout of a REST request; 0 or less means none")
     rest_api_enable_cors_support: bool = _flag(False, "add CORS headers to REST answers")
     use_alts_credentials: bool = _flag(False, "Google ALTS credentials for gRPC", unused=True)
-    ssl_config_file: str = _flag("", "text SSLConfig: TLS for gRPC and REST")
+    ssl_config_file: str = _flag("", "text SSLConfig: TLS for gRPC, not for REST")
     enable_grpc_healthcheck_service: bool = _flag(False, "serve grpc.health.v1.Health")
-    enable_profiler: bool = _flag(True, "serve tensorflow.ProfilerService")
+    enable_profiler: bool = _flag(True, "serve tensorflow.ProfilerService", unused=True)
 
     # Models and lifecycle
     model_name: str = _flag("default", "name of the model in single-model mode")
@@ -55,30 +55,44 @@ class Options:
     remove_unused_fields_from_bundle_metagraph: bool = _flag(
         True, "keep only the signatures of the MetaGraph in memory", unused=True
     )
-    enable_model_warmup: bool = _flag(True, "replay assets.extra/tf_serving_warmup_requests")
-    num_request_iterations_for_warmup: int = _flag(0, "times each is replayed; 0 means once")
-    prefer_tflite_model: bool = _flag(False, "serve model.tflite where a version has one")
-    num_tflite_pools: int = _flag(CPUS, "TensorFlow Lite interpreter pools")
-    num_tflite_interpreters_per_pool: int = _flag(1, "TensorFlow Lite interpreters in a pool")
+    enable_model_warmup: bool = _flag(
+        True, "replay assets.extra/tf_serving_warmup_requests", unused=True
+    )
+    num_request_iterations_for_warmup: int = _flag(
+        0, "times each is replayed; 0 means once", unused=True
+    )
+    prefer_tflite_model: bool = _flag(
+        False, "serve model.tflite where a version has one", unused=True
+    )
+    num_tflite_pools: int = _flag(CPUS, "TensorFlow Lite interpreter pools", unused=True)
+    num_tflite_interpreters_per_pool: int = _flag(
+        1, "TensorFlow Lite interpreters in a pool", unused=True
+    )
 
     # Batching
-    enable_batching: bool = _flag(False, "merge requests into batches")
-    batching_parameters_file: str = _flag("", "text BatchingParameters")
+    enable_batching: bool = _flag(False, "merge requests into batches", unused=True)
+    batching_parameters_file: str = _flag("", "text BatchingParameters", unused=True)
     enable_per_model_batching_parameters: bool = _flag(
-        False, "read batching_params.pbtxt from the version's folder"
+        False, "read batching_params.pbtxt from the version's folder", unused=True
     )
 
     # Runtime
     tensorflow_session_parallelism: int = _flag(0, "intra- and inter-op threads of a session")
     tensorflow_intra_op_parallelism: int = _flag(0, "threads inside one operation")
-    tensorflow_inter_op_parallelism: int = _flag(0, "threads that run operations side by side")
-    tensorflow_session_config_file: str = _flag("", "text ConfigProto")
-    per_process_gpu_memory_fraction: float = _flag(0.0, "share of GPU memory; 0 lets TF decide")
-    platform_config_file: str = _flag("", "text PlatformConfigMap")
+    tensorflow_inter_op_parallelism: int = _flag(
+        0, "threads that run operations side by side", unused=True
+    )
+    tensorflow_session_config_file: str = _flag("", "text ConfigProto", unused=True)
+    per_process_gpu_memory_fraction: float = _flag(
+        0.0, "share of GPU memory; 0 lets TF decide", unused=True
+    )
+    platform_config_file: str = _flag("", "text PlatformConfigMap", unused=True)
     thread_pool_factory_config_file: str = _flag("", "text ThreadPoolFactoryConfig", unused=True)
-    xla_cpu_compilation_enabled: bool = _flag(False, "compile for the CPU with XLA")
-    xla_gpu_compilation_enabled: bool = _flag(False, "compile for CPU and GPU with XLA")
-    mixed_precision: str = _flag("", "bfloat16: let Grappler use mixed precision")
+    xla_cpu_compilation_enabled: bool = _flag(False, "compile for the CPU with XLA", unused=True)
+    xla_gpu_compilation_enabled: bool = _flag(
+        False, "compile for CPU and GPU with XLA", unused=True
+    )
+    mixed_precision: str = _flag("", "bfloat16: let Grappler use mixed precision", unused=True)
     skip_initialize_tpu: bool = _flag(False, "TPU builds only", unused=True)
     enable_signature_method_name_check: bool = _flag(
         False, "refuse signatures whose method name is of another API"

@@ -10,11 +10,12 @@ import ml_dtypes
 import numpy as np
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class DType:
     """A data type: ``number`` in a TensorProto, ``name`` in messages, ``numpy`` in memory.
 
-    Strings are ``object`` arrays of ``bytes``.
+    Strings are ``object`` arrays of ``bytes``. There is one object for each type, so that types are
+    compared and looked up by identity, which is quick.
     """
 
     number: int
@@ -76,4 +77,5 @@ def dtype_of(number: int) -> DType:
     known = BY_NUMBER.get(number)
     if known is not None:
         return known
-    return DType(number, _OTHER_NAMES.get(number, f"unknown dtype enum ({number})"), np.dtype("V"))
+    name = _OTHER_NAMES.get(number, f"unknown dtype enum ({number})")
+    return DType(number, name, np.dtype("V"))

@@ -8,6 +8,7 @@ import grpc
 
 from model_server.api.grpc.standard_services import Health, add_reflection
 from model_server.api.grpc.unary import GenericHandler, Handler
+from model_server.options.tls import Tls
 
 
 class CannotListen(OSError):
@@ -22,6 +23,7 @@ class Listen:
     socket_path: str = ""
     threads: int = 8
     channel_arguments: tuple[tuple[str, int | str], ...] = ()
+    tls: Tls | None = None
 
 
 class _Methods(GenericHandler):
@@ -69,15 +71,20 @@ class GrpcEndpoint:
     def start(self) -> int | None:
         """Opens the ports; returns the TCP port, None if there is none. Raises CannotListen."""
         port = None
-        try:
-            if self._listen.port is not None:
-                port = self._server.add_insecure_port(f"0.0.0.0:{self._listen.port}")
-            if self._listen.socket_path:
-                self._server.add_insecure_port(f"unix:{self._listen.socket_path}")
-        except RuntimeError as error:
-            raise CannotListen(str(error)) from error
+        if self._listen.port is not None:
+            port = self._open(f"0.0.0.0:{self._listen.port}")
+        if self._listen.socket_path:
+            self._open(f"unix:{self._listen.socket_path}")
         self._server.start()
         return port
+
+    def _open(self, address: str) -> int:
+        try:
+            if self._listen.tls is None:
+                return self._server.add_insecure_port(address)
+            return self._server.add_secure_port(address, _credentials(self._listen.tls))
+        except RuntimeError as error:
+            raise CannotListen(str(error)) from error
 
     def serve(self, handlers: Mapping[str, Handler]) -> None:
         """From now on calls reach these methods (by full path)."""
@@ -88,3 +95,11 @@ class GrpcEndpoint:
         if self._health is not None:
             self._health.end()
         self._server.stop(grace).wait()
+
+
+def _credentials(tls: Tls) -> grpc.ServerCredentials:
+    return grpc.ssl_server_credentials(
+        [(tls.key, tls.certificate)],
+        root_certificates=tls.client_ca,
+        require_client_auth=tls.verify_clients,
+    )

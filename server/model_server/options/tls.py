@@ -1,0 +1,42 @@
+"""The certificates a server shows and asks for."""
+
+from dataclasses import dataclass
+
+from model_server.options.command_line import InvalidOptions
+from model_server.options.flags import Options
+from model_server.options.messages import SSLConfig
+from model_server.options.text_files import read_text_file
+
+
+@dataclass(frozen=True)
+class Tls:
+    """PEM texts; ``verify_clients`` lets only clients call whom ``client_ca`` certifies."""
+
+    key: bytes
+    certificate: bytes
+    client_ca: bytes | None
+    verify_clients: bool
+
+    def __repr__(self) -> str:
+        # The key must not reach a log.
+        return f"Tls(verify_clients={self.verify_clients})"
+
+
+def tls_of(options: Options) -> Tls | None:
+    """What --ssl_config_file says; None without it. Raises InvalidOptions."""
+    if not options.ssl_config_file:
+        return None
+    config = SSLConfig()
+    read_text_file(options.ssl_config_file, config)
+    if not config.server_key or not config.server_cert:
+        raise InvalidOptions(
+            f"{options.ssl_config_file}: server_key and server_cert must both be given"
+        )
+    if config.client_verify and not config.custom_ca:
+        raise InvalidOptions(f"{options.ssl_config_file}: client_verify needs custom_ca")
+    return Tls(
+        config.server_key.encode(),
+        config.server_cert.encode(),
+        config.custom_ca.encode() or None,
+        config.client_verify,
+    )
