@@ -28,7 +28,7 @@ def _tops(name: str) -> list[Path]:
     """A cluster's cgroup in every hierarchy; runc uses v2 beside v1 where both are mounted."""
     mounts = _MOUNTS.read_text()
     found = [*_mounted(mounts, "cgroup"), *_mounted(mounts, "cgroup2")]
-    return [hierarchy / name for hierarchy in found if (hierarchy / name).exists()]
+    return [top for hierarchy in found for top in hierarchy.glob(name)]
 
 
 def make(name: str, nodes: Iterable[str]) -> None:
@@ -46,7 +46,7 @@ def of_processes(name: str) -> Path:
 
 
 def exists(name: str) -> bool:
-    """Whether anything is left of a cluster's cgroups."""
+    """Whether anything is left of a cluster's cgroups; a pattern stands for any that fits."""
     return bool(_tops(name))
 
 

@@ -94,8 +94,10 @@ def one_at_a_time() -> Iterator[None]:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             # Whoever held it may have removed the folder: then this is a lock on nothing.
             if folder.is_dir() and os.path.samestat(os.fstat(descriptor), folder.stat()):
-                yield
-                _remove_if_empty(folder)
+                try:
+                    yield
+                finally:
+                    _remove_if_empty(folder)
                 return
         finally:
             os.close(descriptor)

@@ -102,8 +102,8 @@ class Processes:
         """Kill what is alive and wait until it is gone; nothing here has work to save."""
         end(process.pid for process in self.remembered().values() if process.is_alive())
 
-    def wait_until(self, ready: Callable[[], bool], what: str, within: float) -> None:
-        """Ask again and again until the answer is yes.
+    def wait_until(self, ready: Callable[[], object], what: str, within: float) -> None:
+        """Ask again and again until the answer is yes, or something.
 
         Raises:
             ClusterError: a process ended, or `within` seconds passed; the message has its last

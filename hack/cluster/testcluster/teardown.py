@@ -3,12 +3,11 @@
 import os
 import shutil
 
-from testcluster import cgroups, network, state
+from testcluster import cgroups, network
 from testcluster.addresses import prefix
-from testcluster.folders import ClusterFolder, clusters_folder
+from testcluster.folders import ClusterFolder
 from testcluster.node import remove_shared_folders
 from testcluster.processes import Placement, Processes
-from testcluster.state import Mode
 
 
 def processes_of(folder: ClusterFolder, placement: Placement) -> Processes:
@@ -36,14 +35,6 @@ def remove(folder: ClusterFolder) -> None:
         network.remove(folder.name)
     if folder.path.exists():
         shutil.rmtree(folder.path)
-    if os.geteuid() == 0 and not _others():
+    # Whoever has a cluster here, in whichever folder: removing what it mounts on would unmount it.
+    if os.geteuid() == 0 and not cgroups.exists(prefix("*")):
         remove_shared_folders()
-
-
-def _others() -> list[str]:
-    found = []
-    for path in clusters_folder().glob("*"):
-        known = state.read(ClusterFolder(path).state)
-        if known is not None and known.mode is Mode.WHOLE:
-            found.append(path.name)
-    return found
