@@ -29,7 +29,7 @@ from rich.table import Table
 
 ASKED_DIGITS = 100
 SHOWN_DIGITS = 6  # as many as fit beside each other on 80 columns
-LEAST_RIGHT = 90  # of ASKED_DIGITS; the net gets 97 or 98 of 100 images it never saw
+LEAST_RIGHT = 90  # of ASKED_DIGITS; the net gets 96 of these 100, which it never saw
 HALF_PLUS_TWO_INPUT = (0.0, 1.0, 2.0, 5.0)
 
 

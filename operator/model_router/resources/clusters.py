@@ -45,11 +45,6 @@ def address(host: str, port: int) -> dict[str, Any]:
 
 
 def _cluster(name: str, protocol: Protocol) -> dict[str, Any]:
-    http: dict[str, Any] = (
-        {"http2_protocol_options": {"connection_keepalive": {"interval": "30s", "timeout": "5s"}}}
-        if protocol is Protocol.GRPC
-        else {"http_protocol_options": {}}
-    )
     return {
         "name": name,
         "type": "EDS",
@@ -80,13 +75,22 @@ def _cluster(name: str, protocol: Protocol) -> dict[str, Any]:
                 }
             ]
         },
-        "typed_extension_protocol_options": {
-            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
-                "@type": TYPE + "envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
-                "common_http_protocol_options": {"idle_timeout": _UPSTREAM_IDLE},
-                "explicit_http_config": http,
-            }
-        },
+        "typed_extension_protocol_options": _upstream_http(protocol),
+    }
+
+
+def _upstream_http(protocol: Protocol) -> dict[str, Any]:
+    http: dict[str, Any] = {"http_protocol_options": {}}
+    if protocol is Protocol.GRPC:
+        keepalive = {"interval": "30s", "timeout": "5s"}
+        http = {"http2_protocol_options": {"connection_keepalive": keepalive}}
+    name = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+    return {
+        name: {
+            "@type": TYPE + name,
+            "common_http_protocol_options": {"idle_timeout": _UPSTREAM_IDLE},
+            "explicit_http_config": http,
+        }
     }
 
 
