@@ -19,6 +19,7 @@ from model_server.core.source import FileSystemSource, SourceOptions
 from model_server.options.flags import CPUS, Options
 from model_server.options.model_config import read_model_config
 from model_server.options.monitoring import prometheus_path
+from model_server.options.platforms import platforms_of
 from model_server.options.tls import tls_of
 from model_server.servables.files import LocalFiles
 from model_server.servables.platform import Runtime, Servable
@@ -51,7 +52,7 @@ class Server:
     def __init__(self, options: Options, config: object) -> None:
         self._options = options
         self._config = config
-        platforms = Platforms(_runtime(options))
+        platforms = Platforms(_runtime(options), platforms_of(options))
         self._manager: Manager[Servable] = Manager(_manager_options(options))
         metrics = ServingMetrics(self._manager)
         self._models = Models(

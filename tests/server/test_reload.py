@@ -134,11 +134,6 @@ def test_a_label_on_a_version_to_come_is_accepted_if_a_flag_says_so(started, mod
             id="a relative path",
         ),
         pytest.param(
-            listed('config { name: "m" base_path: "/a" model_platform: "P" }'),
-            "Model m requests unsupported platform P",
-            id="an unknown platform",
-        ),
-        pytest.param(
             listed('config { name: "m" base_path: "/a" }'),
             "Illegal setting neither ModelServerConfig::model_type (deprecated)"
             " nor ModelServerConfig::model_platform, model name is m",
@@ -158,6 +153,14 @@ def test_a_label_on_a_version_to_come_is_accepted_if_a_flag_says_so(started, mod
 def test_a_configuration_that_cannot_be_changes_nothing(two, text, details):
     assert refused(two, text) == (INVALID, details)
     assert two.http.post("/v1/models/two:predict", {"inputs": 2.0}).status == 200
+
+
+def test_an_unknown_platform_is_refused_with_those_there_are(two):
+    code, details = refused(two, listed('config { name: "m" base_path: "/a" model_platform: "P" }'))
+
+    assert code is INVALID
+    assert details.startswith("Model m requests unsupported platform P; this server has: ")
+    assert "tensorflow" in details
 
 
 def test_the_deprecated_type_names_the_platform(two, model_folders):

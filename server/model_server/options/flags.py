@@ -40,6 +40,12 @@ class Options:
     model_version_policy: str = _flag(
         "", "text ServableVersionPolicy for --model_base_path, e.g. 'specific { versions: 2 }'"
     )
+    model_platform: str = _flag(
+        "tensorflow", "platform of the model at --model_base_path; ignored with a config file"
+    )
+    servable_platforms: str = _flag(
+        "", "more platforms than installed packages bring: NAME=MODULE:CLASS,..."
+    )
     model_config_file: str = _flag("", "text ModelServerConfig: the models to serve")
     model_config_file_poll_wait_seconds: int = _flag(0, "re-read the config file this often")
     file_system_poll_wait_seconds: int = _flag(1, "look for new versions this often; 0 means once")

@@ -21,7 +21,7 @@ def read_model_config(options: Options) -> ModelServerConfig:
     model = config.model_config_list.config.add()
     model.name = options.model_name
     model.base_path = options.model_base_path
-    model.model_platform = "tensorflow"
+    model.model_platform = options.model_platform
     if options.model_version_policy:
         policy = FileSystemStoragePathSourceConfig.ServableVersionPolicy()
         parse_text(options.model_version_policy, policy, "--model_version_policy")

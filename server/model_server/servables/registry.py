@@ -1,5 +1,11 @@
-"""Which platforms there are, found by entry point so that a package can add one."""
+"""Which platforms there are: those of installed packages, found by entry point, and those of flags.
 
+Names are listed without importing anything; a platform's module is imported when a model is first
+loaded with it, so that a server pays only for the platforms it uses.
+"""
+
+import threading
+from collections.abc import Iterable, Mapping
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
@@ -8,29 +14,74 @@ from model_server.servables.platform import Platform, Runtime
 
 GROUP = "modelfleet.servables"
 
-_SHIPPED = {"tensorflow": "model_server.servables.saved_model:TensorFlow"}
+_OWN = "model_server."
 
 
 class Platforms:
-    """The platforms by name; each is imported and made when a model first asks for it."""
+    """The platforms by name; each is imported and made when a model first asks for it.
 
-    def __init__(self, runtime: Runtime) -> None:
+    ``added`` are more platforms, name to ``module:Class``; they go before those of packages.
+    """
+
+    def __init__(self, runtime: Runtime, added: Mapping[str, str] | None = None) -> None:
         self._runtime = runtime
-        shipped = {name: EntryPoint(name, value, GROUP) for name, value in _SHIPPED.items()}
-        self._found = {point.name: point for point in entry_points(group=GROUP)} | shipped
+        self._found = _by_name(entry_points(group=GROUP))
+        for name, value in (added or {}).items():
+            self._found[name] = [EntryPoint(name, value, GROUP)]
         self._made: dict[str, Platform] = {}
+        self._making = threading.Lock()
 
-    def __contains__(self, name: object) -> bool:
-        return name in self._found
+    @property
+    def names(self) -> list[str]:
+        """What ``model_platform`` may say, sorted."""
+        return sorted(self._found)
 
     def platform(self, name: str) -> Platform:
-        """The platform of this name. Raises ServingError if its package cannot be imported."""
-        if name not in self._made:
-            try:
-                kind: Any = self._found[name].load()
-            except (ImportError, AttributeError) as error:
-                raise ServingError(
-                    Code.FAILED_PRECONDITION, f"platform {name} cannot be used here: {error}"
-                ) from error
-            self._made[name] = kind(self._runtime)
-        return self._made[name]
+        """The platform of this name; from any thread.
+
+        Raises ServingError, FAILED_PRECONDITION, if it cannot be imported or is no platform.
+        """
+        with self._making:
+            if name not in self._made:
+                self._made[name] = self._make(name)
+            return self._made[name]
+
+    def _make(self, name: str) -> Platform:
+        if len(self._found[name]) > 1:
+            packages = " and ".join(sorted(_origin(point) for point in self._found[name]))
+            raise _unusable(
+                name,
+                f"{packages} both provide it; remove one or choose with"
+                f" --servable_platforms={name}=MODULE:CLASS",
+            )
+        (point,) = self._found[name]
+        try:
+            kind: Any = point.load()
+            made: Platform = kind(self._runtime)
+        except Exception as error:
+            # Importing runs code of somebody's package, which may raise anything.
+            reason = f"{point.value}: {type(error).__name__}: {error}"
+            raise _unusable(name, reason) from error
+        for method in ("load", "unload"):
+            if not callable(getattr(made, method, None)):
+                raise _unusable(name, f"{point.value} has no method {method}")
+        return made
+
+
+def _by_name(points: Iterable[EntryPoint]) -> dict[str, list[EntryPoint]]:
+    found: dict[str, list[EntryPoint]] = {}
+    for point in points:
+        found.setdefault(point.name, []).append(point)
+    # A package cannot take the place of a platform that the server has itself.
+    return {
+        name: [point for point in same if point.value.startswith(_OWN)] or same
+        for name, same in found.items()
+    }
+
+
+def _origin(point: EntryPoint) -> str:
+    return point.dist.name if point.dist else point.value
+
+
+def _unusable(name: str, reason: str) -> ServingError:
+    return ServingError(Code.FAILED_PRECONDITION, f"platform {name} cannot be used here: {reason}")

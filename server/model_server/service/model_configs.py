@@ -4,7 +4,7 @@ Source: TensorFlow Serving ``model_servers/server_core.cc``, whose messages thes
 """
 
 import re
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,7 +33,7 @@ class ModelConfig:
         return self.policy.versions if isinstance(self.policy, Specific) else frozenset()
 
 
-def models_of(config: Any, platforms: Container[str]) -> dict[str, ModelConfig]:
+def models_of(config: Any, platforms: Collection[str]) -> dict[str, ModelConfig]:
     """The models of a ModelServerConfig message, by name. Raises ServingError, INVALID_ARGUMENT."""
     models: dict[str, ModelConfig] = {}
     for message in config.model_config_list.config:
@@ -59,11 +59,14 @@ def labels_of(models: Iterable[ModelConfig]) -> dict[str, Mapping[str, int]]:
     return {model.name: model.labels for model in models if model.labels}
 
 
-def _model(message: Any, platforms: Container[str]) -> ModelConfig:
+def _model(message: Any, platforms: Collection[str]) -> ModelConfig:
     name, path = message.name, message.base_path
     platform = _platform(message)
     if platform not in platforms:
-        raise _invalid(f"Model {name} requests unsupported platform {platform}")
+        known = ", ".join(platforms)
+        raise _invalid(
+            f"Model {name} requests unsupported platform {platform}; this server has: {known}"
+        )
     if not (path.startswith("/") or _URI.match(path)):
         raise _invalid(
             f"Expected model {name} to have an absolute path or URI; got base_path()={path}"
