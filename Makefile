@@ -39,6 +39,7 @@ lint: $(ENV_STAMP) ## Style, types and import contracts
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/mypy
+	@$(VENV)/bin/mypy images/*.py examples/*.py hack/demo/*.py
 	@$(VENV)/bin/lint-imports
 
 .PHONY: format
@@ -64,4 +65,4 @@ images: $(ENV_STAMP) ## Build the images of server, operator and router
 
 .PHONY: constraints
 constraints: $(ENV_STAMP) ## Write the installed versions to constraints.txt
-	@(head -1 constraints.txt; $(VENV)/bin/pip freeze --exclude-editable) > constraints.new && mv constraints.new constraints.txt
+	@(head -1 constraints.txt; $(VENV)/bin/pip freeze --all --exclude pip --exclude-editable) > constraints.new && mv constraints.new constraints.txt

@@ -84,12 +84,11 @@ def test_a_version_that_is_not_there_is_named_and_the_old_one_serves_on(
 
     deployment("missing", model(77))
 
-    message = eventually(
-        lambda: (
-            "77" in (text := installed.condition("missing", "Ready").get("message", "")) and text
-        )
-    )
-    assert "half_plus_two" in message
+    # First it only waits; then the server itself is asked, and says which versions there are.
+    eventually(lambda: "VersionNotFound" == installed.condition("missing", "Ready").get("reason"))
+    message = installed.condition("missing", "Ready")["message"]
+    assert "77" in message
+    assert "half_plus_two; found versions 1, 2" in message
     assert installed.condition("missing", "Available")["status"] == "True"
     with installed.rest("missing") as url:
         assert predict(url, [1.0]) == [2.5]
