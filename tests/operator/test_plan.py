@@ -85,14 +85,28 @@ def test_traffic_moves_before_the_old_revision_goes(serving):
     assert serving.routed() == new
 
 
-def test_a_version_change_takes_three_status_writes(serving):
+def test_a_version_change_takes_two_status_writes_and_one_event(serving):
     serving.edit(model={"version": 2})
-    written = [serving.step().status is not None for _ in range(2)]
+    plans = [serving.step() for _ in range(2)]
     serving.make_ready(serving.candidate(), 1)
 
-    written += [serving.step().status is not None for _ in range(4)]
+    plans += [serving.step() for _ in range(4)]
 
-    assert sum(written) <= 5
+    assert sum(plan.status is not None for plan in plans) == 2
+    assert sum(len(plan.announcements) for plan in plans) == 1
+
+
+def test_the_status_of_the_pass_that_moves_traffic_tells_of_it_as_moved(serving):
+    serving.edit(model={"version": 2})
+    serving.settle()
+    new = serving.candidate()
+    serving.make_ready(new, 1)
+
+    serving.step()
+
+    assert serving.condition("Ready")["status"] == "True"
+    assert serving.condition("Available")["message"] == f"revision {new} answers"
+    assert [item["name"] for item in serving.body["status"]["revisions"]] == [new]
 
 
 def test_going_back_finds_the_former_revision_and_its_pods_again(serving):

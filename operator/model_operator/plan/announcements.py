@@ -26,8 +26,7 @@ class Announcement:
 def announcements(before: Manifest, after: Manifest) -> tuple[Announcement, ...]:
     """What the change from one status to the next is worth telling."""
     said = []
-    if candidate := _new_revision(before, after, "candidate"):
-        said.append(Announcement("RevisionStarted", f"{_named(candidate)} starts"))
+    # That a candidate starts is in the Events of its Deployment; one a change is enough here.
     if stable := _new_revision(before, after, "stable"):
         said.append(Announcement("RevisionServing", f"{_named(stable)} gets the traffic"))
     stalled = find(after, ConditionType.STALLED)

@@ -44,13 +44,15 @@ def make_plan(
     wanted = wanted_revision(deployment, observed, default_image)
     choice = _choice(deployment, observed, wanted)
     missing = _missing(desired_objects(deployment, observed, choice), observed)
+    doable = tuple(item for item in missing if key_of(item) not in observed.foreign)
+    doable = () if deployment.suspend else doable
     is_routed = all(manifest["kind"] != "Service" for manifest in missing)
-    situation = Situation(deployment, observed, choice, is_routed, now)
+    will_be_routed = is_routed or any(manifest["kind"] == "Service" for manifest in doable)
+    situation = Situation(deployment, observed, choice, will_be_routed, now)
     plan = _with_status(observed, status(situation))
     plan = replace(plan, again_at=_again_at(situation))
     if deployment.suspend:
         return plan
-    doable = tuple(item for item in missing if key_of(item) not in observed.foreign)
     unneeded = _unneeded(observed, choice) if is_routed else ()
     return replace(plan, apply=doable, delete=unneeded)
 
@@ -63,7 +65,7 @@ def plan_for_invalid(
     message = str(error)
     found = [
         Condition(ConditionType.READY, False, "InvalidSpec", message),
-        available(observed),
+        available(observed.answering()),
         Condition(ConditionType.STALLED, True, "InvalidSpec", message),
     ]
     merged = conditions.merge(before.get("conditions") or (), found, identity.generation, now)

@@ -33,7 +33,11 @@ PROGRESS_DEADLINE = timedelta(seconds=600)
 
 @dataclass(frozen=True)
 class Situation:
-    """What a status is written from. `is_routed` means that the Service leads where it should."""
+    """What a status is written from.
+
+    A status is written after the objects of its pass: it tells of them as applied. `is_routed`
+    means that the Service leads where it should, or does when this pass is carried out.
+    """
 
     deployment: ModelDeployment
     observed: Observed
@@ -42,17 +46,23 @@ class Situation:
     now: datetime
 
     def workloads(self) -> dict[str, Workload]:
-        """The workloads that are seen or about to be made: one status tells of both."""
-        replicas = self.deployment.replicas
-        coming = (
-            {}
-            if self.deployment.suspend
-            else {
-                name: Workload(name, replicas, 0, is_current=False, trouble=None)
-                for name in self.choice.in_use
-            }
-        )
-        return coming | self.observed.workloads()
+        """The workloads in use, seen or about to be made; idle ones are about to go."""
+        seen, replicas = self.observed.workloads(), self.deployment.replicas
+        if self.deployment.suspend:
+            return seen
+        coming = {
+            name: Workload(name, replicas, 0, is_current=False, trouble=None)
+            for name in self.choice.in_use
+        }
+        return {name: seen.get(name, workload) for name, workload in coming.items()}
+
+    @property
+    def answering(self) -> str | None:
+        """The revision that requests reach and that has a replica ready for them."""
+        if self.deployment.suspend or not self.is_routed:
+            return self.observed.answering()
+        workload = self.workloads()[self.choice.serving]
+        return workload.revision if workload.ready > 0 else None
 
     @property
     def has_all_replicas(self) -> bool:
@@ -106,9 +116,8 @@ def status(situation: Situation) -> Manifest:
     return {part: value for part, value in parts.items() if value is not None}
 
 
-def available(observed: Observed) -> Condition:
+def available(revision: str | None) -> Condition:
     """Whether any revision answers, the wanted one or not."""
-    revision = observed.answering()
     if revision is None:
         return Condition(ConditionType.AVAILABLE, False, "NoReadyReplica", "no replica is ready")
     message = f"revision {revision} answers"
@@ -136,11 +145,11 @@ def trouble_of(observed: Observed, revision: str) -> Trouble | None:
 def _conditions(situation: Situation) -> list[Condition]:
     if situation.is_complete:
         ready = Condition(ConditionType.READY, True, *_success(situation))
-        return [ready, available(situation.observed), *_paused(situation)]
+        return [ready, available(situation.answering), *_paused(situation)]
     reason, message = _obstacle(situation)
     found = [
         Condition(ConditionType.READY, False, reason, message),
-        available(situation.observed),
+        available(situation.answering),
     ]
     if situation.deployment.suspend:
         return [*found, *_paused(situation)]
@@ -165,8 +174,6 @@ def _obstacle(situation: Situation) -> tuple[str, str]:
     if situation.deployment.suspend:
         return "Suspended", "spec.suspend is true and the spec is not carried out yet"
     version = situation.choice.wanted.version
-    if situation.choice.is_promoted and situation.has_all_replicas:
-        return "Routing", f"the Service is being led to version {version}"
     wanted = situation.deployment.replicas
     awaited = f"version {version} waits for {_count(wanted, 'ready replica')}"
     trouble = trouble_of(situation.observed, situation.choice.wanted.name)
