@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model_server.api.rest.json_reader import JsonError, read
-from model_server.api.rest.json_scanner import scan
+from model_server.api.rest.json_scanner import OutOfSteps, scan
 
 PROBLEMS = [
     pytest.param(b"", "The document is empty", id="nothing at all"),
@@ -80,8 +80,65 @@ def test_nan_is_a_number():
     assert [math.isnan(number) for number in read(b"[NaN,-NaN]")] == [True, True]
 
 
-def test_nesting_is_not_limited_by_the_stack():
-    assert read(b"[" * 100_000 + b"]" * 100_000) is not None
+@pytest.mark.parametrize("levels", [501, 5_000, 500_000])
+def test_nesting_is_limited_and_the_message_says_where_it_became_too_deep(levels):
+    with pytest.raises(JsonError, match=r"nested deeper than 500 levels. at offset: 500"):
+        scan(b"[" * levels + b"]" * levels)
+
+
+def test_nesting_that_a_tensor_can_have_is_read():
+    assert scan(b"[" * 254 + b"]" * 254) == json.loads("[" * 254 + "]" * 254)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(b"[" + b"[]," * 10_000 + b"x]", id="empty lists"),
+        pytest.param(b"[" + b'{"a":1},' * 10_000 + b"x]", id="objects"),
+        pytest.param(b'["' + b"\\n" * 10_000, id="escapes"),
+        pytest.param(b"[" + b"null," * 10_000, id="words"),
+        pytest.param(b"[" + b'"",' * 10_000, id="strings"),
+    ],
+)
+def test_the_exact_scanner_stops_after_so_many_steps(body):
+    with pytest.raises(OutOfSteps):
+        scan(body, most_steps=5_000)
+
+
+def test_a_long_list_of_numbers_is_one_step():
+    assert scan(b"[" + b"1, -2.5e3," * 10_000 + b"Inf]", most_steps=10)[-2:] == [-2500.0, math.inf]
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        pytest.param(
+            b"[" + b"[]," * 100_000 + b"x]",
+            "The document is no strict JSON: Expecting value at character 300001",
+            id="a word",
+        ),
+        pytest.param(
+            b"[" + b"[]," * 100_000 + b'"\\ud800"]',
+            "The document is no strict JSON: it has half a surrogate pair",
+            id="half a pair",
+        ),
+        pytest.param(
+            b"[" + b"[]," * 100_000 + b"1e999]",
+            "The document is no strict JSON: the number is too big",
+            id="a number beyond double",
+        ),
+        pytest.param(
+            b"[" + b"[]," * 100_000 + b"[" * 100_000,
+            "The document is no strict JSON: it is nested too deeply",
+            id="deep nesting",
+        ),
+    ],
+)
+def test_a_body_that_is_too_long_to_be_explained_exactly_is_explained_roughly(body, message):
+    with pytest.raises(JsonError) as raised:
+        read(body)
+
+    assert str(raised.value) == message
 
 
 documents = st.recursive(
@@ -95,6 +152,25 @@ def test_the_exact_scanner_agrees_with_the_fast_parser_on_json(document):
     body = json.dumps(document).encode()
 
     assert repr(scan(body)) == repr(json.loads(body))
+
+
+TOKENS = (
+    b"""[ ] { } , : " 1 -0.5 1e100 1e999 NaN Inf null "a" \\ \\ud83d \\ude00 \0 \xef\xbb\xbf \xff"""
+)
+json_like = st.lists(st.sampled_from([b" ", *TOKENS.split(b" ")]), max_size=12).map(b"".join)
+
+
+def outcome(reader, body):
+    """What came of it: a value or a message."""
+    try:
+        return repr(reader(body))
+    except JsonError as error:
+        return str(error)
+
+
+@given(json_like.filter(bool))
+def test_the_fast_way_and_the_exact_one_are_never_told_apart(body):
+    assert outcome(read, body) == outcome(scan, body)
 
 
 @given(st.binary())

@@ -4,14 +4,18 @@ import json
 import re
 from typing import Any
 
-from model_server.api.rest.json_scanner import JsonError, scan
+from model_server.api.rest.json_scanner import JsonError, OutOfSteps, scan
 
 __all__ = ["JsonError", "read"]
 
 _SPACE = re.compile(r"[ \n\r\t]*")
-# Python reads numbers as infinity that RapidJSON calls too big, and keeps lone surrogates.
 _LARGE_EXPONENT = re.compile(r"[eE]\+?[0-9]{3}")
-_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+# Half of a surrogate pair, or what may look like a whole one because a backslash was escaped.
+_LONE_SURROGATE = re.compile(
+    r"\\\\u[dD][89a-fA-F]"
+    r"|\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F][0-9a-fA-F]{2})"
+    r"|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F]"
+)
 
 
 def _first_wins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -19,28 +23,42 @@ def _first_wins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return members if len(members) == len(pairs) else dict(reversed(pairs))
 
 
+def _finite(text: str) -> float:
+    number = float(text)
+    if number in (float("inf"), float("-inf")):
+        # Python reads as infinity what RapidJSON calls too big.
+        raise ValueError("the number is too big")
+    return number
+
+
 _decoder = json.JSONDecoder(object_pairs_hook=_first_wins)
+_careful_decoder = json.JSONDecoder(object_pairs_hook=_first_wins, parse_float=_finite)
 
 
 def read(body: bytes) -> Any:
     """The first JSON value of a request body; strings are decoded with ``surrogateescape``.
 
     What follows the value is ignored, ``NaN`` and ``Infinity`` are numbers, of an object's equal
-    keys the first one counts. Raises JsonError with TensorFlow Serving's message.
+    keys the first one counts. Raises JsonError with TensorFlow Serving's message, or a message that
+    is less exact where finding that out would take too long.
     """
     if not body:
         raise JsonError("The document is empty")
-    text = body.decode("utf-8", "surrogateescape")
-    if _parsers_agree(text):
+    # A NUL ends the document, a byte order mark does not begin it.
+    text = body.partition(b"\0")[0].decode("utf-8", "surrogateescape").removeprefix("\ufeff")
+    refusal = "it has half a surrogate pair"
+    if "\\u" not in text or _LONE_SURROGATE.search(text) is None:
+        decoder = _careful_decoder if _LARGE_EXPONENT.search(text) else _decoder
         start = _SPACE.match(text).end()  # type: ignore[union-attr]  # it matches the empty text too
         try:
-            return _decoder.raw_decode(text, start)[0]
-        except (ValueError, RecursionError):
-            pass
-    return scan(body)
-
-
-def _parsers_agree(text: str) -> bool:
-    if "\0" in text or _LARGE_EXPONENT.search(text):
-        return False
-    return "\\u" not in text or _SURROGATE.search(text) is None
+            return decoder.raw_decode(text, start)[0]
+        except RecursionError:
+            refusal = "it is nested too deeply"
+        except json.JSONDecodeError as error:
+            refusal = f"{error.msg} at character {error.pos}"
+        except ValueError as error:
+            refusal = str(error)
+    try:
+        return scan(body)
+    except OutOfSteps as error:
+        raise JsonError(f"The document is no strict JSON: {refusal}") from error

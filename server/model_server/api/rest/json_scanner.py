@@ -1,10 +1,11 @@
 """A JSON scanner that accepts, and complains about, exactly what TensorFlow Serving's does.
 
 That is RapidJSON v1.1.0's iterative parser with ``NaN`` and ``Inf`` allowed, stopping after the
-first value: any depth, bytes that are no UTF-8, its messages, its offsets. It is slow;
-``json_reader`` comes here only when the fast parser refused a document.
+first value: bytes that are no UTF-8, its messages, its offsets. It is slow, so its work is bounded,
+and so is the depth; ``json_reader`` comes here only when the fast parser refused a document.
 """
 
+import json
 import re
 from enum import Enum, auto
 from typing import Any
@@ -14,6 +15,9 @@ _PLAIN = re.compile(rb'[^"\\\x00-\x1f]*')
 _DIGITS = re.compile(rb"[0-9]*")
 _INTEGER = re.compile(rb"0|[1-9][0-9]*")
 _HEX4 = re.compile(rb"[0-9a-fA-F]{4}")
+# Numbers that need no look at each: they are finite, and integers among them fit int64.
+_NUMBER = rb"-?(?:0|[1-9][0-9]{0,17}+)(?:\.[0-9]{1,30}+)?(?:[eE][+-]?[0-9]{1,2}+)?"
+_NUMBERS = re.compile(rb"(?:" + _NUMBER + rb"[ \n\r\t]*+,[ \n\r\t]*+)++")
 _ESCAPES = {
     0x22: b'"',
     0x2F: b"/",
@@ -30,12 +34,21 @@ _OPEN_LIST, _CLOSE_LIST, _OPEN_OBJECT, _CLOSE_OBJECT = 0x5B, 0x5D, 0x7B, 0x7D
 _NO_VALUE = frozenset({_COMMA, _COLON, _CLOSE_LIST, _CLOSE_OBJECT})
 _UINT64_MAX, _INT64_MIN = 2**64 - 1, -(2**63)
 
+# No tensor has more than 254 dimensions, and what is printed of a value recurses.
+DEEPEST = 500
+# A step costs one to three microseconds, in which no other request runs.
+MOST_STEPS = 50_000
+
 
 class JsonError(ValueError):
     """A document that is no JSON: what is wrong, and at which byte."""
 
     def __init__(self, problem: str, offset: int | None = None) -> None:
         super().__init__(problem if offset is None else f"{problem} at offset: {offset}")
+
+
+class OutOfSteps(JsonError):
+    """A document that the scanner was not allowed to read to its end."""
 
 
 class _At(Enum):
@@ -65,21 +78,25 @@ _MISFITS = {
 }
 
 _TAKES_VALUE = frozenset({_At.START, _At.COLON, _At.LIST_START, _At.ELEMENT_COMMA})
+_IN_LIST = frozenset({_At.LIST_START, _At.ELEMENT_COMMA})
+_ENDING = b", \n\r\t"
 _TAKES_KEY = frozenset({_At.OBJECT_START, _At.MEMBER_COMMA})
 
 
-def scan(document: bytes) -> Any:
+def scan(document: bytes, most_steps: int = MOST_STEPS) -> Any:
     """The first JSON value of a document; of an object's equal keys the first one counts.
 
-    Strings are decoded with ``surrogateescape``. Raises JsonError.
+    Strings are decoded with ``surrogateescape``. A step is a token, or an escape in a string.
+    Raises JsonError; OutOfSteps if neither the end nor an error came within ``most_steps``.
     """
     # A NUL ends RapidJSON's stream, and sentinels save a bounds check at every byte.
-    return _Scan(document.partition(b"\0")[0] + b"\0").document()
+    return _Scan(document.partition(b"\0")[0] + b"\0", most_steps).document()
 
 
 class _Scan:
-    def __init__(self, text: bytes) -> None:
+    def __init__(self, text: bytes, steps: int) -> None:
         self._text = text
+        self._steps = steps
         self._position = 3 if text.startswith(b"\xef\xbb\xbf") else 0
         self._containers: list[Any] = []
         self._keys: list[str] = []
@@ -88,9 +105,15 @@ class _Scan:
     def document(self) -> Any:
         while True:
             self._skip_space()
+            self._count_step()
             finished, value = self._step()
             if finished:
                 return value
+
+    def _count_step(self) -> None:
+        self._steps -= 1
+        if self._steps < 0:
+            raise OutOfSteps("The document takes too long to read", self._position)
 
     def _step(self) -> tuple[bool, Any]:
         byte = self._text[self._position]
@@ -128,6 +151,8 @@ class _Scan:
 
     def _value(self, byte: int) -> tuple[bool, Any]:
         if byte in (_OPEN_OBJECT, _OPEN_LIST):
+            if len(self._containers) == DEEPEST:
+                raise self._error(f"The document is nested deeper than {DEEPEST} levels.")
             self._position += 1
             self._containers.append({} if byte == _OPEN_OBJECT else [])
             self._at = _At.OBJECT_START if byte == _OPEN_OBJECT else _At.LIST_START
@@ -136,6 +161,10 @@ class _Scan:
             return self._place(self._string())
         if byte in _WORDS:
             return self._place(self._word(*_WORDS[byte]))
+        if self._at in _IN_LIST and (numbers := self._match(_NUMBERS)):
+            self._containers[-1].extend(json.loads(b"[" + numbers.rstrip(_ENDING) + b"]"))
+            self._at = _At.ELEMENT_COMMA
+            return False, None
         return self._place(self._number())
 
     def _close(self) -> tuple[bool, Any]:
@@ -208,6 +237,7 @@ class _Scan:
                 self._position += 1
                 return b"".join(parts).decode("utf-8", "surrogateescape")
             if byte == 0x5C:
+                self._count_step()
                 parts.append(self._escape())
             elif byte == 0:
                 raise self._error("Missing a closing quotation mark in string.")

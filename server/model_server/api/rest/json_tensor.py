@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+from collections.abc import Callable
 from itertools import chain
 from typing import Any
 
@@ -48,6 +49,31 @@ def tensor(value: Any, dtype: DType) -> Tensor:
         )
     _explain(value, 0, shape, dtype)
     raise ServingError(Code.INTERNAL, "the JSON value is refused for no known reason")
+
+
+def is_sound(values: list[Any], shape: tuple[int, ...], dtype: DType) -> bool:
+    """Whether each of these values is a tensor of this shape and type."""
+    try:
+        flat, found = _flatten(values)
+        _convert(flat, dtype)
+    except (_Unsound, ServingError):
+        return False
+    return found[1:] == shape
+
+
+def first_wrong(items: list[Any], are_sound: Callable[[list[Any]], bool]) -> int:
+    """The index of the first item that is not sound; the last one if all are.
+
+    Halves the list, so that a long one costs a few looks at C speed instead of one at each item.
+    """
+    low, high = 0, len(items)
+    while high - low > 1:
+        middle = (low + high) // 2
+        if are_sound(items[low:middle]):
+            low = middle
+        else:
+            high = middle
+    return low
 
 
 def is_base64(value: Any) -> bool:
@@ -149,8 +175,8 @@ def _explain(value: Any, level: int, shape: tuple[int, ...], dtype: DType) -> No
             f"Encountered list at unexpected size: {len(value)} at level: {level}"
             f" expected size: {shape[level]}"
         )
-    for item in value:
-        _explain(item, level + 1, shape, dtype)
+    wrong = first_wrong(value, lambda part: is_sound(part, shape[level + 1 :], dtype))
+    _explain(value[wrong], level + 1, shape, dtype)
 
 
 def _explain_leaf(value: Any, dtype: DType) -> None:

@@ -6,7 +6,7 @@ from enum import Enum, auto
 from typing import Any
 
 from model_server.api.rest import json_reader, json_writer
-from model_server.api.rest.json_tensor import is_base64, shape_of, tensor
+from model_server.api.rest.json_tensor import first_wrong, is_base64, is_sound, shape_of, tensor
 from model_server.core.errors import Code, ServingError
 from model_server.servables.signature import Signature, Tensor, TensorSpec
 
@@ -115,7 +115,9 @@ def _from_rows(instances: list[Any], inputs: Mapping[str, TensorSpec]) -> dict[s
 def _explain_rows(instances: list[Any], inputs: Mapping[str, TensorSpec], named: bool) -> None:
     """Raises for the first thing that is wrong, in the order of the document."""
     shapes: dict[str, tuple[int, ...]] = {}
-    for index, row in enumerate(instances):
+    # The first row promises the shapes.
+    for index in (0, _first_wrong_row(instances, inputs, named)):
+        row = instances[index]
         is_object = type(row) is dict and not is_base64(row)
         if named and not is_object:
             raise _invalid(f"Expecting object but got list at item {index} of input list")
@@ -136,6 +138,23 @@ def _explain_rows(instances: list[Any], inputs: Mapping[str, TensorSpec], named:
                 f"Failed to process element: {index} of '{_INSTANCES}' list. JSON object:"
                 f" {json_writer.pretty(row)} keys must be equal to: {','.join(sorted(inputs))}"
             )
+
+
+def _first_wrong_row(instances: list[Any], inputs: Mapping[str, TensorSpec], named: bool) -> int:
+    first = instances[0]
+    if not named:
+        (spec,) = inputs.values()
+        return first_wrong(instances, lambda rows: is_sound(rows, shape_of(first), spec.dtype))
+
+    def are_sound(rows: list[Any]) -> bool:
+        return all(
+            type(row) is dict and row.keys() == inputs.keys() and not is_base64(row) for row in rows
+        ) and all(
+            is_sound([row[name] for row in rows], shape_of(first.get(name)), spec.dtype)
+            for name, spec in inputs.items()
+        )
+
+    return first_wrong(instances, are_sound)
 
 
 def _explain_item(
