@@ -13,7 +13,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--keep-cluster",
         action="store_true",
-        help="leave the test cluster up, so that the next run starts at once",
+        help="leave the test cluster up, so that the next run finds it",
     )
 
 
@@ -26,10 +26,14 @@ def control_plane() -> Iterator[ControlPlane]:
 
 @pytest.fixture(scope="session")
 def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
-    """A whole cluster with a node and containers; MODELFLEET_TEST_CLUSTER is its name."""
+    """A whole cluster with a node and containers; MODELFLEET_TEST_CLUSTER is its name.
+
+    One that was up before is left up: somebody else may need it.
+    """
     name = os.environ.get("MODELFLEET_TEST_CLUSTER", "modelfleet-test")
     running = Cluster(name, Progress())
+    is_ours = not running.folder.path.exists()
     running.up()
     yield running
-    if not request.config.getoption("--keep-cluster"):
+    if is_ours and not request.config.getoption("--keep-cluster"):
         running.down()

@@ -47,6 +47,7 @@ def _pass_through(program: str, words: Sequence[str]) -> int:
 def _up(arguments: argparse.Namespace) -> int:
     counts = accelerators.parse(arguments.accelerators)
     progress = Progress()
+    _refuse_mixtures(arguments)
     if arguments.control_plane:
         contents = Contents(arguments.controllers, arguments.kwok_nodes, counts)
         ControlPlane(contents, folder_of(arguments.name), progress).up()
@@ -54,6 +55,14 @@ def _up(arguments: argparse.Namespace) -> int:
         wish = Wish(arguments.nodes, tuple(counts.items()), arguments.port)
         Cluster(arguments.name, progress).up(wish)
     return 0
+
+
+def _refuse_mixtures(arguments: argparse.Namespace) -> None:
+    alone = arguments.controllers or arguments.kwok_nodes
+    if alone and not arguments.control_plane:
+        raise ClusterError("--controllers and --kwok-nodes go with --control-plane")
+    if arguments.control_plane and (arguments.nodes > 1 or arguments.port):
+        raise ClusterError("--nodes and --port do not go with --control-plane")
 
 
 def _down(arguments: argparse.Namespace) -> int:
