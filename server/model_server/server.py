@@ -108,10 +108,14 @@ class Server:
         # Only now, because this imports TensorFlow, which takes seconds; and before anything loads,
         # because two threads that import parts of it at the same time break it.
         from model_server.api.grpc.methods import methods
+        from model_server.api.grpc.warm_up import WarmUp
         from model_server.api.rest.example_answers import ExampleAnswers
 
         as_content = self._options.enable_serialization_as_tensor_content
         self._grpc.serve(methods(self._service, as_content=as_content))
+        if self._options.enable_model_warmup:
+            iterations = max(self._options.num_request_iterations_for_warmup, 1)
+            self._models.warm_up_with(WarmUp(self._service, iterations))
         more = ExampleAnswers(self._service)
         self._answers.add(
             {"classify": more.classify, "regress": more.regress, "metadata": more.metadata}

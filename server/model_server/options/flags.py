@@ -61,12 +61,8 @@ class Options:
     remove_unused_fields_from_bundle_metagraph: bool = _flag(
         True, "keep only the signatures of the MetaGraph in memory", unused=True
     )
-    enable_model_warmup: bool = _flag(
-        True, "replay assets.extra/tf_serving_warmup_requests", unused=True
-    )
-    num_request_iterations_for_warmup: int = _flag(
-        0, "times each is replayed; 0 means once", unused=True
-    )
+    enable_model_warmup: bool = _flag(True, "replay assets.extra/tf_serving_warmup_requests")
+    num_request_iterations_for_warmup: int = _flag(0, "times each is replayed; 0 means once")
     prefer_tflite_model: bool = _flag(
         False, "serve model.tflite where a version has one", unused=True
     )

@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import Protocol
 
 from model_server.core.loader import Resources
 from model_server.core.servable import ServableId
@@ -14,15 +15,33 @@ from model_server.servables.registry import Platforms
 _RAM_PER_BYTE = 1.2
 
 
+class WarmUp(Protocol):
+    """Makes a servable run what it will be asked, so that the first client need not wait."""
+
+    def __call__(self, id: ServableId, servable: Servable, path: str) -> None:
+        """Warms up a servable loaded from this folder. Raises ServingError: then it is not used."""
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a server does around each load.
+
+    ``recorded`` surrounds each try, given the path; ``warm_up`` follows it.
+    """
+
+    recorded: Callable[[str], AbstractContextManager[None]]
+    warm_up: WarmUp | None = None
+
+
 @dataclass(frozen=True)
 class VersionLoader:
-    """Loads one version folder; ``recorded`` surrounds each try, given the path."""
+    """Loads one version folder, and warms it up."""
 
     platforms: Platforms
     platform: str
     id: ServableId
     path: str
-    recorded: Callable[[str], AbstractContextManager[None]]
+    surroundings: Surroundings
 
     def estimate(self) -> Resources:
         """See Loader. Counts the files, whatever the platform."""
@@ -39,8 +58,15 @@ class VersionLoader:
     def load(self) -> Servable:
         """See Loader. Raises ServingError."""
         platform = self.platforms.platform(self.platform)
-        with self.recorded(self.path):
-            return platform.load(self.id.name, self.id.version, self.path)
+        with self.surroundings.recorded(self.path):
+            servable = platform.load(self.id.name, self.id.version, self.path)
+        if self.surroundings.warm_up is not None:
+            try:
+                self.surroundings.warm_up(self.id, servable, self.path)
+            except BaseException:
+                platform.unload(servable)
+                raise
+        return servable
 
     def unload(self, servable: Servable) -> None:
         """See Loader."""

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from model_server.core.errors import Code, ServingError
-from model_server.core.manager import Manager
 from model_server.servables.platform import JointServable, Servable
 from model_server.servables.signature import CLASSIFY, REGRESS, Signature, Tensor, Tensors
 from model_server.service.classify import Classes, Classify
 from model_server.service.example_task import INPUTS, Answered, ExampleTask, invalid
 from model_server.service.examples import Examples
 from model_server.service.feeding import complete
+from model_server.service.lender import Lender
 from model_server.service.model_spec import ModelSpec, check_name
 from model_server.service.regress import Regress
 from model_server.service.serving_metrics import ServingMetrics
@@ -29,9 +29,9 @@ class InferenceTask:
 
 @dataclass(frozen=True)
 class Inference:
-    """Runs classifications and regressions on the servables a manager holds."""
+    """Runs classifications and regressions on the servables a manager lends."""
 
-    manager: Manager[Servable]
+    manager: Lender
     metrics: ServingMetrics
     check_method_names: bool = False
 

@@ -11,7 +11,7 @@ from model_server.core.errors import Code, NotAvailable, ServingError
 from model_server.core.manager import Manager
 from model_server.core.servable import ServableId, State
 from model_server.core.source import FileSystemSource, WatchedStream
-from model_server.servables.loading import VersionLoader
+from model_server.servables.loading import Surroundings, VersionLoader, WarmUp
 from model_server.servables.platform import Servable
 from model_server.servables.registry import Platforms
 from model_server.service import readiness
@@ -35,21 +35,27 @@ class Models:
     _models: dict[str, ModelConfig] = field(default_factory=dict)
     _changing: threading.Lock = field(default_factory=threading.Lock)
     _source: FileSystemSource | None = None
+    _warm_up: WarmUp | None = None
     _draining: bool = False
 
     def watch(self, source: FileSystemSource) -> None:
         """Finds versions by this source, which emits to ``aspire``."""
         self._source = source
 
+    def warm_up_with(self, warm_up: WarmUp) -> None:
+        """Warms up what is loaded from now on, before it is available."""
+        self._warm_up = warm_up
+
     def aspire(self, name: str, versions: Mapping[int, str]) -> None:
         """Loads exactly these versions, each from its path; the source's emit."""
         model = self._models.get(name)
         platform = model.platform if model else ""
+        surroundings = Surroundings(self.metrics.load, self._warm_up)
         self.manager.aspire(
             name,
             {
                 version: VersionLoader(
-                    self.platforms, platform, ServableId(name, version), path, self.metrics.load
+                    self.platforms, platform, ServableId(name, version), path, surroundings
                 )
                 for version, path in versions.items()
             },

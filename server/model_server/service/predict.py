@@ -4,10 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from model_server.core.errors import Code, ServingError
-from model_server.core.manager import Manager
-from model_server.servables.platform import Servable
 from model_server.servables.signature import CLASSIFY, PREDICT, REGRESS, Signature, Tensors
 from model_server.service.feeding import complete, select_outputs
+from model_server.service.lender import Lender
 from model_server.service.model_spec import ModelSpec, check_name
 from model_server.service.serving_metrics import ServingMetrics
 
@@ -42,9 +41,9 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Predict:
-    """Runs signatures of the servables a manager holds."""
+    """Runs signatures of the servables a manager lends."""
 
-    manager: Manager[Servable]
+    manager: Lender
     metrics: ServingMetrics
     check_method_names: bool = False
 

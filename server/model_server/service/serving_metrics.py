@@ -42,6 +42,12 @@ class ServingMetrics:
             "/tensorflow/cc/saved_model/load_attempt_count", "model_path", "status"
         )
         self._load_latency = Counter("/tensorflow/cc/saved_model/load_latency", "model_path")
+        self._warm_ups = Histogram(
+            "/tensorflow/serving/model_warmup_latency", _LATENCIES, "model_path", "status"
+        )
+        self._warm_up_records = Counter(
+            "/tensorflow/serving/model_warmup_records_read", "model_path", "status"
+        )
         self._in_flight = Gauge("/modelfleet/serving/in_flight_requests", "entrypoint")
         self._signatures = Histogram(
             "/modelfleet/serving/signature_runtime_latency", _LATENCIES, "model_name", "signature"
@@ -62,6 +68,8 @@ class ServingMetrics:
                 self._example_total,
                 self._loads,
                 self._load_latency,
+                self._warm_ups,
+                self._warm_up_records,
                 self._in_flight,
                 self._signatures,
                 self._loaded,
@@ -110,6 +118,24 @@ class ServingMetrics:
             self._load_latency.add((path,), int(_microseconds_since(began)))
         finally:
             self._loads.add((path, status))
+
+    @contextmanager
+    def warm_up(self, path: str) -> Iterator[None]:
+        """Records the warm-up of one version folder."""
+        began = time.perf_counter()
+        code = Code.INTERNAL
+        try:
+            yield
+            code = Code.OK
+        except ServingError as error:
+            code = error.code
+            raise
+        finally:
+            self._warm_ups.add((path, code.name), _microseconds_since(began))
+
+    def warm_up_record(self, path: str) -> None:
+        """Records that one record of a version's warm-up was replayed."""
+        self._warm_up_records.add((path, Code.OK.name))
 
 
 def first_points(families: list[Family]) -> dict[str, int]:
