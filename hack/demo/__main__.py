@@ -2,10 +2,14 @@
 
 import os
 import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "cluster"))
 
 from place import DemoError, choose
-from progress import Progress
 from story import tell, undo
+
+from testcluster.progress import Progress
 
 ACTS = {"up": tell, "down": undo}
 

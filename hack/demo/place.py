@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from string import Template
 
+from testcluster.progress import Progress
+
 ROOT = Path(__file__).parents[2]
 CLUSTER = ROOT / "hack" / "cluster" / "cluster"
 DEFAULT_REGISTRY = "localhost/modelfleet"
@@ -62,9 +64,10 @@ class Place:
         script = ROOT / "images" / "build.py"
         run([sys.executable, script, program, "--engine", self.engine])
 
-    def up(self) -> None:
+    def up(self, progress: Progress) -> None:
         """Make the cluster answer. Raises DemoError when none does."""
-        self.kubectl("get", "namespaces")
+        with progress.stage(f"Find {self.title}"):
+            self.kubectl("get", "namespaces")
 
     def load(self, program: str) -> None:
         """Bring a program's image to where the nodes find it."""
@@ -107,8 +110,11 @@ class OwnCluster(Place):
         state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
         return Path(state) / "modelfleet" / "demo" / self.name
 
-    def up(self) -> None:
-        run([CLUSTER, "up", "--name", self.name])
+    def up(self, progress: Progress) -> None:
+        # Not captured: it has stages of its own, which take minutes the first time.
+        ended = subprocess.run([CLUSTER, "up", "--name", self.name], check=False)
+        if ended.returncode != 0:
+            raise DemoError("The cluster did not come up; above is why.")
 
     def load(self, program: str) -> None:
         run([CLUSTER, "load", "--name", self.name, self.image(program)])

@@ -6,7 +6,8 @@ from pathlib import Path
 from string import Template
 
 from place import NAMESPACE, ROOT, SYSTEM_NAMESPACE, DemoError, Place, run
-from progress import Progress
+
+from testcluster.progress import Progress
 
 RELEASE = "modelfleet"
 HERE = Path(__file__).parent
@@ -21,8 +22,7 @@ def tell(place: Place, progress: Progress) -> None:
     Raises:
         DemoError: a stage failed; its message says which command and what it printed.
     """
-    with progress.stage(f"Start {place.title}"):
-        place.up()
+    place.up(progress)
     for program in PROGRAMS:
         with progress.stage(f"Build the image of model-{program}"):
             place.build(program)
@@ -40,9 +40,8 @@ def tell(place: Place, progress: Progress) -> None:
             _serve(place, name)
     for name in MODELS:
         with place.forward(NAMESPACE, name, (8500, 8501)) as (grpc, rest):
-            progress.say()
-            progress.say(_ask(name, grpc, rest))
-    progress.say(_next_steps(place))
+            print(f"\n{_ask(name, grpc, rest)}", flush=True)
+    print(_next_steps(place))
 
 
 def undo(place: Place, progress: Progress) -> None:
