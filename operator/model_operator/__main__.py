@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 import os
+import signal
 import sys
 from datetime import UTC, datetime
 
@@ -13,6 +14,7 @@ from prometheus_client import CollectorRegistry
 from model_operator.cluster.cache import Written
 from model_operator.cluster.client import Cluster
 from model_operator.cluster.connection import NotConnected, connect
+from model_operator.cluster.leadership import leading
 from model_operator.cluster.readiness import Readiness
 from model_operator.handlers import endpoints
 from model_operator.handlers.queue import Queue
@@ -63,20 +65,27 @@ async def run(settings: Settings) -> int:
         reasons.append(reason)
         flags.stop.set()
 
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, flags.stop.set)  # kopf takes both over when it starts
     watches = Watches(queue.wake, restart, written)
     async with await connect() as api, aiohttp.ClientSession() as session:
         cluster = Cluster(api, metrics.count_request)
         await cluster.require_api()
         surroundings = Surroundings(cluster, Readiness(session), written, metrics, settings)
         reconciler = Reconciler(surroundings, watches.watched)
-        port = settings.health_port
-        async with (
-            endpoints.serving(metrics.registry, flags.ready.is_set, port) as port,
-            queue.working(reconciler.reconcile),
-        ):
+        async with endpoints.serving(
+            metrics.registry, flags.is_ready, settings.health_port
+        ) as port:
             scope = ", ".join(settings.namespaces) or "all namespaces"
             logger.info("started: %s; health and metrics on port %d", scope, port)
-            await watch(watches, settings, flags)
+            async with leading(api, settings.lease, flags.stop, restart) as leads:
+                if leads:
+                    flags.leads.set()
+                    metrics.leads.set(1)
+                    logger.info("leads: watches and works")
+                    async with queue.working(reconciler.reconcile):
+                        await watch(watches, settings, flags)
     for reason in reasons[:1]:
         logger.error("ends, to begin anew: %s", reason)
     return 1 if reasons else 0

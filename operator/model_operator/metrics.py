@@ -30,6 +30,11 @@ class Metrics:
             "ModelDeployments that wait for a pass.",
             registry=registry,
         )
+        self.leads = Gauge(
+            "modelfleet_leader",
+            "1 while this process works, 0 while it stands by.",
+            registry=registry,
+        )
         self.deployments = Gauge(
             "modelfleet_deployments",
             "ModelDeployments, by the reason of their Ready condition.",

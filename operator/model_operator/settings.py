@@ -5,11 +5,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-_NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_NAME = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
+_NAMESPACE = re.compile(_NAME)
+_LEASE = re.compile(rf"{_NAME}/{_NAME}(\.{_NAME})*")
 
 
 class InvalidSettings(Exception):
     """An environment variable of the operator has a value that makes no sense."""
+
+
+@dataclass(frozen=True)
+class LeaseName:
+    """The Lease by which the operators of one installation elect their leader."""
+
+    namespace: str
+    name: str
 
 
 class LogFormat(StrEnum):
@@ -22,7 +32,8 @@ class Settings:
     """What an administrator decides for all ModelDeployments of this operator.
 
     `namespaces` empty means all. `allows_node_paths` lets users serve file:// models, which mounts
-    a folder of the node into their pods: off unless every user may read every node.
+    a folder of the node into their pods: off unless every user may read every node. `lease` is what
+    the operators of one installation elect their leader by; None means that this is the only one.
     """
 
     server_image: str
@@ -30,6 +41,7 @@ class Settings:
     allows_node_paths: bool = False
     log_format: LogFormat = LogFormat.JSON
     health_port: int = 8080
+    lease: LeaseName | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
@@ -47,6 +59,7 @@ class Settings:
             allows_node_paths=_switch(environment, "MODELFLEET_ALLOW_NODE_PATHS"),
             log_format=_log_format(environment.get("MODELFLEET_LOG_FORMAT", LogFormat.JSON)),
             health_port=_port(environment.get("MODELFLEET_HEALTH_PORT", "8080")),
+            lease=_lease(environment.get("MODELFLEET_LEASE", "")),
         )
 
 
@@ -69,6 +82,15 @@ def _log_format(text: str) -> LogFormat:
     if text not in set(LogFormat):
         raise InvalidSettings(f"MODELFLEET_LOG_FORMAT: use json or text, not {text!r}")
     return LogFormat(text)
+
+
+def _lease(text: str) -> LeaseName | None:
+    if not text:
+        return None
+    if not _LEASE.fullmatch(text):
+        raise InvalidSettings(f"MODELFLEET_LEASE: {text!r} is not NAMESPACE/NAME of a Lease")
+    namespace, _, name = text.partition("/")
+    return LeaseName(namespace, name)
 
 
 def _port(text: str) -> int:

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from helm import CHART, HelmFailed, helm, rendered
-from model_operator.settings import LogFormat, Settings
+from model_operator.settings import LeaseName, LogFormat, Settings
 
+LEASE = LeaseName("modelfleet-system", "modelfleet-operator")
 CRD = Path(__file__).parents[2] / "crds" / "modelfleet.dev_modeldeployments.yaml"
 
 
@@ -58,11 +59,12 @@ def test_the_operator_understands_the_values_of_the_chart():
         allows_node_paths=True,
         log_format=LogFormat.TEXT,
         health_port=8080,
+        lease=LEASE,
     )
 
 
 def test_without_values_all_namespaces_are_served_and_nodes_are_closed():
-    assert settings() == Settings("modelfleet/server:0.1.0", (), False, LogFormat.JSON, 8080)
+    assert settings() == Settings("modelfleet/server:0.1.0", lease=LEASE)
 
 
 def test_the_pod_passes_the_restricted_standard():
@@ -79,20 +81,37 @@ def test_the_pod_passes_the_restricted_standard():
     assert set(pod["containers"][0]["resources"]) == {"requests", "limits"}
 
 
-def test_one_operator_runs_at_a_time():
-    [deployment] = of_kind(rendered(), "Deployment")
+def test_an_upgrade_and_a_drain_leave_an_operator_at_work():
+    [deployment], [budget] = (
+        of_kind(rendered(), kind) for kind in ("Deployment", "PodDisruptionBudget")
+    )
 
-    assert deployment["spec"]["replicas"] == 1
-    assert deployment["spec"]["strategy"] == {"type": "Recreate"}
+    assert deployment["spec"]["replicas"] == 2
+    assert deployment["spec"]["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
+    assert budget["spec"]["maxUnavailable"] == 1
+    assert budget["spec"]["selector"] == deployment["spec"]["selector"]
+
+
+def test_a_single_operator_does_not_hold_up_a_drain():
+    assert of_kind(rendered("replicas=1"), "PodDisruptionBudget") == []
+
+
+def test_one_lease_alone_may_be_read_and_written():
+    [role] = of_kind(rendered(), "Role")
+
+    assert role["metadata"]["namespace"] == "modelfleet-system"
+    assert role["rules"][1]["resourceNames"] == ["modelfleet-operator"]
+    assert [rule["verbs"] for rule in role["rules"]] == [["create"], ["get", "update"]]
 
 
 def test_with_a_list_of_namespaces_there_are_rights_in_those_only():
     objects = rendered("watch.namespaces={shop,lab}", "rbac.aggregate=false")
 
     assert of_kind(objects, "ClusterRole") == of_kind(objects, "ClusterRoleBinding") == []
-    assert [role["metadata"]["namespace"] for role in of_kind(objects, "Role")] == ["shop", "lab"]
+    places = [role["metadata"]["namespace"] for role in of_kind(objects, "Role")]
+    assert places == ["shop", "lab", "modelfleet-system"]
     bound = [item["subjects"][0]["namespace"] for item in of_kind(objects, "RoleBinding")]
-    assert bound == ["modelfleet-system"] * 2
+    assert bound == ["modelfleet-system"] * 3
 
 
 def test_no_right_is_a_wildcard():
@@ -118,6 +137,7 @@ def test_two_releases_do_not_share_a_name():
         pytest.param("imagee.tag=1", "imagee", id="an unknown value"),
         pytest.param("image.tags=1", "tags", id="an unknown value inside"),
         pytest.param("image.pullPolicy=Sometimes", "pullPolicy", id="an unknown policy"),
+        pytest.param("replicas=0", "replicas", id="no operator"),
         pytest.param("log.format=xml", "format", id="an unknown format"),
         pytest.param("watch.namespaces={Shop}", "namespaces", id="no namespace's name"),
         pytest.param("nodePaths.allowed=maybe", "allowed", id="neither yes nor no"),

@@ -68,7 +68,9 @@ def test_with_the_charts_rights_everywhere_the_operator_does_all_its_work(
 ):
     home, account = installed()
     api = new_namespace()
-    process = start_operator(kubeconfig_of(home, account, tmp_path))
+    process = start_operator(
+        kubeconfig_of(home, account, tmp_path), MODELFLEET_LEASE=f"{home.namespace}/{account}"
+    )
 
     live_through_a_version_change(api)
 
@@ -83,7 +85,9 @@ def test_with_the_charts_rights_in_one_namespace_it_does_its_work_there(
     api = new_namespace()
     home, account = installed(f"watch.namespaces={{{api.namespace}}}", "rbac.aggregate=false")
     process = start_operator(
-        kubeconfig_of(home, account, tmp_path), MODELFLEET_NAMESPACES=api.namespace
+        kubeconfig_of(home, account, tmp_path),
+        MODELFLEET_NAMESPACES=api.namespace,
+        MODELFLEET_LEASE=f"{home.namespace}/{account}",
     )
 
     live_through_a_version_change(api)
@@ -103,6 +107,7 @@ def test_with_the_charts_rights_in_one_namespace_it_does_its_work_there(
         "delete modeldeployments.modelfleet.dev",
         "create roles.rbac.authorization.k8s.io",
         "list namespaces",
+        "update leases.coordination.k8s.io/of-somebody-else",
     ],
 )
 def test_what_it_does_not_need_it_may_not(installed, new_namespace, action):

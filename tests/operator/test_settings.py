@@ -32,6 +32,8 @@ def test_namespaces_are_a_list_with_commas():
         ("MODELFLEET_LOG_FORMAT", "xml"),
         ("MODELFLEET_HEALTH_PORT", "http"),
         ("MODELFLEET_HEALTH_PORT", "70000"),
+        ("MODELFLEET_LEASE", "modelfleet"),
+        ("MODELFLEET_LEASE", "system/Modelfleet"),
     ],
 )
 def test_a_value_that_makes_no_sense_is_named(name, value):

@@ -35,10 +35,15 @@ _CHILDREN = (
 
 @dataclass(frozen=True)
 class Flags:
-    """`ready` is set when the watches begin; setting `stop` ends them."""
+    """`leads`: this process may work; `ready`: its watches have begun; set `stop` to end it."""
 
+    leads: asyncio.Event = field(default_factory=asyncio.Event)
     ready: asyncio.Event = field(default_factory=asyncio.Event)
     stop: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def is_ready(self) -> bool:
+        """True while there is nothing to wait for: a standby is as ready as it can be."""
+        return self.ready.is_set() or not self.leads.is_set()
 
 
 class Watches:
