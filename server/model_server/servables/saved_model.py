@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 from tensorflow.core.protobuf import config_pb2
-from tensorflow.python.saved_model import loader_impl
 
 from model_server.core.errors import Code, ServingError
 from model_server.servables import tensors
 from model_server.servables.dtypes import STRING, dtype_of
 from model_server.servables.platform import Runtime
+from model_server.servables.restoring import load_into
 from model_server.servables.signature import Signature, Tensor, Tensors, TensorSpec
 
 _log = logging.getLogger(__name__)
@@ -127,7 +127,7 @@ class TensorFlow:
         """See Platform.load. Raises ServingError, NOT_FOUND where the folder has no SavedModel."""
         session = tf.compat.v1.Session(graph=tf.Graph(), config=self._config)
         try:
-            meta_graph = loader_impl.SavedModelLoader(path).load(session, self._tags)
+            meta_graph = load_into(session, path, self._tags)
             return SavedModel(session, meta_graph.signature_def)
         except Exception as error:
             # TensorFlow's Python loader raises whatever its parsers do: the folder's content is

@@ -1,0 +1,102 @@
+"""SavedModels written by TensorFlow 2 and Keras 3, made where a test wants them."""
+
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+
+WORDS = ["a", "b", "c"]
+
+
+def classifier() -> keras.Model:
+    """Scores of five words each, by an embedding of 50 words: 4 x 50 + 12 + 4 + 4 x 4 values."""
+    keras.utils.set_random_seed(7)
+    words = keras.Input((5,), name="words", dtype="int64")
+    embedded = keras.layers.Embedding(50, 4, name="table")(words)
+    pooled = keras.layers.GlobalAveragePooling1D()(embedded)
+    normal = keras.layers.BatchNormalization(name="normal")(pooled)
+    scores = keras.layers.Dense(3, name="scores", use_bias=False)(normal)
+    shift = keras.layers.Dense(1, name="shift")(pooled)
+    return keras.Model(words, keras.layers.Add(name="sum")([scores, shift]))
+
+
+# The values of the variables above: table, normal's four, scores, shift's two.
+VARIABLES = 1 + 4 + 1 + 2
+BYTES = 4 * (50 * 4 + 4 * 4 + 4 * 3 + 4 + 1)
+
+
+def lookup(folder: Path) -> Path:
+    """A table read from an asset, a variable, and a mutable table with content: id of a word."""
+    vocabulary = folder.parent / "vocabulary.txt"
+    vocabulary.write_text("\n".join(WORDS))
+
+    class Lookup(tf.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.shift = tf.Variable(10, dtype=tf.int64)
+            self.table = tf.lookup.StaticVocabularyTable(
+                tf.lookup.TextFileInitializer(
+                    str(vocabulary),
+                    tf.string,
+                    tf.lookup.TextFileIndex.WHOLE_LINE,
+                    tf.int64,
+                    tf.lookup.TextFileIndex.LINE_NUMBER,
+                ),
+                num_oov_buckets=1,
+            )
+            self.bonus = tf.lookup.experimental.MutableHashTable(tf.string, tf.int64, 0)
+            self.bonus.insert(["b"], tf.constant([100], tf.int64))
+
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="word")])
+        def serve(self, word: tf.Tensor) -> dict[str, tf.Tensor]:
+            return {"id": self.table.lookup(word) + self.shift}
+
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="word")])
+        def bonus_of(self, word: tf.Tensor) -> dict[str, tf.Tensor]:
+            return {"bonus": self.bonus.lookup(word) + self.shift}
+
+    module = Lookup()
+    signatures = {"serving_default": module.serve, "bonus": module.bonus_of}
+    tf.saved_model.save(module, str(folder), signatures=signatures)
+    vocabulary.unlink()
+    return folder
+
+
+def ragged(folder: Path) -> Path:
+    """The letters of texts: an output of another length than the input."""
+
+    class Letters(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="text")])
+        def serve(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
+            letters = tf.strings.unicode_split(text, "UTF-8")
+            return {"letters": letters.flat_values, "lengths": letters.row_lengths()}
+
+    module = Letters()
+    tf.saved_model.save(module, str(folder), signatures=module.serve)
+    return folder
+
+
+def unlike_its_checkpoint(folder: Path) -> Path:
+    """A graph for a vector of three with a checkpoint for one of two."""
+    vector(folder, 3)
+    vector(folder.parent / "shorter", 2)
+    for file in (folder.parent / "shorter" / "variables").iterdir():
+        file.replace(folder / "variables" / file.name)
+    return folder
+
+
+def vector(folder: Path, size: int) -> Path:
+    """A variable that is read as it is."""
+
+    class Vector(tf.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.vector = tf.Variable(tf.range(float(size)))
+
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.float32, name="x")])
+        def serve(self, x: tf.Tensor) -> dict[str, tf.Tensor]:
+            return {"y": self.vector + x}
+
+    module = Vector()
+    tf.saved_model.save(module, str(folder), signatures=module.serve)
+    return folder
