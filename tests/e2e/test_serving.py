@@ -85,7 +85,7 @@ def test_a_version_that_is_not_there_is_named_and_the_old_one_serves_on(
     deployment("missing", model(77))
 
     # First it only waits; then the server itself is asked, and says which versions there are.
-    eventually(lambda: "VersionNotFound" == installed.condition("missing", "Ready").get("reason"))
+    eventually(lambda: installed.condition("missing", "Ready").get("reason") == "VersionNotFound")
     message = installed.condition("missing", "Ready")["message"]
     assert "77" in message
     assert "half_plus_two; found versions 1, 2" in message
