@@ -24,6 +24,7 @@ from model_server.options.tls import tls_of
 from model_server.servables.files import LocalFiles
 from model_server.servables.platform import Runtime, Servable
 from model_server.servables.registry import Platforms
+from model_server.servables.retrying import may_pass
 from model_server.service.config_polling import ConfigPoller
 from model_server.service.inference import Inference
 from model_server.service.models import Models
@@ -175,6 +176,7 @@ def _manager_options(options: Options) -> ManagerOptions:
         unload_threads=options.num_unload_threads or CPUS,
         max_load_retries=options.max_num_load_retries,
         load_retry_interval=timedelta(microseconds=options.load_retry_interval_micros),
+        should_retry=may_pass,
     )
 
 

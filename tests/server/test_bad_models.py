@@ -63,12 +63,12 @@ def missing_tensor(folder):
 
 BROKEN = [
     pytest.param(without_saved_model, "NOT_FOUND", "Could not find SavedModel", id="no file"),
-    pytest.param(truncated, "INVALID_ARGUMENT", "Cannot", id="truncated"),
-    pytest.param(garbage, "INVALID_ARGUMENT", "Cannot", id="garbage"),
+    pytest.param(truncated, "DATA_LOSS", "Cannot parse", id="truncated"),
+    pytest.param(garbage, "DATA_LOSS", "Cannot parse", id="garbage"),
     pytest.param(empty, "NOT_FOUND", "serve", id="empty"),
     pytest.param(unknown_op, "NOT_FOUND", "NoSuchOperation", id="an unknown operation"),
     pytest.param(other_tags, "NOT_FOUND", "serve", id="other tags"),
-    pytest.param(without_variables, "INVALID_ARGUMENT", "variables", id="no variables"),
+    pytest.param(without_variables, "NOT_FOUND", "variables", id="no variables"),
     pytest.param(
         truncated_variables,
         "OUT_OF_RANGE",

@@ -189,7 +189,13 @@ def _load_error(error: Exception, path: str) -> ServingError:
     holds_model = any(
         (Path(path) / name).exists() for name in ("saved_model.pb", "saved_model.pbtxt")
     )
-    if isinstance(error, OSError) and not holds_model:
+    if isinstance(error, OSError) and holds_model:
+        return ServingError(Code.DATA_LOSS, f"Cannot parse the SavedModel at {path}: {error}")
+    if isinstance(error, ValueError) and "not a valid checkpoint" in str(error):
+        return ServingError(
+            Code.NOT_FOUND, f"Could not find the variables of the SavedModel at {path}: {error}"
+        )
+    if isinstance(error, OSError):
         return ServingError(
             Code.NOT_FOUND,
             f"Could not find SavedModel .pb or .pbtxt at supplied export directory path: {path}",
