@@ -1,0 +1,96 @@
+"""Kinds of SavedModels that load beside those which the other tests ask."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
+
+from server.conftest import model_config
+from server.formats import object_models
+
+
+@pytest.fixture
+def ask(started, tmp_path):
+    """Serves version 1 of a base path, asks it once over REST, and returns the outputs."""
+
+    def ask_it(inputs, **options):
+        running = started(model_config(tmp_path / "m"), **options)
+        running.http.wait_until_ready()
+        return running.http.post("/v1/models/m:predict", {"inputs": inputs}).json["outputs"]
+
+    return ask_it
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Where version 1 is to be written."""
+    (tmp_path / "m").mkdir()
+    return tmp_path / "m" / "1"
+
+
+def rewrite(folder, change):
+    """Changes the MetaGraphDef of a SavedModel."""
+    saved = SavedModel.FromString((folder / "saved_model.pb").read_bytes())
+    change(saved.meta_graphs[0])
+    (folder / "saved_model.pb").write_bytes(saved.SerializeToString())
+
+
+def pin_to_gpu(meta_graph):
+    """Asks for a GPU for every node, in functions too."""
+    for node in meta_graph.graph_def.node:
+        node.device = "/device:GPU:0"
+    for function in meta_graph.graph_def.library.function:
+        for node in function.node_def:
+            node.device = "/device:GPU:0"
+
+
+def tag_for_gpu(meta_graph):
+    """Two tags."""
+    meta_graph.meta_info_def.tags.append("gpu")
+
+
+def test_outputs_may_be_longer_than_the_inputs(ask, folder):
+    object_models.ragged(folder)
+
+    assert ask(["ab", "", "c"]) == {"letters": ["a", "b", "c"], "lengths": [2, 0, 1]}
+
+
+def test_a_table_is_read_from_an_asset(ask, folder):
+    object_models.lookup(folder)
+
+    assert ask(["c", "b", "z"]) == [12, 11, 13]
+
+
+def test_nodes_that_ask_for_a_gpu_run_on_the_cpu(ask, folder):
+    object_models.vector(folder, 3)
+    rewrite(folder, pin_to_gpu)
+
+    assert ask([10.0]) == [10.0, 11.0, 12.0]
+
+
+def test_several_tags_select_one_metagraph(ask, folder):
+    object_models.vector(folder, 3)
+    rewrite(folder, tag_for_gpu)
+
+    assert ask([10.0], saved_model_tags="serve,gpu") == [10.0, 11.0, 12.0]
+
+
+def test_an_exported_keras_model_is_asked_by_its_own_names(ask, folder):
+    model = object_models.classifier()
+    model.export(str(folder), verbose=False)
+    words = [[0, 1, 2, 3, 4]]
+
+    np.testing.assert_allclose(ask(words), model(tf.constant(words)).numpy(), rtol=1e-5)
+
+
+def test_a_version_replaced_in_place_serves_as_it_was_loaded(started, folder, tmp_path):
+    object_models.vector(folder, 3)
+    running = started(model_config(tmp_path / "m"))
+    running.http.wait_until_ready()
+
+    object_models.vector(tmp_path / "new", 2)
+    (tmp_path / "new" / "saved_model.pb").replace(folder / "saved_model.pb")
+    (folder / "variables" / "variables.index").unlink()
+
+    answer = running.http.post("/v1/models/m:predict", {"inputs": [10.0]})
+    assert answer.json == {"outputs": [10.0, 11.0, 12.0]}
