@@ -12,6 +12,7 @@ from model_server.api.grpc.endpoint import Listen as GrpcListen
 from model_server.api.grpc.standard_services import Health
 from model_server.api.rest import prometheus
 from model_server.api.rest.answers import Answers
+from model_server.api.rest.body import BodyLimits
 from model_server.api.rest.endpoint import Listen as RestListen
 from model_server.api.rest.endpoint import RestEndpoint, Watch
 from model_server.core.manager import Manager, ManagerOptions
@@ -208,6 +209,7 @@ def _grpc_listen(options: Options) -> GrpcListen:
         threads=options.grpc_max_threads,
         channel_arguments=_channel_arguments(options.grpc_channel_arguments),
         tls=tls_of(options),
+        in_flight=max(options.max_in_flight_requests, 0) or None,
     )
 
 
@@ -218,6 +220,8 @@ def _rest_listen(options: Options) -> RestListen:
         threads=max(options.rest_api_num_threads, 1),
         timeout=milliseconds / 1000 if milliseconds > 0 else None,
         cors=options.rest_api_enable_cors_support,
+        in_flight=max(options.max_in_flight_requests, 0) or None,
+        body=BodyLimits(options.rest_api_max_body_bytes),
     )
 
 

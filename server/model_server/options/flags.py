@@ -29,6 +29,10 @@ class Options:
     rest_api_num_threads: int = _flag(4 * CPUS, "threads that run REST requests")
     rest_api_timeout_in_ms: int = _flag(30000, "timeout of a REST request; 0 or less means none")
     rest_api_enable_cors_support: bool = _flag(False, "add CORS headers to REST answers")
+    rest_api_max_body_bytes: int = _flag(256 * 2**20, "largest body of a REST request")
+    max_in_flight_requests: int = _flag(
+        4096, "most requests at hand, for each API; more are refused at once; 0 means any number"
+    )
     use_alts_credentials: bool = _flag(False, "Google ALTS credentials for gRPC", unused=True)
     ssl_config_file: str = _flag("", "text SSLConfig: TLS for gRPC, not for REST")
     enable_grpc_healthcheck_service: bool = _flag(False, "serve grpc.health.v1.Health")

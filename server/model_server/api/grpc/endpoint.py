@@ -1,5 +1,6 @@
 """The gRPC server: its ports open at once, its methods come when the service is ready."""
 
+import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -10,6 +11,11 @@ from model_server.api.grpc.standard_services import Health, add_reflection
 from model_server.api.grpc.unary import GenericHandler, Handler
 from model_server.options.tls import Tls
 
+# grpcio holds a thread while a request's message is on its way, so there must be more of them than
+# run requests: else a few slow clients would keep everybody waiting.
+_RECEIVING = 256
+_LARGEST_HEADER = 16 * 2**10
+
 
 class CannotListen(OSError):
     """An address that cannot be listened on."""
@@ -17,13 +23,18 @@ class CannotListen(OSError):
 
 @dataclass(frozen=True)
 class Listen:
-    """Where to listen, for how many requests at a time; port 0 lets the system choose."""
+    """Where to listen, for how many requests at a time; port 0 lets the system choose.
+
+    ``threads`` requests run at a time; beyond ``in_flight`` that run or wait, if it is not None,
+    more are refused.
+    """
 
     port: int | None
     socket_path: str = ""
     threads: int = 8
     channel_arguments: tuple[tuple[str, int | str], ...] = ()
     tls: Tls | None = None
+    in_flight: int | None = None
 
 
 class _Methods(GenericHandler):
@@ -51,18 +62,27 @@ class GrpcEndpoint:
         self._listen = listen
         self._health = health
         self._methods = _Methods()
-        options = [
+        self._running = threading.BoundedSemaphore(listen.threads)
+        own: dict[str, int | str] = {
             # As TensorFlow Serving: messages are bounded by the 2 GiB of the protocol only.
-            ("grpc.max_receive_message_length", -1),
-            ("grpc.max_send_message_length", -1),
+            "grpc.max_receive_message_length": -1,
+            "grpc.max_send_message_length": -1,
             # A port in use must be an error, not a share of its connections.
-            ("grpc.so_reuseport", 0),
-            *listen.channel_arguments,
-        ]
+            "grpc.so_reuseport": 0,
+            # A connection that does not begin to speak HTTP/2 is closed.
+            "grpc.server_handshake_timeout_ms": 20_000,
+            # A client whose machine is gone frees what its requests hold.
+            "grpc.keepalive_time_ms": 60_000,
+            "grpc.keepalive_timeout_ms": 20_000,
+            "grpc.max_metadata_size": _LARGEST_HEADER,
+            "grpc.absolute_max_metadata_size": 2 * _LARGEST_HEADER,
+        }
+        options = own | dict(listen.channel_arguments)
         self._server = grpc.server(
-            ThreadPoolExecutor(listen.threads, thread_name_prefix="grpc"),
+            ThreadPoolExecutor(listen.threads + _RECEIVING, thread_name_prefix="grpc"),
             handlers=[self._methods],
-            options=options,
+            options=tuple(options.items()),
+            maximum_concurrent_rpcs=listen.in_flight,
         )
         add_reflection(self._server, with_health=health is not None)
         if health is not None:
@@ -88,7 +108,22 @@ class GrpcEndpoint:
 
     def serve(self, handlers: Mapping[str, Handler]) -> None:
         """From now on calls reach these methods (by full path)."""
-        self._methods.handlers = handlers
+        self._methods.handlers = {
+            path: self._in_turn(handler) for path, handler in handlers.items()
+        }
+
+    def _in_turn(self, handler: Handler) -> Handler:
+        running, answer = self._running, handler.unary_unary
+        assert answer is not None, "all methods of the server are unary"
+
+        def answer_in_turn(request: bytes, context: grpc.ServicerContext) -> bytes:
+            with running:
+                if not context.is_active():
+                    # Nobody waits for the answer any more.
+                    return b""
+                return answer(request, context)
+
+        return grpc.unary_unary_rpc_method_handler(answer_in_turn)
 
     def stop(self, grace: float) -> None:
         """Refuses new calls, waits for running ones at most ``grace`` seconds, closes the ports."""

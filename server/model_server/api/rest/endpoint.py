@@ -5,7 +5,6 @@ import json
 import logging
 import socket
 import threading
-import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -15,7 +14,8 @@ import uvloop
 from aiohttp import web
 
 from model_server.api.codes import http_status
-from model_server.api.rest import json_writer, routes
+from model_server.api.rest import body, json_writer, routes
+from model_server.api.rest.body import BodyLimits, BodyRefused
 from model_server.api.rest.routes import Route
 from model_server.core.errors import Code, ServingError
 from model_server.service.readiness import Readiness
@@ -28,21 +28,25 @@ _CORS = {
     "Access-Control-Allow-Methods": "POST, GET",
     "Access-Control-Allow-Headers": "Content-Type",
 }
-# As gRPC: a message is at most 2 GiB.
-_LARGEST_BODY = 2**31 - 1
-# TensorFlow Serving's limit on what a compressed body may inflate to.
-_LARGEST_INFLATED = 100 * 2**20
 _BACKLOG = 1024
+_BODY_LIMITS = BodyLimits()
 
 
 @dataclass(frozen=True)
 class Listen:
-    """Where to listen and how; port 0 lets the system choose, ``timeout`` is in seconds."""
+    """Where to listen and how; port 0 lets the system choose, times are in seconds.
+
+    A request takes at most ``timeout``; a connection waits at most ``idle`` for a whole header;
+    beyond ``in_flight`` requests at the same time, if it is not None, more are refused.
+    """
 
     port: int
     threads: int = 8
     timeout: float | None = None
     cors: bool = False
+    idle: float = 75.0
+    in_flight: int | None = None
+    body: BodyLimits = _BODY_LIMITS
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,7 @@ class RestEndpoint:
         self._thread = threading.Thread(
             target=self._loop.run_forever, name="rest-loop", daemon=True
         )
+        self._in_flight = 0
         self._headers = _CORS if listen.cors else {}
         self._web: web.Server | None = None
         self._listener: asyncio.AbstractServer | None = None
@@ -84,16 +89,20 @@ class RestEndpoint:
 
     async def _accept(self, listening: socket.socket) -> None:
         self._web = web.Server(
-            self._handle, request_factory=self._request, access_log=None, auto_decompress=False
+            self._handle,
+            request_factory=self._request,
+            access_log=None,
+            auto_decompress=False,
+            # Work that nobody waits for any more must not keep others waiting.
+            handler_cancellation=True,
+            keepalive_timeout=self._listen.idle,
         )
         self._listener = await self._loop.create_server(self._web, sock=listening, backlog=_BACKLOG)
 
     def _request(
         self, message: Any, payload: Any, protocol: Any, writer: Any, task: Any
     ) -> web.BaseRequest:
-        return web.BaseRequest(
-            message, payload, protocol, writer, task, self._loop, client_max_size=_LARGEST_BODY
-        )
+        return web.BaseRequest(message, payload, protocol, writer, task, self._loop)
 
     def stop(self, grace: float) -> None:
         """Refuses new connections, waits for running requests at most ``grace`` seconds, ends."""
@@ -124,10 +133,15 @@ class RestEndpoint:
         if request.method == "OPTIONS":
             return self._preflight(request)
         try:
-            text = await self._api(request, path)
+            text = await self._admitted(request, path)
         except ServingError as error:
             return self._json(http_status(error.code), json_writer.error_body(error.message))
-        except web.HTTPException:
+        except BodyRefused as error:
+            refusal = self._json(error.status, json_writer.error_body(error.message))
+            refusal.force_close()
+            return refusal
+        except (ConnectionError, web.HTTPException):
+            # A client that is gone needs no answer, and what aiohttp says is an answer.
             raise
         except Exception:
             # The outermost frame of a request: a fault of ours must not reach the client as text.
@@ -135,12 +149,24 @@ class RestEndpoint:
             return self._json(500, json_writer.error_body("Internal error; see the server's log"))
         return self._json(200, text)
 
+    async def _admitted(self, request: web.BaseRequest, path: str) -> str:
+        if self._listen.in_flight is not None and self._in_flight >= self._listen.in_flight:
+            raise ServingError(
+                Code.RESOURCE_EXHAUSTED,
+                f"The server has {self._in_flight} requests at hand, which is the limit of"
+                " --max_in_flight_requests; try again",
+            )
+        self._in_flight += 1
+        try:
+            return await self._api(request, path)
+        finally:
+            self._in_flight -= 1
+
     async def _api(self, request: web.BaseRequest, path: str) -> str:
         route = routes.route(request.method, path)
-        body = await request.read()
-        if "gzip" in request.headers.get("Content-Encoding", ""):
-            body = _inflated(body)
-        answered = self._loop.run_in_executor(self._pool, self._answer, route, body)
+        sent = await body.read(request, self._listen.body)
+        zipped = "gzip" in request.headers.get("Content-Encoding", "")
+        answered = self._loop.run_in_executor(self._pool, self._answer_sent, route, sent, zipped)
         try:
             async with asyncio.timeout(self._listen.timeout):
                 return await answered
@@ -150,6 +176,9 @@ class RestEndpoint:
                 f"The request took longer than the {self._listen.timeout:g} seconds of"
                 " --rest_api_timeout_in_ms",
             ) from None
+
+    def _answer_sent(self, route: Route, sent: bytes, zipped: bool) -> str:
+        return self._answer(route, body.inflated(sent) if zipped else sent)
 
     def _json(self, status: int, text: str) -> web.Response:
         return web.Response(
@@ -187,13 +216,3 @@ def _listening_socket(port: int) -> socket.socket:
     except (OSError, ValueError):
         # No IPv6 here; if the port is taken, this says so.
         return socket.create_server(("0.0.0.0", port), backlog=_BACKLOG)
-
-
-def _inflated(body: bytes) -> bytes:
-    """The body unzipped; one that is broken or too large counts as empty, as upstream."""
-    unzip = zlib.decompressobj(zlib.MAX_WBITS | 16)
-    try:
-        inflated = unzip.decompress(body, _LARGEST_INFLATED)
-    except zlib.error:
-        return b""
-    return inflated if unzip.eof else b""

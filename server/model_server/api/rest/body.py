@@ -1,0 +1,73 @@
+"""The body of an HTTP request, read within bounds of size and of time."""
+
+import asyncio
+import zlib
+from dataclasses import dataclass
+
+from aiohttp import web
+from aiohttp.client_exceptions import ClientPayloadError
+
+# TensorFlow Serving's limit on what a compressed body may inflate to.
+_LARGEST_INFLATED = 100 * 2**20
+
+
+class BodyRefused(Exception):
+    """A body that is not read to its end; the connection cannot be used any more."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+
+
+@dataclass(frozen=True)
+class BodyLimits:
+    """At most ``bytes``; ``patience`` seconds, and one more for each ``slowest`` bytes received."""
+
+    bytes: int = 256 * 2**20
+    patience: float = 30.0
+    slowest: int = 64 * 2**10
+
+
+async def read(request: web.BaseRequest, limits: BodyLimits) -> bytes:
+    """The whole body as it was sent. Raises BodyRefused; ConnectionError if the client is gone."""
+    _check_size(request.content_length or 0, limits)
+    began = asyncio.get_running_loop().time()
+    # One buffer, because joining chunks would hold a large body twice.
+    body = bytearray()
+    try:
+        while True:
+            until = began + limits.patience + len(body) / limits.slowest
+            async with asyncio.timeout_at(until):
+                chunk = await request.content.readany()
+            if not chunk:
+                return bytes(body)
+            body += chunk
+            _check_size(len(body), limits)
+    except TimeoutError:
+        raise BodyRefused(
+            408,
+            f"Only {len(body)} bytes of the request's body came within"
+            f" {until - began:.3g} seconds; the connection is closed",
+        ) from None
+    except (ClientPayloadError, web.RequestPayloadError) as error:
+        raise BodyRefused(400, f"The request's body is broken: {error}") from error
+
+
+def _check_size(size: int, limits: BodyLimits) -> None:
+    if size > limits.bytes:
+        raise BodyRefused(
+            413,
+            f"The request's body is larger than the {limits.bytes} bytes of"
+            " --rest_api_max_body_bytes",
+        )
+
+
+def inflated(body: bytes) -> bytes:
+    """The body unzipped; one that is broken or too large counts as empty, as upstream."""
+    unzip = zlib.decompressobj(zlib.MAX_WBITS | 16)
+    try:
+        plain = unzip.decompress(body, _LARGEST_INFLATED)
+    except zlib.error:
+        return b""
+    return plain if unzip.eof else b""

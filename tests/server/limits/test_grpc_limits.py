@@ -1,0 +1,110 @@
+"""What gRPC clients can take of the server is bounded, and each bound has a clear error."""
+
+import threading
+
+import grpc
+import pytest
+
+from model_server.api.grpc.endpoint import GrpcEndpoint, Listen
+from model_server.api.grpc.unary import Handler
+
+METHOD = "/test.Service/Echo"
+
+
+def echo(request: bytes, _context: grpc.ServicerContext) -> bytes:
+    return request
+
+
+@pytest.fixture
+def serving():
+    """Opens gRPC ports with given limits for one method; returns a channel."""
+    endpoints, channels = [], []
+
+    def serve(answer=echo, **limits) -> grpc.Channel:
+        endpoint = GrpcEndpoint(Listen(0, **limits))
+        handler: Handler = grpc.unary_unary_rpc_method_handler(answer)
+        endpoint.serve({METHOD: handler})
+        endpoints.append(endpoint)
+        channels.append(grpc.insecure_channel(f"127.0.0.1:{endpoint.start()}"))
+        return channels[-1]
+
+    yield serve
+    for channel in channels:
+        channel.close()
+    for endpoint in endpoints:
+        endpoint.stop(grace=1)
+
+
+def test_more_requests_at_hand_than_the_limit_are_refused_at_once(serving):
+    began, may_end = threading.Event(), threading.Event()
+
+    def answer(request, _context):
+        began.set()
+        may_end.wait(30)
+        return request
+
+    call = serving(answer, threads=1, in_flight=1).unary_unary(METHOD)
+    first = call.future(b"first")
+    began.wait(30)
+    with pytest.raises(grpc.RpcError) as refused:
+        call(b"second", timeout=30)
+    may_end.set()
+
+    assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert "Concurrent RPC limit exceeded" in refused.value.details()
+    assert first.result(30) == b"first"
+
+
+def test_clients_that_do_not_send_their_message_keep_nobody_else_waiting(serving):
+    channel = serving(threads=1)
+    never = threading.Event()
+    slow = [channel.stream_unary(METHOD).future(iter(never.wait, True)) for _ in range(50)]
+
+    answer = channel.unary_unary(METHOD)(b"quick", timeout=30)
+
+    assert answer == b"quick"
+    for call in slow:
+        call.cancel()
+    never.set()
+
+
+def test_work_for_a_client_that_is_gone_is_not_begun(serving):
+    began, may_end, requests = threading.Event(), threading.Event(), []
+
+    def answer(request, _context):
+        requests.append(request)
+        began.set()
+        may_end.wait(30)
+        return request
+
+    call = serving(answer, threads=1).unary_unary(METHOD)
+    first = call.future(b"first")
+    began.wait(30)
+    with pytest.raises(grpc.RpcError):
+        call(b"second", timeout=0.3)
+    may_end.set()
+
+    assert first.result(30) == b"first"
+    assert call(b"last", timeout=30) == b"last"
+    assert requests == [b"first", b"last"]
+
+
+def test_a_header_beyond_the_limit_is_refused(serving):
+    call = serving().unary_unary(METHOD)
+
+    with pytest.raises(grpc.RpcError) as refused:
+        call(b"", metadata=[("x", "a" * 100_000)], timeout=30)
+
+    assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert call(b"still there", timeout=30) == b"still there"
+
+
+def test_a_channel_argument_bounds_the_size_of_a_message(serving):
+    limit = ("grpc.max_receive_message_length", 1000)
+    call = serving(channel_arguments=(limit,)).unary_unary(METHOD)
+
+    with pytest.raises(grpc.RpcError) as refused:
+        call(b"a" * 1001, timeout=30)
+
+    assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert call(b"a" * 1000, timeout=30) == b"a" * 1000
