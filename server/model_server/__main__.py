@@ -65,6 +65,8 @@ def _serve(options: Options) -> None:
 
 
 def _refuse(message: str, code: str = "INVALID_ARGUMENT") -> None:
+    # On both: TensorFlow Serving says it on stdout, its parsers said it on stderr before.
+    print(message, file=sys.stderr, flush=True)
     print(f"Failed to start server. Error: {code}: {message}", flush=True)
     os._exit(255)
 

@@ -12,7 +12,6 @@ from model_server.api.grpc.endpoint import Listen as GrpcListen
 from model_server.api.grpc.standard_services import Health
 from model_server.api.rest import prometheus
 from model_server.api.rest.answers import Answers
-from model_server.api.rest.body import BodyLimits
 from model_server.api.rest.endpoint import Listen as RestListen
 from model_server.api.rest.endpoint import RestEndpoint, Watch
 from model_server.core.manager import Manager, ManagerOptions
@@ -25,13 +24,13 @@ from model_server.options.tls import tls_of
 from model_server.servables.files import LocalFiles
 from model_server.servables.platform import Runtime, Servable
 from model_server.servables.registry import Platforms
-from model_server.servables.retrying import may_pass
 from model_server.service.config_polling import ConfigPoller
 from model_server.service.inference import Inference
 from model_server.service.models import Models
 from model_server.service.predict import Predict
 from model_server.service.service import Service
 from model_server.service.serving_metrics import ServingMetrics
+from model_server.service.starting import Starting
 
 _log = logging.getLogger(__name__)
 
@@ -54,6 +53,7 @@ class Server:
     def __init__(self, options: Options, config: object) -> None:
         self._options = options
         self._config = config
+        self._ports = Ports(None, None)
         platforms = Platforms(_runtime(options), platforms_of(options))
         self._manager: Manager[Servable] = Manager(_manager_options(options))
         metrics = ServingMetrics(self._manager)
@@ -67,12 +67,14 @@ class Server:
         )
         self._models.watch(self._source)
         self._config_poller = _config_poller(options, self._models)
+        self._starting = Starting(self._manager, self._models.seen, self._announce)
         check_methods = options.enable_signature_method_name_check
         self._service = Service(
             self._models,
-            Predict(self._manager, metrics, check_methods),
-            Inference(self._manager, metrics, check_methods),
+            Predict(self._starting, metrics, check_methods),
+            Inference(self._starting, metrics, check_methods),
             metrics,
+            self._starting,
         )
         health = None
         if options.enable_grpc_healthcheck_service:
@@ -99,12 +101,14 @@ class Server:
         self._models.start(self._config)
         rest = self._rest.start() if self._rest else None
         grpc = self._grpc.start()
-        self._announce(Ports(grpc, rest))
+        self._ports = Ports(grpc, rest)
+        _log.info("Open: gRPC port %s, REST port %s; models are being loaded", grpc, rest)
         self._make_methods_known()
         self._source.start()
+        self._starting.start()
         if self._config_poller:
             self._config_poller.start()
-        return Ports(grpc, rest)
+        return self._ports
 
     def _make_methods_known(self) -> None:
         # Only now, because this imports TensorFlow, which takes seconds; and before anything loads,
@@ -123,7 +127,9 @@ class Server:
             {"classify": more.classify, "regress": more.regress, "metadata": more.metadata}
         )
 
-    def _announce(self, ports: Ports) -> None:
+    def _announce(self) -> None:
+        # Only when every model had its chance: scripts wait for these lines before they ask.
+        ports = self._ports
         if ports.grpc is not None:
             _log.info("Running gRPC ModelServer at 0.0.0.0:%d ...", ports.grpc)
         if self._options.grpc_socket_path:
@@ -148,6 +154,7 @@ class Server:
         draining.join(max(0.0, until - time.monotonic()) + 1)
         if self._config_poller:
             self._config_poller.stop()
+        self._starting.stop()
         self._source.stop()
         self._manager.stop(_UNLOAD)
 
@@ -177,7 +184,6 @@ def _manager_options(options: Options) -> ManagerOptions:
         unload_threads=options.num_unload_threads or CPUS,
         max_load_retries=options.max_num_load_retries,
         load_retry_interval=timedelta(microseconds=options.load_retry_interval_micros),
-        should_retry=may_pass,
     )
 
 
@@ -209,7 +215,6 @@ def _grpc_listen(options: Options) -> GrpcListen:
         threads=options.grpc_max_threads,
         channel_arguments=_channel_arguments(options.grpc_channel_arguments),
         tls=tls_of(options),
-        in_flight=max(options.max_in_flight_requests, 0) or None,
     )
 
 
@@ -220,8 +225,6 @@ def _rest_listen(options: Options) -> RestListen:
         threads=max(options.rest_api_num_threads, 1),
         timeout=milliseconds / 1000 if milliseconds > 0 else None,
         cors=options.rest_api_enable_cors_support,
-        in_flight=max(options.max_in_flight_requests, 0) or None,
-        body=BodyLimits(options.rest_api_max_body_bytes),
     )
 
 

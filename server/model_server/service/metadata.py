@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from model_server.core.manager import Manager
 from model_server.servables.platform import Servable
+from model_server.service.lender import Lender
 from model_server.service.model_spec import ModelSpec, check_name
 
 
@@ -16,8 +16,8 @@ class Metadata:
     servable: Servable
 
 
-def metadata(manager: Manager[Servable], spec: ModelSpec) -> Metadata:
+def metadata(lender: Lender, spec: ModelSpec) -> Metadata:
     """The servable a spec selects. Raises ServingError."""
     check_name(spec)
-    with manager.handle(spec.name, spec.version, spec.label) as handle:
+    with lender.handle(spec.name, spec.version, spec.label) as handle:
         return Metadata(spec.name, handle.id.version, handle.servable)

@@ -141,8 +141,12 @@ class Models:
         models = self._models
         if self._draining:
             return readiness.draining(sorted(models))
-        seen = [self._seen(models[name]) for name in sorted(models)]
-        return Readiness(tuple(readiness.judge(model) for model in seen))
+        return Readiness(tuple(readiness.judge(model) for model in self.seen()))
+
+    def seen(self) -> list[ModelSeen]:
+        """What readiness depends on, for each configured model; quick, from any thread."""
+        models = self._models
+        return [self._seen(models[name]) for name in sorted(models)]
 
     def _seen(self, model: ModelConfig) -> ModelSeen:
         statuses = self.manager.statuses(model.name)

@@ -11,6 +11,7 @@ from model_server.service.classify import Classes
 from model_server.service.example_task import Answered
 from model_server.service.examples import Examples
 from model_server.service.inference import Inference, InferenceTask
+from model_server.service.lender import Lender
 from model_server.service.metadata import Metadata, metadata
 from model_server.service.model_spec import ModelSpec
 from model_server.service.models import Models
@@ -26,6 +27,7 @@ class Service:
     run_predict: Predict
     inference: Inference
     metrics: ServingMetrics
+    lender: Lender
 
     def predict(self, call: PredictCall) -> Prediction:
         """Runs one signature."""
@@ -47,7 +49,7 @@ class Service:
 
     def metadata(self, spec: ModelSpec) -> Metadata:
         """The servable a spec selects, for its signatures."""
-        return metadata(self.models.manager, spec)
+        return metadata(self.lender, spec)
 
     def reload(self, config: Any) -> None:
         """Serves what this ModelServerConfig says; returns when new models are available."""
