@@ -12,6 +12,7 @@ from model_server.api.grpc.endpoint import Listen as GrpcListen
 from model_server.api.grpc.standard_services import Health
 from model_server.api.rest import prometheus
 from model_server.api.rest.answers import Answers
+from model_server.api.rest.body import BodyLimits
 from model_server.api.rest.endpoint import Listen as RestListen
 from model_server.api.rest.endpoint import RestEndpoint, Watch
 from model_server.core.manager import Manager, ManagerOptions
@@ -24,6 +25,7 @@ from model_server.options.tls import tls_of
 from model_server.servables.files import LocalFiles
 from model_server.servables.platform import Runtime, Servable
 from model_server.servables.registry import Platforms
+from model_server.servables.retrying import may_pass
 from model_server.service.config_polling import ConfigPoller
 from model_server.service.inference import Inference
 from model_server.service.models import Models
@@ -184,6 +186,7 @@ def _manager_options(options: Options) -> ManagerOptions:
         unload_threads=options.num_unload_threads or CPUS,
         max_load_retries=options.max_num_load_retries,
         load_retry_interval=timedelta(microseconds=options.load_retry_interval_micros),
+        should_retry=may_pass,
     )
 
 
@@ -215,6 +218,7 @@ def _grpc_listen(options: Options) -> GrpcListen:
         threads=options.grpc_max_threads,
         channel_arguments=_channel_arguments(options.grpc_channel_arguments),
         tls=tls_of(options),
+        in_flight=max(options.max_in_flight_requests, 0) or None,
     )
 
 
@@ -225,6 +229,8 @@ def _rest_listen(options: Options) -> RestListen:
         threads=max(options.rest_api_num_threads, 1),
         timeout=milliseconds / 1000 if milliseconds > 0 else None,
         cors=options.rest_api_enable_cors_support,
+        in_flight=max(options.max_in_flight_requests, 0) or None,
+        body=BodyLimits(options.rest_api_max_body_bytes),
     )
 
 
