@@ -185,6 +185,7 @@ def _manager_options(options: Options) -> ManagerOptions:
         load_threads=options.num_load_threads or 4 * CPUS,
         unload_threads=options.num_unload_threads or CPUS,
         max_load_retries=options.max_num_load_retries,
+        memory_limit=options.model_memory_limit_bytes or None,
         load_retry_interval=timedelta(microseconds=options.load_retry_interval_micros),
         should_retry=may_pass,
     )

@@ -53,6 +53,9 @@ class Options:
     model_config_file: str = _flag("", "text ModelServerConfig: the models to serve")
     model_config_file_poll_wait_seconds: int = _flag(0, "re-read the config file this often")
     file_system_poll_wait_seconds: int = _flag(1, "look for new versions this often; 0 means once")
+    model_memory_limit_bytes: int = _flag(
+        0, "memory that all models together may take, by the size of their files; 0 is no limit"
+    )
     num_load_threads: int = _flag(0, "threads that load versions; 0 means the server's choice")
     num_unload_threads: int = _flag(0, "threads that unload versions; 0 means the server's choice")
     max_num_load_retries: int = _flag(5, "retries after a version failed to load")
