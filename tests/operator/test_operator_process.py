@@ -91,9 +91,10 @@ def test_a_manifest_becomes_pods_and_a_service_owned_by_it(operator, api_server)
         api_server.get("deployment", name),
         api_server.get("controllerrevision", name),
         eventually(lambda: api_server.get("service", "ranker")),
+        api_server.get("networkpolicy", "ranker-model-server"),
     ]
     owners = [child["metadata"]["ownerReferences"] for child in children]
-    assert [(owner["uid"], owner["controller"]) for [owner] in owners] == [(uid, True)] * 3
+    assert [(owner["uid"], owner["controller"]) for [owner] in owners] == [(uid, True)] * 4
     managers = {child["metadata"]["managedFields"][0]["manager"] for child in children}
     assert managers == {"modelfleet"}
 
@@ -129,11 +130,11 @@ def test_a_settled_object_costs_no_request(operator, api_server, control_plane):
 
 
 def test_creation_and_version_change_take_few_writes(operator, api_server, control_plane):
-    first = serve(api_server)
+    first = serve(api_server, replicas=2)
     touch(api_server, operator)
     created = writes(control_plane, api_server.namespace)
-    api_server.apply(manifest(model={"version": 2}))
-    make_ready(api_server, candidate(api_server), 1)
+    api_server.apply(manifest(model={"version": 2}, replicas=2))
+    make_ready(api_server, candidate(api_server), 2)
     eventually(lambda: first not in api_server.names("deployments"))
     eventually(lambda: is_ready(api_server))
 
@@ -180,7 +181,7 @@ def reasons(api):
     return [event["reason"] for event in api.all("events.events.k8s.io")]
 
 
-@pytest.mark.parametrize("kind", ["deployment", "service", "controllerrevision"])
+@pytest.mark.parametrize("kind", ["deployment", "service", "controllerrevision", "networkpolicy"])
 def test_a_child_deleted_by_hand_comes_back(operator, api_server, kind):
     serve(api_server)
     before = api_server.all(kind)[0]["metadata"]

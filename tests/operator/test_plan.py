@@ -22,7 +22,7 @@ def kinds(manifests):
 def test_a_new_object_gets_memory_then_pods_then_traffic(world):
     plan = world.plan()
 
-    assert kinds(plan.apply) == ["ControllerRevision", "Deployment", "Service"]
+    assert kinds(plan.apply) == ["ControllerRevision", "NetworkPolicy", "Deployment", "Service"]
     assert plan.delete == ()
 
 
@@ -150,9 +150,28 @@ def test_more_replicas_change_the_workload_and_not_the_revision(serving):
 
     plan = serving.step()
 
-    assert kinds(plan.apply) == ["Deployment"]
+    assert kinds(plan.apply) == ["Deployment", "PodDisruptionBudget"]
     assert plan.apply[0]["spec"]["replicas"] == 3
     assert serving.condition("Ready")["status"] == "False"
+
+
+def test_a_budget_guards_the_revision_that_serves_and_goes_with_the_second_replica(serving):
+    budget = ObjectKey("PodDisruptionBudget", "ranker-model-server")
+    serving.edit(replicas=2)
+    serving.settle()
+
+    selector = serving.children[budget]["spec"]["selector"]["matchLabels"]
+    assert selector["modelfleet.dev/revision"] == serving.stable()
+    serving.edit(replicas=1)
+    assert serving.plan().delete == (budget,)
+
+
+def test_a_port_that_somebody_opened_is_closed_again(serving):
+    key = ObjectKey("NetworkPolicy", "ranker-model-server")
+    [rule] = serving.children[key]["spec"]["ingress"]
+    rule["ports"].append({"protocol": "TCP", "port": 22})
+
+    assert kinds(serving.plan().apply) == ["NetworkPolicy"]
 
 
 def test_no_replicas_wanted_is_ready_and_not_available(serving):
@@ -166,7 +185,7 @@ def test_no_replicas_wanted_is_ready_and_not_available(serving):
     assert serving.condition("Available")["status"] == "False"
 
 
-@pytest.mark.parametrize("kind", ["ControllerRevision", "Deployment", "Service"])
+@pytest.mark.parametrize("kind", ["ControllerRevision", "NetworkPolicy", "Deployment", "Service"])
 def test_a_child_deleted_by_hand_comes_back(serving, kind):
     before = copy.deepcopy(serving.children)
     del serving.children[next(key for key in before if key.kind == kind)]
@@ -224,7 +243,7 @@ def test_a_name_that_belongs_to_somebody_else_stalls_and_is_not_taken(world):
 
     plan = world.step()
 
-    assert kinds(plan.apply) == ["ControllerRevision", "Deployment"]
+    assert kinds(plan.apply) == ["ControllerRevision", "NetworkPolicy", "Deployment"]
     assert world.condition("Stalled")["reason"] == "NameTaken"
     assert "Service ranker" in world.condition("Ready")["message"]
 

@@ -35,6 +35,15 @@ CLAIM = [
     },
 ]
 
+CHILDREN = (
+    "deployments",
+    "services",
+    "controllerrevisions",
+    "networkpolicies",
+    "poddisruptionbudgets",
+    "pods",
+)
+
 
 @pytest.fixture(scope="module")
 def cluster():
@@ -98,8 +107,9 @@ def test_a_life_from_creation_to_deletion(operator, shop):
     eventually(lambda: first not in shop.names("deployments"))
     eventually(lambda: len(shop.names("pods")) == 2, 60)
 
+    assert shop.get("pdb", "ranker-model-server")["spec"]["maxUnavailable"] == 1
     shop.delete("md", "ranker")
-    for kind in ("deployments", "services", "controllerrevisions", "pods"):
+    for kind in CHILDREN:
         eventually(lambda kind=kind: shop.names(kind) == [], 60)
 
 
@@ -126,7 +136,7 @@ def test_a_deployment_deleted_while_it_rolls_leaves_nothing(operator, shop):
 
     shop.delete("md", "rolling")
 
-    for kind in ("deployments", "services", "controllerrevisions", "pods"):
+    for kind in CHILDREN:
         eventually(lambda kind=kind: shop.names(kind) == [], 60)
 
 

@@ -31,6 +31,11 @@ def revision_name(deployment: str, digest: str) -> str:
     return deployment[: LONGEST_NAME - len(tail)].rstrip("-.") + tail
 
 
+def protection_name(deployment: str) -> str:
+    """The name of what guards the pods; unlike the Service's, no user depends on it."""
+    return f"{deployment}-{SERVER_NAME}"
+
+
 def digest(text: str) -> str:
     """A hexadecimal content digest (SHA-256) of a text."""
     return hashlib.sha256(text.encode()).hexdigest()

@@ -30,6 +30,8 @@ _CHILDREN = (
     ("Deployment", "apps/v1", "deployments"),
     ("ControllerRevision", "apps/v1", "controllerrevisions"),
     ("Service", "v1", "services"),
+    ("NetworkPolicy", "networking.k8s.io/v1", "networkpolicies"),
+    ("PodDisruptionBudget", "policy/v1", "poddisruptionbudgets"),
 )
 
 

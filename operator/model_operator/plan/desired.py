@@ -7,6 +7,7 @@ from model_operator.domain.spec import ModelDeployment
 from model_operator.plan.choice import Choice
 from model_operator.render.history import record
 from model_operator.render.pod import pod_template
+from model_operator.render.protection import disruption_budget, network_policy
 from model_operator.render.service import service
 from model_operator.render.workload import workload
 
@@ -29,14 +30,18 @@ def wanted_revision(
 def desired_objects(
     deployment: ModelDeployment, observed: Observed, choice: Choice
 ) -> list[Manifest]:
-    """In the order in which they are to be made: memory, pods, traffic."""
+    """In the order in which they are to be made: memory, guard, pods, traffic."""
     identity = deployment.identity
     remembered = {revision.name: revision for revision in observed.revisions()}
     remembered[choice.wanted.name] = choice.wanted
     # A workload whose history was deleted by hand is left as it is.
     served = [remembered[name] for name in sorted(choice.in_use) if name in remembered]
+    # With one replica a budget would only hold up drains: there is no other to wait for.
+    budget = [disruption_budget(identity, choice.serving)] if deployment.replicas > 1 else []
     return [
         record(identity, choice.wanted),
+        network_policy(identity),
         *(workload(identity, revision, deployment.replicas) for revision in served),
         service(identity, choice.serving),
+        *budget,
     ]

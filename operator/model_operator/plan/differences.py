@@ -6,8 +6,8 @@ from typing import Any
 from model_operator.domain.manifests import Manifest
 from model_operator.domain.quantities import is_same_quantity
 
-# Maps that are one value to the API server: an added entry of somebody else changes their meaning.
-_ATOMIC = frozenset({"selector", "labelSelector"})
+# Values of which an added entry of somebody else changes the meaning.
+_ATOMIC = frozenset({"selector", "labelSelector", "podSelector", "ingress"})
 _QUANTITIES = frozenset({"requests", "limits"})
 # Lists that the API server merges by key: entries of others (a sidecar, a second owner) may stand
 # beside ours. All other lists are one value.

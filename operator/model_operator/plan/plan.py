@@ -43,7 +43,8 @@ def make_plan(
     """The steps that bring what is observed nearer to what the user asks for."""
     wanted = wanted_revision(deployment, observed, default_image)
     choice = _choice(deployment, observed, wanted)
-    missing = _missing(desired_objects(deployment, observed, choice), observed)
+    desired = desired_objects(deployment, observed, choice)
+    missing = _missing(desired, observed)
     doable = tuple(item for item in missing if key_of(item) not in observed.foreign)
     doable = () if deployment.suspend else doable
     is_routed = all(manifest["kind"] != "Service" for manifest in missing)
@@ -54,7 +55,7 @@ def make_plan(
     if deployment.suspend:
         return plan
     unneeded = _unneeded(observed, choice) if is_routed else ()
-    return replace(plan, apply=doable, delete=unneeded)
+    return replace(plan, apply=doable, delete=(*_undesired_budget(observed, desired), *unneeded))
 
 
 def plan_for_invalid(
@@ -96,6 +97,16 @@ def _missing(desired: list[Manifest], observed: Observed) -> tuple[Manifest, ...
             bound = manifest["metadata"] | {"uid": seen["metadata"]["uid"]}
             missing.append(manifest | {"metadata": bound})
     return tuple(missing)
+
+
+def _undesired_budget(observed: Observed, desired: list[Manifest]) -> tuple[ObjectKey, ...]:
+    """The budget of more replicas than are wanted now: it would hold up drains."""
+    wanted = {key_of(manifest) for manifest in desired}
+    return tuple(
+        key
+        for key, seen in observed.children.items()
+        if key.kind == "PodDisruptionBudget" and key not in wanted and not is_terminating(seen)
+    )
 
 
 def _unneeded(observed: Observed, choice: Choice) -> tuple[ObjectKey, ...]:
