@@ -78,11 +78,7 @@ class Server:
             metrics,
             self._starting,
         )
-        health = None
-        if options.enable_grpc_healthcheck_service:
-            health = Health(self._models.readiness)
-            self._manager.subscribe(lambda _change: health.changed())
-        self._grpc = GrpcEndpoint(_grpc_listen(options), health)
+        self._grpc = GrpcEndpoint(_grpc_listen(options), self._health())
         self._answers = Answers(self._service)
         watch = Watch(
             self._models.readiness,
@@ -112,6 +108,13 @@ class Server:
             self._config_poller.start()
         return self._ports
 
+    def _health(self) -> Health | None:
+        if not self._options.enable_grpc_healthcheck_service:
+            return None
+        health = Health(self._models.readiness)
+        self._manager.subscribe(lambda _change: health.changed())
+        return health
+
     def _make_methods_known(self) -> None:
         # Only now, because this imports TensorFlow, which takes seconds; and before anything loads,
         # because two threads that import parts of it at the same time break it.
@@ -131,6 +134,9 @@ class Server:
 
     def _announce(self) -> None:
         # Only when every model had its chance: scripts wait for these lines before they ask.
+        if self._options.num_load_threads:
+            # All threads bring up the first models; later ones load beside requests.
+            self._manager.set_load_threads(self._options.num_load_threads)
         ports = self._ports
         if ports.grpc is not None:
             _log.info("Running gRPC ModelServer at 0.0.0.0:%d ...", ports.grpc)
@@ -182,7 +188,7 @@ def _runtime(options: Options) -> Runtime:
 def _manager_options(options: Options) -> ManagerOptions:
     return ManagerOptions(
         # One slow or failing model must not keep the others waiting.
-        load_threads=options.num_load_threads or 4 * CPUS,
+        load_threads=4 * CPUS,
         unload_threads=options.num_unload_threads or CPUS,
         max_load_retries=options.max_num_load_retries,
         memory_limit=options.model_memory_limit_bytes or None,

@@ -56,7 +56,9 @@ class Options:
     model_memory_limit_bytes: int = _flag(
         0, "memory that all models together may take, by the size of their files; 0 is no limit"
     )
-    num_load_threads: int = _flag(0, "threads that load versions; 0 means the server's choice")
+    num_load_threads: int = _flag(
+        0, "threads that load versions once the first models are there; 0 means 4 for each CPU"
+    )
     num_unload_threads: int = _flag(0, "threads that unload versions; 0 means the server's choice")
     max_num_load_retries: int = _flag(5, "retries after a version failed to load")
     load_retry_interval_micros: int = _flag(60_000_000, "wait between such retries")
