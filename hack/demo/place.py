@@ -74,7 +74,7 @@ class Place:
         raise NotImplementedError
 
     def volume(self) -> str | None:
-        """The manifest of a volume for the models, where the cluster does not make one itself."""
+        """Make room for the models where the cluster does not; the manifest of the volume."""
         return None
 
     def down(self) -> None:
@@ -105,11 +105,6 @@ class OwnCluster(Place):
 
     name: str = "modelfleet"
 
-    @property
-    def _folder(self) -> Path:
-        state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-        return Path(state) / "modelfleet" / "demo" / self.name
-
     def up(self, progress: Progress) -> None:
         # Not captured: it has stages of its own, which take minutes the first time.
         ended = subprocess.run([CLUSTER, "up", "--name", self.name], check=False)
@@ -120,15 +115,17 @@ class OwnCluster(Place):
         run([CLUSTER, "load", "--name", self.name, self.image(program)])
 
     def volume(self) -> str | None:
-        self._folder.mkdir(parents=True, exist_ok=True)
+        # Among the cluster's own files, so that it goes when the cluster goes.
+        kubeconfig = run([CLUSTER, "kubeconfig", "--name", self.name]).strip()
+        folder = Path(kubeconfig).parent / "demo-models"
+        folder.mkdir(exist_ok=True)
         # The pod that fills it is not root, and Kubernetes gives no hostPath to a pod's fsGroup.
-        self._folder.chmod(0o777)
+        folder.chmod(0o777)
         template = Template((Path(__file__).parent / "volume.yaml").read_text())
-        return template.substitute(FOLDER=self._folder)
+        return template.substitute(FOLDER=folder)
 
     def down(self) -> None:
         run([CLUSTER, "down", "--name", self.name])
-        shutil.rmtree(self._folder, ignore_errors=True)
 
 
 @dataclass(frozen=True)
@@ -185,12 +182,12 @@ def choose(wanted: str) -> Place:
 
 def _local_ports(forwarding: subprocess.Popen[str], ports: Sequence[int]) -> list[int]:
     assert forwarding.stdout is not None
-    found: dict[int, int] = {}
+    found: list[int] = []
     said = []
     for line in forwarding.stdout:
         said.append(line)
         if match := re.match(r"Forwarding from 127\.0\.0\.1:(\d+) -> (\d+)", line):
-            found[len(found)] = int(match[1])
+            found.append(int(match[1]))
         if len(found) == len(ports):
-            return list(found.values())
+            return found
     raise DemoError(f"port-forward ended: {''.join(said)}")
