@@ -130,6 +130,15 @@ def test_a_platform_that_cannot_be_made_says_why(site, value, reason):
     assert told == f"platform acme cannot be used here: {value}: {reason}"
 
 
+def test_a_platform_without_its_library_says_what_to_install(monkeypatch):
+    monkeypatch.delitem(sys.modules, "model_server.servables.onnx_model", raising=False)
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+
+    assert refusal(Platforms(Runtime()), "onnx").endswith(
+        "it comes with: pip install 'modelfleet[onnx]'"
+    )
+
+
 def test_a_class_without_the_methods_is_no_platform(site):
     (site / "acme_lacking.py").write_text(SOUND)
 
