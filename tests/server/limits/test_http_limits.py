@@ -2,6 +2,7 @@
 
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -151,18 +152,30 @@ def test_a_client_gone_in_mid_body_is_no_fault_of_the_server(listening, caplog):
     assert caplog.records == []
 
 
-@pytest.mark.parametrize(
-    "body",
-    [b"zz\r\n", b"-1\r\n"],
-    ids=["no number", "a negative number"],
+BROKEN_CHUNKS = pytest.mark.parametrize(
+    "body", [b"zz\r\n", b"-1\r\n"], ids=["no number", "a negative number"]
 )
-def test_a_broken_chunk_is_the_clients_fault(listening, body):
-    head = b"POST /v1/models/m:predict HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
-    port = listening()
+CHUNKED = b"POST /v1/models/m:predict HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
 
-    answer = all_of(send(port, head, body))
+
+@BROKEN_CHUNKS
+def test_a_broken_chunk_is_the_clients_fault(listening, body):
+    answer = all_of(send(listening(), CHUNKED + body))
 
     assert answer.startswith((b"HTTP/1.1 400 ", b"HTTP/1.0 400 "))
+
+
+@BROKEN_CHUNKS
+def test_a_broken_chunk_is_told_when_the_body_is_being_read_already(listening, body):
+    # A whole chunk and a pause, so that the body's reader waits for the next one.
+    connection = send(listening(), CHUNKED, b"1\r\n{\r\n")
+    time.sleep(0.2)
+    connection.sendall(body)
+
+    answer = all_of(connection)
+
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b"The request's body is broken" in answer
 
 
 def test_the_flags_reach_the_port(started, model_folders):

@@ -16,6 +16,7 @@ from aiohttp import web
 from model_server.api.codes import http_status
 from model_server.api.rest import body, json_writer, routes
 from model_server.api.rest.body import BodyLimits, BodyRefused
+from model_server.api.rest.connection import ConnectionServer
 from model_server.api.rest.routes import Route
 from model_server.core.errors import Code, ServingError
 from model_server.service.readiness import Readiness
@@ -88,7 +89,7 @@ class RestEndpoint:
         return port
 
     async def _accept(self, listening: socket.socket) -> None:
-        self._web = web.Server(
+        self._web = ConnectionServer(
             self._handle,
             request_factory=self._request,
             access_log=None,
