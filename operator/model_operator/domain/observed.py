@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from model_operator.domain import names
+from model_operator.domain.capacity import Inventory
 from model_operator.domain.manifests import Manifest, ObjectKey, controller_uid, key_of, label_of
 from model_operator.domain.revision import Revision
 from model_operator.domain.troubles import Trouble, trouble_of_pod, trouble_of_workload
@@ -40,13 +41,14 @@ class Observed:
     """All a plan may know of the cluster.
 
     `children` are controlled by the ModelDeployment. `foreign` are objects of others that bear a
-    name it needs.
+    name it needs. `inventory` is None when the nodes were not looked at or may not be.
     """
 
     status: Manifest = field(default_factory=dict)
     children: Mapping[ObjectKey, Manifest] = field(default_factory=dict)
     pods: tuple[Pod, ...] = ()
     foreign: frozenset[ObjectKey] = frozenset()
+    inventory: Inventory | None = None
 
     def workloads(self) -> dict[str, Workload]:
         """The Deployments of revisions, by revision name."""
