@@ -155,6 +155,19 @@ def test_a_configuration_that_cannot_be_changes_nothing(two, text, details):
     assert two.http.post("/v1/models/two:predict", {"inputs": 2.0}).status == 200
 
 
+def test_a_client_cannot_make_the_server_run_code_that_lies_in_a_folder(two, tmp_path):
+    (tmp_path / "1").mkdir()
+    (tmp_path / "1" / "model.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
+
+    code, details = refused(
+        two, listed(f'config {{ name: "m" base_path: "{tmp_path}" model_platform: "python" }}')
+    )
+
+    assert code is INVALID
+    assert details.endswith("start the server with --servable_platforms=python")
+    assert not (tmp_path / "ran").exists()
+
+
 def test_an_unknown_platform_is_refused_with_those_there_are(two):
     code, details = refused(two, listed('config { name: "m" base_path: "/a" model_platform: "P" }'))
 

@@ -48,7 +48,9 @@ class Options:
         "tensorflow", "platform of the model at --model_base_path; ignored with a config file"
     )
     servable_platforms: str = _flag(
-        "", "more platforms than installed packages bring: NAME=MODULE:CLASS,..."
+        "",
+        "platforms beside those on by themselves: NAME for an installed one that is off (python),"
+        " NAME=MODULE:CLASS for another; a comma list",
     )
     model_config_file: str = _flag("", "text ModelServerConfig: the models to serve")
     model_config_file_poll_wait_seconds: int = _flag(0, "re-read the config file this often")

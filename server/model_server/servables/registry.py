@@ -15,26 +15,35 @@ from model_server.servables.platform import Platform, Runtime
 GROUP = "modelfleet.servables"
 
 _OWN = "model_server."
+# These run code that lies beside a model. Whoever may write to a model's folder, or may name one
+# in a HandleReloadConfigRequest, must not thereby run code in the server.
+_OFF = frozenset({"python"})
 
 
 class Platforms:
     """The platforms by name; each is imported and made when a model first asks for it.
 
-    ``added`` are more platforms, name to ``module:Class``; they go before those of packages.
+    ``chosen`` are more platforms: name to ``module:Class``, which goes before those of packages, or
+    name to None for an installed platform that is off by itself. Raises ServingError,
+    INVALID_ARGUMENT, if such a one is not installed.
     """
 
-    def __init__(self, runtime: Runtime, added: Mapping[str, str] | None = None) -> None:
+    def __init__(self, runtime: Runtime, chosen: Mapping[str, str | None] | None = None) -> None:
         self._runtime = runtime
         self._found = _by_name(entry_points(group=GROUP))
-        for name, value in (added or {}).items():
-            self._found[name] = [EntryPoint(name, value, GROUP)]
+        for name, value in (chosen or {}).items():
+            if value is not None:
+                self._found[name] = [EntryPoint(name, value, GROUP)]
+            elif name not in self._found:
+                raise _unknown(name, self._found)
+        self.off = _OFF & self._found.keys() - (chosen or {}).keys()
         self._made: dict[str, Platform] = {}
         self._making = threading.Lock()
 
     @property
     def names(self) -> list[str]:
         """What ``model_platform`` may say, sorted."""
-        return sorted(self._found)
+        return sorted(self._found.keys() - self.off)
 
     def platform(self, name: str) -> Platform:
         """The platform of this name; from any thread.
@@ -81,6 +90,14 @@ def _by_name(points: Iterable[EntryPoint]) -> dict[str, list[EntryPoint]]:
 
 def _origin(point: EntryPoint) -> str:
     return point.dist.name if point.dist else point.value
+
+
+def _unknown(name: str, found: Iterable[str]) -> ServingError:
+    return ServingError(
+        Code.INVALID_ARGUMENT,
+        f"--servable_platforms has {name}, which no installed package brings;"
+        f" there are: {', '.join(sorted(found))}",
+    )
 
 
 def _unusable(name: str, reason: str) -> ServingError:

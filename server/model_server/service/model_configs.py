@@ -33,13 +33,25 @@ class ModelConfig:
         return self.policy.versions if isinstance(self.policy, Specific) else frozenset()
 
 
-def models_of(config: Any, platforms: Collection[str]) -> dict[str, ModelConfig]:
-    """The models of a ModelServerConfig message, by name. Raises ServingError, INVALID_ARGUMENT."""
+def models_of(
+    config: Any, platforms: Collection[str], off: Collection[str] = ()
+) -> dict[str, ModelConfig]:
+    """The models of a ModelServerConfig message, by name. Raises ServingError, INVALID_ARGUMENT.
+
+    ``off`` are platforms that are there, but which only a flag can turn on.
+    """
     models: dict[str, ModelConfig] = {}
     for message in config.model_config_list.config:
         if message.name in models:
             raise _invalid(f"Illegal to list model {message.name} multiple times in config list")
-        models[message.name] = _model(message, platforms)
+        platform = _platform(message)
+        if platform in off:
+            raise _invalid(
+                f"Model {message.name} requests platform {platform}, which is off because it runs"
+                " code from the model's folder; to allow that, start the server with"
+                f" --servable_platforms={platform}"
+            )
+        models[message.name] = _model(message, platform, platforms)
     return models
 
 
@@ -59,9 +71,8 @@ def labels_of(models: Iterable[ModelConfig]) -> dict[str, Mapping[str, int]]:
     return {model.name: model.labels for model in models if model.labels}
 
 
-def _model(message: Any, platforms: Collection[str]) -> ModelConfig:
+def _model(message: Any, platform: str, platforms: Collection[str]) -> ModelConfig:
     name, path = message.name, message.base_path
-    platform = _platform(message)
     if platform not in platforms:
         known = ", ".join(platforms)
         raise _invalid(

@@ -67,7 +67,7 @@ class Models:
         Labels may name versions that are not loaded yet, since none is at the start.
         """
         with self._changing:
-            self._apply(models_of(config, self.platforms.names))
+            self._apply(models_of(config, self.platforms.names, self.platforms.off))
             self.manager.set_labels(labels_of(self._models.values()), allow_unavailable=True)
 
     def reload(self, config: Any) -> None:
@@ -84,7 +84,7 @@ class Models:
                 " Only ModelConfigList is currently supported",
             )
         with self._changing:
-            models = models_of(config, self.platforms.names)
+            models = models_of(config, self.platforms.names, self.platforms.off)
             check_change(self._models, models)
             new = sorted(models.keys() - self._models.keys())
             self._apply(models)

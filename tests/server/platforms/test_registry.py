@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 
 from model_server.core.errors import Code, ServingError
 from model_server.options.command_line import InvalidOptions, usage
@@ -13,6 +14,7 @@ from model_server.options.model_config import read_model_config
 from model_server.options.platforms import platforms_of
 from model_server.servables.platform import Runtime
 from model_server.servables.registry import Platforms
+from model_server.service.model_configs import models_of
 
 SOUND = """
 class Constant:
@@ -153,19 +155,23 @@ def test_a_class_without_the_methods_is_no_platform(site):
         ("", {}),
         ("a=m:C", {"a": "m:C"}),
         ("a=m.n:C, b-2=m:C.D,", {"a": "m.n:C", "b-2": "m:C.D"}),
+        ("python, a=m:C", {"python": None, "a": "m:C"}),
     ],
 )
 def test_the_flag_lists_names_and_classes(flag, platforms):
     assert platforms_of(Options(servable_platforms=flag)) == platforms
 
 
-@pytest.mark.parametrize("flag", ["a", "a=m", "=m:C", "a=:C", "a=m:", "a=m:C:D", "a=m:C;b=m:C"])
+@pytest.mark.parametrize(
+    "flag", ["a b", "a=", "a=m", "=m:C", "a=:C", "a=m:", "a=m:C:D", "a=m:C;b=m:C"]
+)
 def test_a_flag_of_another_form_is_refused_with_the_form(flag):
     with pytest.raises(InvalidOptions) as raised:
         platforms_of(Options(servable_platforms=flag))
 
     assert str(raised.value) == (
-        f'--servable_platforms must be NAME=MODULE:CLASS,..., but has "{flag}"'
+        "--servable_platforms must be NAME or NAME=MODULE:CLASS, separated by commas,"
+        f' but has "{flag}"'
     )
 
 
@@ -180,3 +186,39 @@ def test_a_base_path_can_be_of_any_platform():
     (model,) = read_model_config(options).model_config_list.config
 
     assert model.model_platform == "onnx"
+
+
+def asked_for(platform: str) -> ModelServerConfig:
+    config = ModelServerConfig()
+    config.model_config_list.config.add(name="m", base_path="/models/m", model_platform=platform)
+    return config
+
+
+def test_code_in_a_models_folder_runs_only_if_a_flag_allows_it():
+    by_default, allowed = Platforms(Runtime()), Platforms(Runtime(), {"python": None})
+
+    with pytest.raises(ServingError) as raised:
+        models_of(asked_for("python"), by_default.names, by_default.off)
+
+    assert (raised.value.code, raised.value.message) == (
+        Code.INVALID_ARGUMENT,
+        "Model m requests platform python, which is off because it runs code from the model's"
+        " folder; to allow that, start the server with --servable_platforms=python",
+    )
+    assert models_of(asked_for("python"), allowed.names, allowed.off)["m"].platform == "python"
+
+
+def test_a_platform_of_that_name_from_a_flag_is_on():
+    platforms = Platforms(Runtime(), {"python": "acme:Constant"})
+
+    assert ("python" in platforms.names, platforms.off) == (True, frozenset())
+
+
+def test_a_flag_cannot_turn_on_what_is_not_installed():
+    with pytest.raises(ServingError) as raised:
+        Platforms(Runtime(), {"acme": None})
+
+    assert raised.value.code is Code.INVALID_ARGUMENT
+    assert raised.value.message.startswith(
+        "--servable_platforms has acme, which no installed package brings; there are: hashmap, "
+    )
