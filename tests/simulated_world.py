@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from model_operator.domain.capacity import Inventory
 from model_operator.domain.manifests import ObjectKey, key_of
 from model_operator.domain.observed import Observed, Pod
 from model_operator.domain.spec import parse
@@ -35,12 +36,14 @@ class World:
     children: dict[ObjectKey, dict[str, Any]] = field(default_factory=dict)
     pods: tuple[Pod, ...] = ()
     foreign: frozenset[ObjectKey] = frozenset()
+    inventory: Inventory | None = None
     now: datetime = NOON
     image: str = IMAGE
     _uids: Any = field(default_factory=lambda: itertools.count(1))
 
     def observe(self) -> Observed:
-        return Observed(self.body["status"], dict(self.children), self.pods, self.foreign)
+        children = dict(self.children)
+        return Observed(self.body["status"], children, self.pods, self.foreign, self.inventory)
 
     def plan(self) -> Plan:
         return make_plan(parse(self.body), self.observe(), self.now, self.image)

@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry
 from model_operator.cluster.cache import Written
 from model_operator.cluster.client import Cluster
 from model_operator.cluster.connection import NotConnected, connect
+from model_operator.cluster.inventory import Inventories
 from model_operator.cluster.leadership import leading
 from model_operator.cluster.readiness import Readiness
 from model_operator.handlers import endpoints
@@ -72,7 +73,9 @@ async def run(settings: Settings) -> int:
     async with await connect() as api, aiohttp.ClientSession() as session:
         cluster = Cluster(api, metrics.count_request)
         await cluster.require_api()
-        surroundings = Surroundings(cluster, Readiness(session), written, metrics, settings)
+        surroundings = Surroundings(
+            cluster, Inventories(cluster), Readiness(session), written, metrics, settings
+        )
         reconciler = Reconciler(surroundings, watches.watched)
         async with endpoints.serving(
             metrics.registry, flags.is_ready, settings.health_port

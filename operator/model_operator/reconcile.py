@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from model_operator.cluster.cache import Seen, Watched, Written
 from model_operator.cluster.client import Cluster
+from model_operator.cluster.inventory import Inventories
 from model_operator.cluster.readiness import Readiness
 from model_operator.domain import conditions, names
 from model_operator.domain.conditions import ConditionType
@@ -31,9 +32,10 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What passes work with: the cluster, the servers in it, what is remembered and measured."""
+    """What passes work with: the cluster, what is in it, what is remembered and measured."""
 
     cluster: Cluster
+    inventories: Inventories
     readiness: Readiness
     written: Written
     metrics: Metrics
@@ -45,6 +47,7 @@ class Reconciler:
 
     def __init__(self, surroundings: Surroundings, watched: Watched) -> None:
         self._cluster = surroundings.cluster
+        self._inventories = surroundings.inventories
         self._readiness = surroundings.readiness
         self._written = surroundings.written
         self._metrics = surroundings.metrics
@@ -99,6 +102,9 @@ class Reconciler:
             return plan_for_invalid(identity, error, observed, now)
         image = self._settings.server_image
         plan = make_plan(deployment, observed, now, image)
+        if plan.needs_inventory:
+            observed = replace(observed, inventory=await self._inventories.latest())
+            plan = make_plan(deployment, observed, now, image)
         # What no watch shows may exist all the same: somebody else's, or ours without its label.
         found = await self._look_up(identity, plan.apply)
         if not found:

@@ -1,9 +1,10 @@
 """The only code that writes to the API server, and that reads from it beside watches."""
 
 import json
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlencode
 
 import aiohttp
 from kubernetes.aio.client import ApiClient
@@ -20,6 +21,7 @@ RequestObserver = Callable[[str, str, int], None]
 _APPLY = "application/apply-patch+yaml"
 # A hung request must not hold a worker; the pass is repeated with back-off.
 _TIMEOUT_SECONDS = 15
+_PAGE = 500
 _PATHS = {
     "Deployment": ("/apis/apps/v1", "deployments"),
     "ControllerRevision": ("/apis/apps/v1", "controllerrevisions"),
@@ -27,6 +29,8 @@ _PATHS = {
     "NetworkPolicy": ("/apis/networking.k8s.io/v1", "networkpolicies"),
     "PodDisruptionBudget": ("/apis/policy/v1", "poddisruptionbudgets"),
     "Event": ("/apis/events.k8s.io/v1", "events"),
+    "Node": ("/api/v1", "nodes"),
+    "Pod": ("/api/v1", "pods"),
     names.KIND: (f"/apis/{names.API_VERSION}", names.PLURAL),
 }
 
@@ -108,6 +112,22 @@ class Cluster:
                 return None
             raise
         return found | {"kind": key.kind}
+
+    async def all(self, kind: str, field_selector: str = "") -> AsyncIterator[Manifest]:
+        """The objects of a kind in the whole cluster, page by page.
+
+        Raises:
+            ApiError: refused, or changed too much between two pages (410).
+        """
+        prefix, plural = _PATHS[kind]
+        query = {"limit": str(_PAGE), "fieldSelector": field_selector, "continue": ""}
+        while True:
+            page = await self._request("GET", kind, f"{prefix}/{plural}?{urlencode(query)}")
+            for manifest in page["items"]:
+                yield manifest
+            query["continue"] = page["metadata"].get("continue") or ""
+            if not query["continue"]:
+                return
 
     async def announce(self, identity: Identity, event: Manifest, now: datetime) -> None:
         """Post a Kubernetes Event about the ModelDeployment.

@@ -18,6 +18,8 @@ class Trouble:
     message: str
 
 
+UNSCHEDULABLE = "Unschedulable"
+
 # The most telling first: what the user must change comes before what may pass by itself.
 _PRECEDENCE = (
     "BasePathNotFound",
@@ -27,7 +29,7 @@ _PRECEDENCE = (
     "Crashing",
     "ImagePullFailed",
     "ContainerConfigError",
-    "Unschedulable",
+    UNSCHEDULABLE,
     "FailedCreate",
     "Evicted",
     "Draining",
@@ -65,7 +67,7 @@ def trouble_of_pod(pod: Manifest) -> Trouble | None:
         )
     for condition in status.get("conditions") or ():
         if condition["type"] == "PodScheduled" and condition["status"] == "False":
-            return _trouble("Unschedulable", condition.get("message") or "no node fits")
+            return _trouble(UNSCHEDULABLE, condition.get("message") or "no node fits")
     for container in status.get("containerStatuses") or ():
         if trouble := _trouble_of_container(container):
             return trouble

@@ -14,12 +14,21 @@ from model_operator.plan.announcements import Announcement, announcements
 from model_operator.plan.choice import Candidates, Choice, choose
 from model_operator.plan.desired import desired_objects, wanted_revision
 from model_operator.plan.differences import covers
-from model_operator.plan.report import PROGRESS_DEADLINE, Situation, available, is_same, status
+from model_operator.plan.report import (
+    PROGRESS_DEADLINE,
+    Situation,
+    available,
+    is_same,
+    status,
+    waits_for_node,
+)
 
 HISTORY_LIMIT = 10
 # A server that runs but is not ready is asked why: often while it starts, seldom when it is stuck.
 _ASK_AGAIN = timedelta(seconds=5)
 _ASK_STUCK_AGAIN = timedelta(seconds=60)
+# Nothing tells that accelerators of other pods became free, except that ours get a node.
+_COUNT_AGAIN = timedelta(seconds=30)
 
 
 @dataclass(frozen=True)
@@ -27,7 +36,8 @@ class Plan:
     """What a pass does, in this order. All empty when the object is settled.
 
     `status` is the new status, None when it would not change. `again_at` is when to look again
-    though nothing happens.
+    though nothing happens. `needs_inventory` means that a plan made with the cluster's accelerators
+    at hand may be another.
     """
 
     apply: tuple[Manifest, ...] = ()
@@ -35,6 +45,7 @@ class Plan:
     status: Manifest | None = None
     announcements: tuple[Announcement, ...] = ()
     again_at: datetime | None = None
+    needs_inventory: bool = False
 
 
 def make_plan(
@@ -51,7 +62,7 @@ def make_plan(
     will_be_routed = is_routed or any(manifest["kind"] == "Service" for manifest in doable)
     situation = Situation(deployment, observed, choice, will_be_routed, now)
     plan = _with_status(observed, status(situation))
-    plan = replace(plan, again_at=_again_at(situation))
+    plan = replace(plan, again_at=_again_at(situation), needs_inventory=waits_for_node(situation))
     if deployment.suspend:
         return plan
     unneeded = _unneeded(observed, choice) if is_routed else ()
@@ -131,6 +142,8 @@ def _again_at(situation: Situation) -> datetime | None:
     if situation.is_late or situation.observed.foreign:
         return situation.now + _ASK_STUCK_AGAIN
     deadline = situation.since + PROGRESS_DEADLINE
+    if waits_for_node(situation):
+        return min(deadline, situation.now + _COUNT_AGAIN)
     pods = situation.observed.pods_of(situation.choice.wanted.name)
     if any(pod.is_running and not pod.is_ready for pod in pods):
         return min(deadline, situation.now + _ASK_AGAIN)

@@ -10,6 +10,7 @@ from model_operator.domain.observed import Observed, Workload
 from model_operator.domain.spec import ModelDeployment
 from model_operator.domain.troubles import PASSING, Trouble, most_telling
 from model_operator.plan.choice import Choice
+from model_operator.plan.shortage import lacks_node, with_counts
 from model_operator.render.metadata import pod_selector
 from model_operator.render.service import endpoints
 
@@ -132,6 +133,23 @@ def is_same(before: Manifest, after: Manifest) -> bool:
     return seen | {"conditions": known} == after
 
 
+def waits_for_node(situation: Situation) -> bool:
+    """True when the wanted revision waits for a node with accelerators."""
+    if situation.is_complete or situation.deployment.suspend:
+        return False
+    return lacks_node(situation.observed, situation.choice.wanted)
+
+
+def _trouble(situation: Situation, name: str) -> Trouble | None:
+    """The trouble of a revision, with what the operator can add to it."""
+    trouble = trouble_of(situation.observed, name)
+    known = (*situation.observed.revisions(), situation.choice.wanted)
+    revisions = {revision.name: revision for revision in known}
+    if trouble is None or name not in revisions:
+        return trouble
+    return with_counts(trouble, revisions[name], situation.observed.inventory)
+
+
 def trouble_of(observed: Observed, revision: str) -> Trouble | None:
     """What keeps a revision from being ready, for all its pods; the most telling of it."""
     workload = observed.workloads().get(revision)
@@ -176,7 +194,7 @@ def _obstacle(situation: Situation) -> tuple[str, str]:
     version = situation.choice.wanted.version
     wanted = situation.deployment.replicas
     awaited = f"version {version} waits for {_count(wanted, 'ready replica')}"
-    trouble = trouble_of(situation.observed, situation.choice.wanted.name)
+    trouble = _trouble(situation, situation.choice.wanted.name)
     if trouble and (trouble.reason not in PASSING or situation.is_late):
         return trouble.reason, f"{awaited}; {trouble.message}"
     if situation.is_late:
@@ -224,7 +242,7 @@ def _state_of(situation: Situation, workload: Workload) -> Manifest:
     state = _revision_part(situation, workload.revision) or {}
     state["name"] = state.pop("revision")
     state |= {"replicas": workload.replicas, "readyReplicas": workload.ready}
-    trouble = trouble_of(situation.observed, workload.revision)
+    trouble = _trouble(situation, workload.revision)
     if trouble and workload.ready < workload.replicas:
         state["message"] = f"{trouble.reason}: {trouble.message}"
     return state

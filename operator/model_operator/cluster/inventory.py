@@ -1,0 +1,61 @@
+"""The accelerators of the whole cluster, read when a plan asks for them."""
+
+import asyncio
+import logging
+import time
+
+from model_operator.cluster.client import Cluster
+from model_operator.domain.capacity import Inventory, node_of, use_of
+from model_operator.domain.errors import ApiError
+
+logger = logging.getLogger(__name__)
+
+# Pods that hold something: those that have a node and have not ended.
+_HOLDING = "spec.nodeName!=,status.phase!=Succeeded,status.phase!=Failed"
+# Many ModelDeployments may wait for the same accelerators; one look serves them all.
+_KEPT_SECONDS = 10.0
+_FORBIDDEN = 403
+
+
+class Inventories:
+    """Lists nodes and pods on demand.
+
+    A watch would bring every pod of the cluster through this process all the time, and only a
+    pod that waits for an accelerator needs to know who holds them.
+    """
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+        self._latest: Inventory | None = None
+        self._looked_at = float("-inf")
+        self._is_forbidden = False
+        self._lock = asyncio.Lock()
+
+    async def latest(self) -> Inventory | None:
+        """Not older than some seconds; None when it cannot be read, for lack of rights or else."""
+        async with self._lock:
+            if self._is_forbidden or time.monotonic() - self._looked_at < _KEPT_SECONDS:
+                return self._latest
+            try:
+                self._latest = await self._look()
+            except ApiError as error:
+                self._give_up(error)
+            self._looked_at = time.monotonic()
+            return self._latest
+
+    async def _look(self) -> Inventory:
+        nodes = [node_of(manifest) async for manifest in self._cluster.all("Node")]
+        pods = [use_of(manifest) async for manifest in self._cluster.all("Pod", _HOLDING)]
+        return Inventory(
+            nodes=tuple(node for node in nodes if node.accelerators),
+            uses=tuple(use for use in pods if use),
+        )
+
+    def _give_up(self, error: ApiError) -> None:
+        # Counts make a status clearer; nothing may fail for want of them.
+        self._latest = None
+        self._is_forbidden = error.status == _FORBIDDEN
+        if self._is_forbidden:
+            logger.info("free accelerators are not counted: nodes may not be listed")
+        else:
+            logger.warning("free accelerators are not counted: %s", error)
