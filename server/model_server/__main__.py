@@ -3,10 +3,13 @@
 import logging
 import os
 import sys
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
+from typing import NoReturn, TextIO
 
 from model_server.options.command_line import InvalidOptions, check, parse, usage, without_effect
 from model_server.options.flags import Options
+from model_server.telemetry import logs
 
 _PROGRAM = "model-server"
 _log = logging.getLogger("model_server")
@@ -25,9 +28,9 @@ def main() -> None:
             print(f"TensorFlow Library: {_version('tensorflow', 'tensorflow-cpu')}")
             return
         for argument in line.unknown:
-            print(f"unknown argument: {argument}")
+            _say(f"unknown argument: {argument}", sys.stdout)
         if line.unknown:
-            print(usage(_PROGRAM))
+            _say(usage(_PROGRAM), sys.stdout)
         check(line.options)
     except InvalidOptions as error:
         _refuse(str(error))
@@ -35,11 +38,7 @@ def main() -> None:
 
 
 def _serve(options: Options) -> None:
-    logging.basicConfig(
-        level=logging.INFO,
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-        stream=sys.stderr,
-    )
+    logs.set_up(options.log_format)
     # TensorFlow reports every failed request on stderr; the client is told anyway.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     for name in without_effect(options):
@@ -57,18 +56,29 @@ def _serve(options: Options) -> None:
         _refuse(error.message, error.code.name)
     except OSError as error:
         _refuse(str(error), "UNAVAILABLE")
-    logging.shutdown()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    # A load that is still under way, or TensorFlow's own threads, must not delay the end.
-    os._exit(0)
+    _exit(0)
 
 
 def _refuse(message: str, code: str = "INVALID_ARGUMENT") -> None:
     # On both: TensorFlow Serving says it on stdout, its parsers said it on stderr before.
-    print(message, file=sys.stderr, flush=True)
-    print(f"Failed to start server. Error: {code}: {message}", flush=True)
-    os._exit(255)
+    if logging.getLogger().handlers:
+        _log.critical("%s", message)
+    else:
+        _say(message, sys.stderr)
+    _say(f"Failed to start server. Error: {code}: {message}", sys.stdout)
+    _exit(255)
+
+
+def _say(text: str, stream: TextIO | None) -> None:
+    # Where it cannot be said the exit code still says it. None is a stream closed from the start.
+    with suppress(OSError):
+        print(text, file=stream or sys.stdout, flush=True)
+
+
+def _exit(code: int) -> NoReturn:
+    logging.shutdown()
+    # A load that is still under way, or TensorFlow's own threads, must not delay the end.
+    os._exit(code)
 
 
 def _version(*names: str) -> str:

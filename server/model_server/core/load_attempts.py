@@ -95,26 +95,37 @@ class LoadAttempts:
             except BaseException as raised:
                 error = ServingError.of(raised)
                 expected = isinstance(raised, ServingError)
-                _log.error("%s failed: %s", what, error, exc_info=None if expected else raised)
+                _log.error(
+                    "%s failed: %s",
+                    what,
+                    error,
+                    exc_info=None if expected else raised,
+                    extra=harness.id.log_fields,
+                )
             with self._changed:
                 harness.error = error.without_frames()
             if not self._may_retry(what, harness, retries):
                 raise error
             retries += 1
-            _log.info("Retrying of %s retry: %d", what, retries)
+            _log.info("Retrying of %s retry: %d", what, retries, extra=harness.id.log_fields)
 
     def _may_retry(self, what: str, harness: Harness[S], retries: int) -> bool:
         """Whether to try again; if so, it is time to when this returns."""
         most = self._options.max_load_retries
         error = harness.error
         if retries >= most:
-            _log.info("Retrying of %s exhausted max_num_retries: %d", what, most)
+            _log.info(
+                "Retrying of %s exhausted max_num_retries: %d",
+                what,
+                most,
+                extra=harness.id.log_fields,
+            )
             return False
         if error is None or not self._options.should_retry(error):
             return False
         with self._changed:
             interval = max(self._options.load_retry_interval, timedelta(0))
             if self._clock.wait_for(self._changed, lambda: not harness.aspired, interval):
-                _log.info("Retrying of %s was cancelled.", what)
+                _log.info("Retrying of %s was cancelled.", what, extra=harness.id.log_fields)
                 return False
         return True

@@ -14,6 +14,11 @@ class ServableId:
     name: str
     version: int
 
+    @property
+    def log_fields(self) -> dict[str, object]:
+        """What a log record about this version says of it, for ``extra``."""
+        return {"model": self.name, "version": self.version}
+
     def __str__(self) -> str:
         return f"{{name: {self.name} version: {self.version}}}"
 

@@ -186,9 +186,13 @@ class FileSystemSource:
         if before is None or before.warnings != look.warnings:
             # Once, and not at every poll: a model may be missing for days.
             for warning in look.warnings:
-                _log.warning(warning)
+                _log.warning(warning, extra={"model": stream.name})
             if must_keep and look.finding.error is None:
-                _log.warning("Refusing to unload all versions for Servable: %s", stream.name)
+                _log.warning(
+                    "Refusing to unload all versions for Servable: %s",
+                    stream.name,
+                    extra={"model": stream.name},
+                )
         if before is not None and must_keep:
             finding = replace(look.finding, aspired=before.finding.aspired)
             look = replace(look, finding=finding, aspired=before.aspired)
@@ -207,7 +211,11 @@ class FileSystemSource:
         try:
             self._emit(name, aspired)
         except Exception:
-            _log.exception("The aspired versions of servable %s could not be passed on", name)
+            _log.exception(
+                "The aspired versions of servable %s could not be passed on",
+                name,
+                extra={"model": name},
+            )
 
 
 def _absences(

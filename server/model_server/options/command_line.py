@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from model_server.options.flags import Options
 
 _BOOLS = {"": True, "true": True, "1": True, "false": False, "0": False}
+_LOG_FORMATS = ("text", "json")
 _INT_MAX = 2**31 - 1
 # The only flag TensorFlow Serving declares as int64, and one of ours.
 _INT64_FLAGS = frozenset({"load_retry_interval_micros", "model_memory_limit_bytes"})
@@ -105,6 +106,8 @@ def check(options: Options) -> None:
             "--model_version_policy goes with --model_base_path only; in a config file,"
             " model_version_policy is a field of each model."
         )
+    if options.log_format not in _LOG_FORMATS:
+        raise InvalidOptions(f'--log_format must be text or json, not "{options.log_format}"')
     if options.batching_parameters_file and not options.enable_batching:
         raise InvalidOptions(
             "server_options.batching_parameters_file is set without setting"

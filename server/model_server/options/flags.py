@@ -115,5 +115,6 @@ class Options:
     )
 
     # Misc
+    log_format: str = _flag("text", "form of the log on stderr: text, or json for a line of JSON")
     monitoring_config_file: str = _flag("", "text MonitoringConfig: Prometheus on the REST port")
     version: bool = _flag(False, "print the version and exit")

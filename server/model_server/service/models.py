@@ -95,7 +95,7 @@ class Models:
 
     def _apply(self, models: dict[str, ModelConfig]) -> None:
         for name in sorted(models.keys() - self._models.keys()):
-            _log.info(" (Re-)adding model: %s", name)
+            _log.info(" (Re-)adding model: %s", name, extra={"model": name})
         self._models = models
         if self._source is not None:
             self._source.update(
