@@ -30,6 +30,7 @@ EVERYTHING = {
         "resources": {"requests": {"cpu": 1}, "limits": {"cpu": "1500m", "memory": "1Gi"}},
     },
     "replicas": 0,
+    "rollout": {"capacity": "DrainFirst", "progressDeadlineSeconds": 1, "historyLimit": 0},
     "suspend": True,
 }
 
@@ -61,7 +62,7 @@ def test_a_manifest_with_every_field_is_accepted_and_kept_whole(api_server):
     [
         pytest.param({"modle": {}}, 'unknown field "spec.modle"', id="an unknown field"),
         pytest.param(
-            {"rollout": {"steps": []}}, 'unknown field "spec.rollout"', id="a field of later"
+            {"rollout": {"steps": []}}, 'unknown field "spec.rollout.steps"', id="a field of later"
         ),
         pytest.param(
             {"model": {"credentials": "x"}},
@@ -146,6 +147,17 @@ def test_a_manifest_with_every_field_is_accepted_and_kept_whole(api_server):
             id="a quantity in words",
         ),
         pytest.param({"replicas": -1}, "spec.replicas", id="replicas below 0"),
+        pytest.param(
+            {"rollout": {"capacity": "Some"}}, "spec.rollout.capacity", id="an unknown strategy"
+        ),
+        pytest.param(
+            {"rollout": {"progressDeadlineSeconds": 0}},
+            "spec.rollout.progressDeadlineSeconds",
+            id="no time at all",
+        ),
+        pytest.param(
+            {"rollout": {"historyLimit": -1}}, "spec.rollout.historyLimit", id="history below 0"
+        ),
     ],
 )
 def test_a_bad_manifest_is_refused_with_the_fields_name(api_server, spec, message):
@@ -190,6 +202,7 @@ def test_the_table_of_kubectl_has_a_column_for_each_question(api_server):
         "READY",
         "VERSION",
         "CANDIDATE",
+        "WEIGHT",
         "REPLICAS",
         "REASON",
         "AGE",

@@ -325,6 +325,54 @@ def test_history_is_kept_to_ten_idle_revisions(serving):
     assert len(records) == 11
 
 
+@pytest.mark.parametrize("limit", [0, 3])
+def test_history_is_kept_as_long_as_the_user_wants(serving, limit):
+    serving.edit(rollout={"historyLimit": limit})
+    for version in range(2, 8):
+        serving.edit(model={"version": version})
+        serving.settle()
+        serving.make_ready(serving.candidate(), 1)
+        serving.settle()
+
+    records = [key.name for key in serving.children if key.kind == "ControllerRevision"]
+
+    assert len(records) == limit + 1
+    assert serving.stable() in records
+
+
+def test_what_serves_is_remembered_even_if_no_history_is_wanted(serving):
+    serving.edit(model={"version": 2}, rollout={"historyLimit": 0})
+
+    serving.settle()
+
+    records = {key.name for key in serving.children if key.kind == "ControllerRevision"}
+    assert records == {serving.stable(), serving.candidate()}
+
+
+def test_the_status_says_who_gets_the_traffic_and_who_gets_none_yet(serving):
+    old = serving.stable()
+    serving.edit(model={"version": 2})
+    serving.settle()
+
+    status = serving.body["status"]
+
+    assert status["traffic"] == [{"revision": old, "wanted": 100, "programmed": 100}]
+    assert status["candidate"]["weight"] == 0
+
+
+def test_traffic_that_cannot_be_moved_is_told_from_what_is_wanted(serving):
+    old = serving.stable()
+    serving.edit(model={"version": 2})
+    serving.settle()
+    serving.make_ready(serving.candidate(), 1)
+    serving.edit(suspend=True)
+    serving.settle()
+
+    assert serving.body["status"]["traffic"] == [
+        {"revision": old, "wanted": 100, "programmed": 100}
+    ]
+
+
 def test_an_invalid_spec_leaves_what_serves_alone(serving):
     serving.edit(model={"uri": "ftp://models"})
     error = InvalidSpec("spec.model.uri", "no known scheme")

@@ -1,12 +1,12 @@
 """Revisions are named by what the user asked for, and found again by it."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model_operator.domain.revision import Revision, find, forgettable, name_for, user_input
 from model_operator.domain.spec import parse
-from simulated_world import model_deployment
+from simulated_world import World, model_deployment
 
 
 def asked(**spec):
@@ -63,6 +63,63 @@ def test_names_fit_into_labels_and_end_well(name):
     assert len(made) <= 63
     assert made.startswith(name[:40].rstrip("-"))
     assert made[-1].isalnum()
+
+
+NAMES = st.from_regex(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?", fullmatch=True)
+SPECS = st.fixed_dictionaries(
+    {
+        "model": st.fixed_dictionaries(
+            {"version": st.integers(0, 3), "uri": st.sampled_from(["pvc://a/b", "pvc://a/c"])}
+        ),
+        "serving": st.fixed_dictionaries(
+            {},
+            optional={
+                "image": st.sampled_from(["x:1", "x:2"]),
+                "args": st.lists(st.sampled_from(["--a", "--b"]), max_size=2),
+            },
+        ),
+    }
+)
+
+
+@given(name=NAMES, first=SPECS, second=SPECS)
+def test_the_same_input_has_one_name_and_another_input_another(name, first, second):
+    names = [name_for(name, asked(**spec), []) for spec in (first, second, first)]
+
+    assert names[0] == names[2]
+    assert (names[0] == names[1]) == (asked(**first) == asked(**second))
+
+
+@given(name=NAMES, spec=SPECS, collisions=st.integers(0, 5))
+def test_however_often_digests_collide_names_stay_apart_and_short(name, spec, collisions):
+    taken: list[str] = []
+    for _ in range(collisions):
+        taken.append(name_for(name, asked(**spec), taken))
+
+    made = name_for(name, asked(**spec), taken)
+
+    assert len({made, *taken}) == collisions + 1
+    assert all(len(item) <= 63 and item[-1].isalnum() for item in (made, *taken))
+
+
+@given(
+    versions=st.lists(st.integers(1, 4), min_size=1, max_size=8),
+    limit=st.integers(0, 3),
+)
+@settings(deadline=None, max_examples=40)
+def test_going_back_finds_the_same_revision_even_if_its_history_was_forgotten(versions, limit):
+    world = World()
+    world.edit(rollout={"historyLimit": limit})
+    found: dict[int, set[str]] = {}
+    for version in versions:
+        world.edit(model={"version": version})
+        world.settle()
+        for name in world.deployments():
+            world.make_ready(name, 1)
+        world.settle()
+        found.setdefault(version, set()).add(world.stable())
+
+    assert {len(names) for names in found.values()} == {1}
 
 
 def test_two_deployments_with_the_same_long_beginning_get_different_names():

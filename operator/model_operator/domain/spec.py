@@ -7,6 +7,7 @@ from typing import Any
 
 from model_operator.domain.errors import InvalidSpec
 from model_operator.domain.manifests import Manifest
+from model_operator.domain.rollout import Rollout, parse_rollout
 
 _PATH = re.compile(r"[A-Za-z0-9._/@=+,-]*")
 _CLAIM = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
@@ -68,6 +69,7 @@ class ModelDeployment:
     model: Model
     serving: Serving
     replicas: int
+    rollout: Rollout
     suspend: bool
 
 
@@ -106,6 +108,7 @@ def parse(body: Manifest, allows_node_paths: bool = False) -> ModelDeployment:
         model=model,
         serving=_serving(spec.get("serving") or {}),
         replicas=replicas,
+        rollout=parse_rollout(spec.get("rollout") or {}),
         suspend=bool(spec.get("suspend", False)),
     )
 

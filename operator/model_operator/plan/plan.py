@@ -15,7 +15,6 @@ from model_operator.plan.choice import Candidates, Choice, choose
 from model_operator.plan.desired import desired_objects, wanted_revision
 from model_operator.plan.differences import covers
 from model_operator.plan.report import (
-    PROGRESS_DEADLINE,
     Situation,
     available,
     is_same,
@@ -23,7 +22,6 @@ from model_operator.plan.report import (
     waits_for_node,
 )
 
-HISTORY_LIMIT = 10
 # A server that runs but is not ready is asked why: often while it starts, seldom when it is stuck.
 _ASK_AGAIN = timedelta(seconds=5)
 _ASK_STUCK_AGAIN = timedelta(seconds=60)
@@ -65,7 +63,8 @@ def make_plan(
     plan = replace(plan, again_at=_again_at(situation), needs_inventory=waits_for_node(situation))
     if deployment.suspend:
         return plan
-    unneeded = _unneeded(observed, choice) if is_routed else ()
+    limit = deployment.rollout.history_limit
+    unneeded = _unneeded(observed, choice, limit) if is_routed else ()
     return replace(plan, apply=doable, delete=(*_undesired_budget(observed, desired), *unneeded))
 
 
@@ -120,12 +119,12 @@ def _undesired_budget(observed: Observed, desired: list[Manifest]) -> tuple[Obje
     )
 
 
-def _unneeded(observed: Observed, choice: Choice) -> tuple[ObjectKey, ...]:
+def _unneeded(observed: Observed, choice: Choice, limit: int) -> tuple[ObjectKey, ...]:
     """Workloads without traffic or hope of it, and history beyond the limit."""
     idle = [ObjectKey("Deployment", name) for name in observed.workloads()]
     idle = [key for key in idle if key.name not in choice.in_use]
     in_use = choice.in_use | frozenset(observed.workloads())
-    forgotten = forgettable(observed.revisions(), in_use, HISTORY_LIMIT)
+    forgotten = forgettable(observed.revisions(), in_use, limit)
     keys = [*idle, *(ObjectKey("ControllerRevision", revision.name) for revision in forgotten)]
     return tuple(key for key in keys if not is_terminating(observed.children[key]))
 
@@ -141,7 +140,7 @@ def _again_at(situation: Situation) -> datetime | None:
         return None
     if situation.is_late or situation.observed.foreign:
         return situation.now + _ASK_STUCK_AGAIN
-    deadline = situation.since + PROGRESS_DEADLINE
+    deadline = situation.deadline
     if waits_for_node(situation):
         return min(deadline, situation.now + _COUNT_AGAIN)
     pods = situation.observed.pods_of(situation.choice.wanted.name)

@@ -1,7 +1,7 @@
 """The status of a ModelDeployment: what serves, what comes, and why something waits."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from model_operator.domain import conditions
 from model_operator.domain.conditions import Condition, ConditionType
@@ -20,6 +20,7 @@ STATUS_PARTS = frozenset(
         "conditions",
         "stable",
         "candidate",
+        "traffic",
         "next",
         "revisions",
         "replicas",
@@ -28,8 +29,6 @@ STATUS_PARTS = frozenset(
         "endpoints",
     }
 )
-# A model may load for minutes. What is not ready after this time will not get there by itself.
-PROGRESS_DEADLINE = timedelta(seconds=600)
 
 
 @dataclass(frozen=True)
@@ -88,8 +87,13 @@ class Situation:
         return self.now
 
     @property
+    def deadline(self) -> datetime:
+        """When what is not ready will not get there by itself."""
+        return self.since + self.deployment.rollout.deadline
+
+    @property
     def is_late(self) -> bool:
-        return self.now - self.since >= PROGRESS_DEADLINE
+        return self.now >= self.deadline
 
 
 def status(situation: Situation) -> Manifest:
@@ -107,6 +111,7 @@ def status(situation: Situation) -> Manifest:
         ),
         "stable": _revision_part(situation, choice.stable),
         "candidate": _candidate(situation),
+        "traffic": _traffic(situation),
         "next": _next(situation),
         "revisions": _revisions(situation),
         "replicas": workload.replicas if workload else 0,
@@ -198,8 +203,8 @@ def _obstacle(situation: Situation) -> tuple[str, str]:
     if trouble and (trouble.reason not in PASSING or situation.is_late):
         return trouble.reason, f"{awaited}; {trouble.message}"
     if situation.is_late:
-        minutes = int(PROGRESS_DEADLINE.total_seconds() // 60)
-        return "ProgressDeadlineExceeded", f"{awaited} since more than {minutes} minutes"
+        seconds = int(situation.deployment.rollout.deadline.total_seconds())
+        return "ProgressDeadlineExceeded", f"{awaited} since more than {seconds} s"
     return "Progressing", awaited
 
 
@@ -219,14 +224,28 @@ def _candidate(situation: Situation) -> Manifest | None:
     if situation.choice.is_promoted:
         return None
     part = _revision_part(situation, situation.choice.wanted.name) or {}
-    return part | {"since": conditions.timestamp(situation.since)}
+    return part | {"weight": 0, "since": conditions.timestamp(situation.since)}
+
+
+def _traffic(situation: Situation) -> list[Manifest]:
+    """All of it goes to one revision; after a pass that moves it, the Service is as wanted."""
+    wanted = situation.choice.serving
+    programmed = wanted if situation.is_routed else situation.observed.routed()
+    return [
+        {
+            "revision": name,
+            "wanted": 100 if name == wanted else 0,
+            "programmed": 100 if name == programmed else 0,
+        }
+        for name in sorted({wanted, programmed or wanted})
+    ]
 
 
 def _next(situation: Situation) -> str | None:
     if situation.choice.is_promoted or situation.deployment.suspend:
         return None
     wanted = _count(situation.deployment.replicas, "replica")
-    deadline = conditions.timestamp(situation.since + PROGRESS_DEADLINE)
+    deadline = conditions.timestamp(situation.deadline)
     name = situation.choice.wanted.name
     if situation.is_late:
         return f"{name} gets the traffic if it ever has {wanted} ready; change spec to try another"
