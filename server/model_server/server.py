@@ -17,10 +17,12 @@ from model_server.api.rest.endpoint import Listen as RestListen
 from model_server.api.rest.endpoint import RestEndpoint, Watch
 from model_server.core.manager import Manager, ManagerOptions
 from model_server.core.source import FileSystemSource, SourceOptions
+from model_server.options.batching import Batching, batching_of_file
 from model_server.options.flags import CPUS, Options
 from model_server.options.model_config import read_model_config
 from model_server.options.monitoring import prometheus_path
 from model_server.options.platforms import platforms_of
+from model_server.options.thread_pool_factory import check_thread_pool_factory
 from model_server.options.tls import tls_of
 from model_server.servables.files import LocalFiles
 from model_server.servables.platform import Runtime, Servable
@@ -56,6 +58,7 @@ class Server:
         self._options = options
         self._config = config
         self._ports = Ports(None, None)
+        check_thread_pool_factory(options)
         platforms = Platforms(_runtime(options), platforms_of(options))
         self._manager: Manager[Servable] = Manager(_manager_options(options))
         metrics = ServingMetrics(self._manager)
@@ -182,7 +185,17 @@ def run(options: Options, config: object) -> None:
 
 def _runtime(options: Options) -> Runtime:
     threads = options.tensorflow_session_parallelism or options.tensorflow_intra_op_parallelism
-    return Runtime(frozenset(options.saved_model_tags.split(",")), max(threads, 0))
+    return Runtime(
+        frozenset(options.saved_model_tags.split(",")),
+        max(threads, 0),
+        batching=_batching(options),
+    )
+
+
+def _batching(options: Options) -> Batching | None:
+    if not options.enable_batching:
+        return None
+    return batching_of_file(options.batching_parameters_file)
 
 
 def _manager_options(options: Options) -> ManagerOptions:

@@ -137,3 +137,24 @@ def test_the_key_does_not_reach_a_log(tmp_path):
     file.write_text("server_key: 'secret' server_cert: 'b'")
 
     assert "secret" not in repr(tls_of(Options(ssl_config_file=str(file))))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("server_cert: 'b'\nserver_key: 'secret", ", at line 2"),
+        ("secret", ", at line 1"),
+        ("server_key 'secret'", ", at line 1"),
+    ],
+)
+def test_a_config_that_does_not_parse_is_told_without_its_text(tmp_path, text, message):
+    file = tmp_path / "ssl.config"
+    file.write_text(text)
+
+    with pytest.raises(InvalidOptions) as raised:
+        tls_of(Options(ssl_config_file=str(file)))
+
+    assert str(raised.value) == (
+        f"{file}: Error parsing text-format tensorflow.serving.SSLConfig{message}"
+    )
+    assert raised.value.__cause__ is None

@@ -84,7 +84,7 @@ class Options:
 
     # Batching
     enable_batching: bool = _flag(False, "merge requests into batches", unused=True)
-    batching_parameters_file: str = _flag("", "text BatchingParameters", unused=True)
+    batching_parameters_file: str = _flag("", "text BatchingParameters")
     enable_per_model_batching_parameters: bool = _flag(
         False, "read batching_params.pbtxt from the version's folder", unused=True
     )
@@ -100,7 +100,7 @@ class Options:
         0.0, "share of GPU memory; 0 lets TF decide", unused=True
     )
     platform_config_file: str = _flag("", "text PlatformConfigMap", unused=True)
-    thread_pool_factory_config_file: str = _flag("", "text ThreadPoolFactoryConfig", unused=True)
+    thread_pool_factory_config_file: str = _flag("", "text ThreadPoolFactoryConfig, without one")
     xla_cpu_compilation_enabled: bool = _flag(False, "compile for the CPU with XLA", unused=True)
     xla_gpu_compilation_enabled: bool = _flag(
         False, "compile for CPU and GPU with XLA", unused=True

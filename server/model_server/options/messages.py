@@ -1,19 +1,33 @@
 """Messages of TensorFlow Serving's configuration that its Python package leaves out.
 
-Defined here with the full names and field numbers of ``tensorflow_serving/config/*.proto``, so that
-files written for it parse.
+Defined here with the full names and field numbers of ``tensorflow_serving/config/*.proto`` and
+``servables/tensorflow/*.proto``, so that files written for it parse. Those that hold messages of
+TensorFlow are in ``session_messages``.
 """
 
 from typing import Any
 
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from google.protobuf import any_pb2, wrappers_pb2
 
-_Field = descriptor_pb2.FieldDescriptorProto
-_PACKAGE = "tensorflow.serving"
-_TYPES = {"bool": _Field.TYPE_BOOL, "string": _Field.TYPE_STRING}
+from model_server.options.message_tables import Messages, define
 
-# Message, then its fields: name, number, type.
-_MESSAGES: dict[str, tuple[tuple[str, int, str], ...]] = {
+_INT64 = ".google.protobuf.Int64Value"
+
+BATCHING: Messages = {
+    "BatchingParameters": (
+        ("max_batch_size", 1, _INT64),
+        ("batch_timeout_micros", 2, _INT64),
+        ("max_enqueued_batches", 3, _INT64),
+        ("num_batch_threads", 4, _INT64),
+        ("thread_pool_name", 5, ".google.protobuf.StringValue"),
+        ("allowed_batch_sizes", 6, "repeated int64"),
+        ("pad_variable_length_inputs", 7, "bool"),
+        ("enable_large_batch_splitting", 8, ".google.protobuf.BoolValue"),
+        ("max_execution_batch_size", 9, _INT64),
+    )
+}
+_MESSAGES: Messages = {
+    **BATCHING,
     "PrometheusConfig": (("enable", 1, "bool"), ("path", 2, "string")),
     "MonitoringConfig": (("prometheus_config", 1, "PrometheusConfig"),),
     "SSLConfig": (
@@ -22,31 +36,16 @@ _MESSAGES: dict[str, tuple[tuple[str, int, str], ...]] = {
         ("custom_ca", 3, "string"),
         ("client_verify", 4, "bool"),
     ),
+    "ThreadPoolFactoryConfig": (("thread_pool_factory_config", 1, ".google.protobuf.Any"),),
 }
 
-
-def _define() -> dict[str, Any]:
-    file = descriptor_pb2.FileDescriptorProto(
-        name="modelfleet/serving_config.proto", package=_PACKAGE, syntax="proto3"
-    )
-    for name, fields in _MESSAGES.items():
-        message = file.message_type.add(name=name)
-        for field_name, number, kind in fields:
-            field = message.field.add(name=field_name, number=number, label=_Field.LABEL_OPTIONAL)
-            if kind in _TYPES:
-                field.type = _TYPES[kind]
-            else:
-                field.type = _Field.TYPE_MESSAGE
-                field.type_name = f".{_PACKAGE}.{kind}"
-    # A pool of our own: whoever brings the real files must be able to add them to the default one.
-    pool = descriptor_pool.DescriptorPool()
-    pool.Add(file)
-    return {
-        name: message_factory.GetMessageClass(pool.FindMessageTypeByName(f"{_PACKAGE}.{name}"))
-        for name in _MESSAGES
-    }
-
-
-_CLASSES = _define()
-MonitoringConfig: Any = _CLASSES["MonitoringConfig"]
-SSLConfig: Any = _CLASSES["SSLConfig"]
+_DEFINED = define(
+    "modelfleet/serving_config.proto",
+    _MESSAGES,
+    (any_pb2.DESCRIPTOR, wrappers_pb2.DESCRIPTOR),
+    {},
+)
+BatchingParameters: Any = _DEFINED.classes["BatchingParameters"]
+MonitoringConfig: Any = _DEFINED.classes["MonitoringConfig"]
+SSLConfig: Any = _DEFINED.classes["SSLConfig"]
+ThreadPoolFactoryConfig: Any = _DEFINED.classes["ThreadPoolFactoryConfig"]

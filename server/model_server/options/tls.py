@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from model_server.options.command_line import InvalidOptions
 from model_server.options.flags import Options
 from model_server.options.messages import SSLConfig
-from model_server.options.text_files import read_text_file
+from model_server.options.text_files import read_secret_file
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ def tls_of(options: Options) -> Tls | None:
     if not options.ssl_config_file:
         return None
     config = SSLConfig()
-    read_text_file(options.ssl_config_file, config)
+    read_secret_file(options.ssl_config_file, config)
     if not config.server_key or not config.server_cert:
         raise InvalidOptions(
             f"{options.ssl_config_file}: server_key and server_cert must both be given"

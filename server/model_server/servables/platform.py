@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
+from model_server.options.batching import Batching
 from model_server.servables.signature import Signature, Tensor, Tensors
 
 
@@ -43,6 +44,7 @@ class Runtime:
     tags: frozenset[str] = frozenset({"serve"})
     intra_op_threads: int = 0
     session_config: bytes = b""
+    batching: Batching | None = None
 
 
 class Platform(Protocol):

@@ -1,0 +1,120 @@
+"""How requests are to be merged into batches.
+
+Defaults and checks are those of TensorFlow's SharedBatchScheduler and of TensorFlow Serving's
+``servables/tensorflow/bundle_factory_util.cc``.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from model_server.options.command_line import InvalidOptions
+from model_server.options.flags import CPUS
+from model_server.options.messages import BatchingParameters
+from model_server.options.text_files import read_text_file
+
+PER_MODEL_FILE = "batching_params.pbtxt"
+# What TensorFlow Serving calls the threads if there is no file.
+_NO_FILE = "model_server_batch_threads"
+_LARGEST = 2**31 - 1
+_LONGEST = timedelta(days=1) // timedelta(microseconds=1)
+
+
+@dataclass(frozen=True)
+class Batching:
+    """The rules of one batch queue; sizes are rows of the first dimension.
+
+    ``threads`` process batches at the same time, for all models; ``timeout`` is how long a batch
+    that is not full waits for more; beyond ``max_enqueued`` batches requests are refused.
+    A batch is filled up to the next of ``allowed_sizes``, ascending. With ``split_large`` a request
+    of more rows than ``max_execution_size`` is run in parts.
+    """
+
+    max_size: int = 1000
+    timeout: timedelta = timedelta(0)
+    max_enqueued: int = 10
+    threads: int = CPUS
+    threads_name: str = "batch_threads"
+    allowed_sizes: tuple[int, ...] = ()
+    pad_variable_length_inputs: bool = False
+    split_large: bool = False
+    max_execution_size: int = 1000
+
+
+def batching_of_file(path: str) -> Batching:
+    """What --batching_parameters_file says; the defaults without one. Raises InvalidOptions."""
+    if not path:
+        return Batching(threads_name=_NO_FILE)
+    message = BatchingParameters()
+    read_text_file(path, message)
+    return batching_of(message, path)
+
+
+def batching_of_version(folder: str, common: Batching) -> Batching | None:
+    """What the version in this folder says of itself; None, which is no batching, if nothing.
+
+    Threads are those of all models, so they stay as ``common`` has them. Raises InvalidOptions.
+    """
+    file = Path(folder) / PER_MODEL_FILE
+    if not file.exists():
+        return None
+    own = batching_of_file(str(file))
+    return replace(own, threads=common.threads, threads_name=common.threads_name)
+
+
+def batching_of(message: Any, where: str) -> Batching:
+    """The rules a BatchingParameters message gives. Raises InvalidOptions, naming the field."""
+    default = Batching()
+    size = _number(message, "max_batch_size", default.max_size, where)
+    execution = size
+    split = message.enable_large_batch_splitting.value
+    if split:
+        execution = _number(message, "max_execution_batch_size", size, where)
+        if execution > size:
+            raise InvalidOptions(
+                f"{where}: max_execution_batch_size must be at most max_batch_size;"
+                f" was {execution}; expected at most {size}"
+            )
+    # A wrapper that is not set is 0, which is the default.
+    waits = _between(0, _LONGEST, message, "batch_timeout_micros", where)
+    return Batching(
+        max_size=size,
+        timeout=timedelta(microseconds=waits),
+        max_enqueued=_number(message, "max_enqueued_batches", default.max_enqueued, where),
+        threads=_number(message, "num_batch_threads", default.threads, where),
+        threads_name=message.thread_pool_name.value or default.threads_name,
+        allowed_sizes=_allowed_sizes(message, size, where),
+        pad_variable_length_inputs=message.pad_variable_length_inputs,
+        split_large=split,
+        max_execution_size=execution,
+    )
+
+
+def _number(message: Any, field: str, default: int, where: str) -> int:
+    return _between(1, _LARGEST, message, field, where) if message.HasField(field) else default
+
+
+def _between(least: int, most: int, message: Any, field: str, where: str) -> int:
+    value: int = getattr(message, field).value
+    if value < least:
+        kind = "positive" if least else "non-negative"
+        raise InvalidOptions(f"{where}: {field} must be {kind}; was {value}")
+    if value > most:
+        raise InvalidOptions(f"{where}: {field} must be at most {most}; was {value}")
+    return value
+
+
+def _allowed_sizes(message: Any, max_size: int, where: str) -> tuple[int, ...]:
+    sizes = tuple(message.allowed_batch_sizes)
+    if not sizes:
+        return ()
+    if min(sizes) < 1:
+        raise InvalidOptions(f"{where}: allowed_batch_sizes must be positive; was {min(sizes)}")
+    if sizes[-1] != max_size:
+        raise InvalidOptions(
+            f"{where}: Last entry in allowed_batch_sizes must match max_batch_size; last entry was"
+            f" {sizes[-1]}; expected {max_size}"
+        )
+    # TensorFlow Serving takes them in any order, but only in order do they make sense.
+    return tuple(sorted(set(sizes)))
