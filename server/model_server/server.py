@@ -122,11 +122,15 @@ class Server:
         # Only now, because this imports TensorFlow, which takes seconds; and before anything loads,
         # because two threads that import parts of it at the same time break it.
         from model_server.api.grpc.methods import methods
+        from model_server.api.grpc.profiler_service import ProfilerService
         from model_server.api.grpc.warm_up import WarmUp
         from model_server.api.rest.example_answers import ExampleAnswers
 
         as_content = self._options.enable_serialization_as_tensor_content
-        self._grpc.serve(methods(self._service, as_content=as_content))
+        self._grpc.serve(
+            methods(self._service, as_content=as_content),
+            beside=ProfilerService().handlers() if self._options.enable_profiler else {},
+        )
         if self._options.enable_model_warmup:
             iterations = max(self._options.num_request_iterations_for_warmup, 1)
             self._models.warm_up_with(WarmUp(self._service, iterations))
@@ -141,6 +145,8 @@ class Server:
             # All threads bring up the first models; later ones load beside requests.
             self._manager.set_load_threads(self._options.num_load_threads)
         ports = self._ports
+        if self._options.enable_profiler:
+            _log.info("Profiler service is enabled")
         if ports.grpc is not None:
             _log.info("Running gRPC ModelServer at 0.0.0.0:%d ...", ports.grpc)
         if self._options.grpc_socket_path:

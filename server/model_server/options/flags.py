@@ -36,7 +36,7 @@ class Options:
     use_alts_credentials: bool = _flag(False, "Google ALTS credentials for gRPC", unused=True)
     ssl_config_file: str = _flag("", "text SSLConfig: TLS for gRPC, not for REST")
     enable_grpc_healthcheck_service: bool = _flag(False, "serve grpc.health.v1.Health")
-    enable_profiler: bool = _flag(True, "serve tensorflow.ProfilerService", unused=True)
+    enable_profiler: bool = _flag(True, "serve tensorflow.ProfilerService")
 
     # Models and lifecycle
     model_name: str = _flag("default", "name of the model in single-model mode")

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import grpc
 
@@ -106,10 +107,16 @@ class GrpcEndpoint:
         except RuntimeError as error:
             raise CannotListen(str(error)) from error
 
-    def serve(self, handlers: Mapping[str, Handler]) -> None:
-        """From now on calls reach these methods (by full path)."""
+    def serve(
+        self, handlers: Mapping[str, Handler], beside: Mapping[str, Handler] = MappingProxyType({})
+    ) -> None:
+        """From now on calls reach these methods (by full path).
+
+        Those of ``beside`` mostly wait, so they take no turn from the others.
+        """
         self._methods.handlers = {
-            path: self._in_turn(handler) for path, handler in handlers.items()
+            **{path: self._in_turn(handler) for path, handler in handlers.items()},
+            **beside,
         }
 
     def _in_turn(self, handler: Handler) -> Handler:

@@ -35,11 +35,26 @@ def unary(
     ``recorded`` surrounds the call, given the request.
     """
 
+    def answer(parsed: Any, _context: grpc.ServicerContext) -> bytes:
+        with recorded(parsed):
+            return call(parsed).SerializeToString()
+
+    return _handler(request, answer)
+
+
+def with_context(
+    request: type[Message], call: Callable[[Any, grpc.ServicerContext], Message]
+) -> Handler:
+    """The same, for a ``call`` that takes long and so must see whether its client is gone."""
+    return _handler(request, lambda parsed, context: call(parsed, context).SerializeToString())
+
+
+def _handler(
+    request: type[Message], answer: Callable[[Any, grpc.ServicerContext], bytes]
+) -> Handler:
     def handle(data: bytes, context: grpc.ServicerContext) -> bytes:
         try:
-            parsed = request.FromString(data)
-            with recorded(parsed):
-                return call(parsed).SerializeToString()
+            return answer(request.FromString(data), context)
         except ServingError as error:
             context.abort(grpc_status(error.code), details(error.message))
         except DecodeError:
