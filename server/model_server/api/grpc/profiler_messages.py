@@ -1,7 +1,7 @@
 """Messages of ``tensorflow.ProfilerService``, which no Python package of TensorFlow's has.
 
-Defined here with the full names and field numbers of ``tsl/profiler/protobuf`` as it is in TensorFlow
-2.21, ``profiler_service.proto``. Importing this imports TensorFlow's protos.
+Defined here with the full names and field numbers of ``tsl/profiler/protobuf`` in TensorFlow 2.21,
+``profiler_service.proto``. Importing this imports TensorFlow's protos.
 """
 
 from typing import Any
