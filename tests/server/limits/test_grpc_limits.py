@@ -9,6 +9,7 @@ from model_server.api.grpc.endpoint import GrpcEndpoint, Listen
 from model_server.api.grpc.unary import Handler
 
 METHOD = "/test.Service/Echo"
+BESIDE = "/test.Service/EchoBeside"
 
 
 def echo(request: bytes, _context: grpc.ServicerContext) -> bytes:
@@ -17,13 +18,16 @@ def echo(request: bytes, _context: grpc.ServicerContext) -> bytes:
 
 @pytest.fixture
 def serving():
-    """Opens gRPC ports with given limits for one method; returns a channel."""
+    """Opens gRPC ports with given limits for one method that takes turns and one that does not.
+
+    Returns a channel.
+    """
     endpoints, channels = [], []
 
     def serve(answer=echo, **limits) -> grpc.Channel:
         endpoint = GrpcEndpoint(Listen(0, **limits))
         handler: Handler = grpc.unary_unary_rpc_method_handler(answer)
-        endpoint.serve({METHOD: handler})
+        endpoint.serve({METHOD: handler}, {BESIDE: grpc.unary_unary_rpc_method_handler(echo)})
         endpoints.append(endpoint)
         channels.append(grpc.insecure_channel(f"127.0.0.1:{endpoint.start()}"))
         return channels[-1]
@@ -77,11 +81,15 @@ def test_work_for_a_client_that_is_gone_is_not_begun(serving):
         may_end.wait(30)
         return request
 
-    call = serving(answer, threads=1).unary_unary(METHOD)
+    channel = serving(answer, threads=1)
+    call = channel.unary_unary(METHOD)
     first = call.future(b"first")
     began.wait(30)
     with pytest.raises(grpc.RpcError):
         call(b"second", timeout=0.3)
+    for _ in range(20):
+        # What the server answers now on this connection, it answers after it saw the client go.
+        channel.unary_unary(BESIDE)(b"", timeout=30)
     may_end.set()
 
     assert first.result(30) == b"first"
