@@ -89,12 +89,12 @@ def _instances(document: dict[str, Any]) -> list[Any]:
 
 def _from_rows(instances: list[Any], inputs: Mapping[str, TensorSpec]) -> dict[str, Tensor]:
     first = instances[0]
-    if type(first) is not dict and len(inputs) > 1:
+    named = type(first) is dict and not is_base64(first)
+    if not named and len(inputs) > 1:
         raise _invalid(
             "instances is a plain list, but expecting list of objects as multiple "
             "input tensors required as per tensorinfo_map"
         )
-    named = type(first) is dict and not is_base64(first)
     names = inputs.keys()
     try:
         if not named:
