@@ -6,6 +6,7 @@ import threading
 import time
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 from model_server.api.grpc.endpoint import GrpcEndpoint
 from model_server.api.grpc.endpoint import Listen as GrpcListen
@@ -81,7 +82,9 @@ class Server:
             metrics,
             self._starting,
         )
-        self._grpc = GrpcEndpoint(_grpc_listen(options), self._health())
+        self._grpc = GrpcEndpoint(
+            _grpc_listen(options), self._health(), partial(metrics.refused, "GRPC")
+        )
         self._answers = Answers(self._service)
         watch = Watch(
             self._models.readiness,
@@ -91,7 +94,9 @@ class Server:
         )
         self._rest = None
         if _has_rest(options):
-            self._rest = RestEndpoint(_rest_listen(options), self._answers, watch)
+            self._rest = RestEndpoint(
+                _rest_listen(options), self._answers, watch, partial(metrics.refused, "REST")
+            )
 
     def start(self) -> Ports:
         """Opens the ports, begins to load, makes the gRPC methods known.

@@ -1,15 +1,19 @@
 """Metrics: how they are counted, and the page that Prometheus reads."""
 
+import re
+import shutil
+
 import pytest
 from google.protobuf import text_format
 from tensorflow_serving.apis.model_management_pb2 import ReloadConfigRequest
+from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
 
 from model_server.api.rest.prometheus import metric_name, page
 from model_server.options.command_line import InvalidOptions
 from model_server.options.flags import Options
 from model_server.options.monitoring import prometheus_path
 from model_server.service.metrics import Counter, Gauge, Histogram, exponential
-from server.conftest import model_config
+from server.conftest import model_config, serve
 
 PATH = "/monitoring/prometheus/metrics"
 
@@ -81,6 +85,68 @@ def test_clients_cannot_make_up_labels_without_end():
     assert points[("(other)",)] == 10
 
 
+@pytest.fixture(scope="module")
+def page_of_all(model_folders, tmp_path_factory):
+    """The samples of a server that was asked everything: their names and the names of labels."""
+    from server.formats import warm_ups
+
+    base = tmp_path_factory.mktemp("metrics") / "all"
+    version = base / "1"
+    shutil.copytree(model_folders / "default" / "00000123", version)
+    warm_ups.write(version, warm_ups.classify())
+    (version / "assets.extra" / "mlmd_uuid").write_text("6a7b")
+    running = serve(model_config(base))
+    running.http.wait_until_ready()
+    example = {"signature_name": "classify_x_to_y", "examples": [{"x": 2.0}]}
+    running.http.post("/v1/models/all:classify", example)
+    running.http.post("/v1/models/all:predict", {"instances": [1.0]})
+    running.http.get("/v1/models/all")
+    running.http.get("/v1/models/made_up")
+    many = PredictionLog.FromString(warm_ups.multi_inference()).multi_inference_log.request
+    for task in many.tasks:
+        task.model_spec.name = "all"
+    running.grpc.prediction.MultiInference(many)
+    text = running.http.get(PATH).text
+    running.end()
+    return text
+
+
+def samples(text: str) -> set[tuple[str, tuple[str, ...]]]:
+    """The name of each sample, and the names of its labels."""
+    found = re.findall(r"^([^#{][^{]*)\{(.*)\} ", text, re.MULTILINE)
+    return {(name, tuple(re.findall(r'(\w+)="', labels))) for name, labels in found}
+
+
+@pytest.mark.parametrize(
+    ("name", "labels"),
+    [
+        ("serving:request_count", ("model_name", "status")),
+        ("serving:request_latency_count", ("model_name", "API", "entrypoint")),
+        ("serving:runtime_latency_sum", ("model_name", "API", "runtime")),
+        ("serving:request_example_counts_bucket", ("model", "le")),
+        ("serving:request_example_count_total", ("model",)),
+        ("serving:model_warmup_latency_count", ("model_path", "status")),
+        ("serving:model_warmup_records_read", ("model_path", "status")),
+        ("serving:mlmd_map", ("model_name", "version")),
+        ("cc:saved_model:load_attempt_count", ("model_path", "status")),
+        ("cc:saved_model:load_latency", ("model_path",)),
+        ("core:graph_runs", ()),
+        ("core:graph_run_time_usecs", ()),
+        ("core:graph_run_time_usecs_histogram_count", ()),
+    ],
+)
+def test_metrics_have_the_names_and_labels_of_upstream(page_of_all, name, labels):
+    assert (f":tensorflow:{name}", labels) in samples(page_of_all)
+
+
+def test_requests_for_models_that_are_not_there_share_one_name(page_of_all):
+    assert (
+        ':tensorflow:serving:request_count{model_name="(other)",status="NOT_FOUND"} 1'
+        in page_of_all.splitlines()
+    )
+    assert "made_up" not in page_of_all
+
+
 @pytest.fixture
 def two(started, model_folders):
     """A fresh server of the model ``two``."""
@@ -110,6 +176,10 @@ def test_requests_are_counted_by_status_and_timed_if_they_succeed(two):
     assert (
         ":modelfleet:serving:signature_runtime_latency_count"
         '{model_name="two",signature="serving_default"} 1' in lines
+    )
+    assert (
+        ":modelfleet:serving:signature_run_count"
+        '{model_name="two",signature="serving_default",status="OK"} 1' in lines
     )
     assert ':modelfleet:serving:loaded_versions{model_name="two"} 2' in lines
     assert ':modelfleet:serving:in_flight_requests{entrypoint="REST"} 0' in lines

@@ -26,10 +26,10 @@ class WarmUp(Protocol):
 class Surroundings:
     """What a server does around each load.
 
-    ``recorded`` surrounds each try, given the path; ``warm_up`` follows it.
+    ``recorded`` surrounds each try, given what is loaded and its path; ``warm_up`` follows it.
     """
 
-    recorded: Callable[[str], AbstractContextManager[None]]
+    recorded: Callable[[ServableId, str], AbstractContextManager[None]]
     warm_up: WarmUp | None = None
 
 
@@ -58,7 +58,7 @@ class VersionLoader:
     def load(self) -> Servable:
         """See Loader. Raises ServingError."""
         platform = self.platforms.platform(self.platform)
-        with self.surroundings.recorded(self.path):
+        with self.surroundings.recorded(self.id, self.path):
             servable = platform.load(self.id.name, self.id.version, self.path)
         if self.surroundings.warm_up is not None:
             try:

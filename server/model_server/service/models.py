@@ -97,6 +97,7 @@ class Models:
         for name in sorted(models.keys() - self._models.keys()):
             _log.info(" (Re-)adding model: %s", name, extra={"model": name})
         self._models = models
+        self.metrics.serve(models.keys())
         if self._source is not None:
             self._source.update(
                 [

@@ -1,12 +1,14 @@
 """The metrics of a server: TensorFlow Serving's by their names, and what it has not."""
 
+import os
 import time
 from collections import Counter as Count
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 
 from model_server.core.errors import Code, ServingError
 from model_server.core.manager import Manager
+from model_server.core.servable import ServableId
 from model_server.servables.platform import Servable
 from model_server.service.metrics import (
     ComputedGauge,
@@ -18,15 +20,24 @@ from model_server.service.metrics import (
     exponential,
 )
 
+_OTHER = "(other)"
+
 # Microseconds: from 10 up to some twenty minutes.
 _LATENCIES = exponential(10, 1.8, 33)
 _RUNTIME = "TF1"
+# Where a version says what it is called in ML Metadata.
+_MLMD = os.path.join("assets.extra", "mlmd_uuid")
 
 
 class ServingMetrics:
-    """All metrics of one server; recording is thread-safe and quick."""
+    """All metrics of one server; recording is thread-safe and quick.
+
+    Requests for models that are not configured count under one name, ``(other)``: clients may ask
+    for any, and must not choose how many time series there are.
+    """
 
     def __init__(self, manager: Manager[Servable]) -> None:
+        self._models: Collection[str] = ()
         self._requests = Counter("/tensorflow/serving/request_count", "model_name", "status")
         self._latency = Histogram(
             "/tensorflow/serving/request_latency", _LATENCIES, "model_name", "API", "entrypoint"
@@ -48,9 +59,22 @@ class ServingMetrics:
         self._warm_up_records = Counter(
             "/tensorflow/serving/model_warmup_records_read", "model_path", "status"
         )
+        self._graph_runs = Counter("/tensorflow/core/graph_runs")
+        self._graph_time = Counter("/tensorflow/core/graph_run_time_usecs")
+        self._graph_times = Histogram(
+            "/tensorflow/core/graph_run_time_usecs_histogram", exponential(1000, 2, 20)
+        )
+        self._request_logs = Counter(
+            "/tensorflow/serving/request_log_count", "model_name", "status_code"
+        )
+        self._mlmd = Gauge("/tensorflow/serving/mlmd_map", "model_name", "version")
+        self._refused = Counter("/modelfleet/serving/refused_request_count", "entrypoint")
         self._in_flight = Gauge("/modelfleet/serving/in_flight_requests", "entrypoint")
         self._signatures = Histogram(
             "/modelfleet/serving/signature_runtime_latency", _LATENCIES, "model_name", "signature"
+        )
+        self._signature_runs = Counter(
+            "/modelfleet/serving/signature_run_count", "model_name", "signature", "status"
         )
         self._loaded = ComputedGauge(
             "/modelfleet/serving/loaded_versions", lambda: _loaded(manager), "model_name"
@@ -70,15 +94,28 @@ class ServingMetrics:
                 self._load_latency,
                 self._warm_ups,
                 self._warm_up_records,
+                self._graph_runs,
+                self._graph_time,
+                self._graph_times,
+                self._request_logs,
+                self._mlmd,
+                self._refused,
                 self._in_flight,
                 self._signatures,
+                self._signature_runs,
                 self._loaded,
             )
         ]
 
+    def serve(self, models: Collection[str]) -> None:
+        """Names these models from now on."""
+        self._models = models
+
     @contextmanager
     def request(self, model: str, api: str, entrypoint: str) -> Iterator[None]:
         """Records one request from its beginning to its end, however it ends."""
+        if model not in self._models:
+            model = _OTHER
         self._in_flight.add((entrypoint,), 1)
         began = time.perf_counter()
         code = Code.INTERNAL
@@ -95,12 +132,31 @@ class ServingMetrics:
 
     @contextmanager
     def run(self, model: str, signature: str, api: str) -> Iterator[None]:
-        """Records how long a servable ran, if it ran to its end."""
+        """Records how a run of a servable ended, and how long it took if it ended well."""
         began = time.perf_counter()
-        yield
+        code = Code.INTERNAL
+        try:
+            yield
+            code = Code.OK
+        except ServingError as error:
+            code = error.code
+            raise
+        finally:
+            self._signature_runs.add((model, signature, code.name))
         took = _microseconds_since(began)
         self._runtime.add((model, api, _RUNTIME), took)
         self._signatures.add((model, signature), took)
+        self._graph_runs.add(())
+        self._graph_time.add((), int(took))
+        self._graph_times.add((), took)
+
+    def refused(self, entrypoint: str) -> None:
+        """Records that a request was refused because there were too many at hand."""
+        self._refused.add((entrypoint,))
+
+    def request_log(self, model: str, code: Code) -> None:
+        """Records what became of one request that was to be logged."""
+        self._request_logs.add((model, code.name))
 
     def examples(self, model: str, count: int) -> None:
         """Records how many Examples a request had."""
@@ -108,7 +164,7 @@ class ServingMetrics:
         self._example_total.add((model,), count)
 
     @contextmanager
-    def load(self, path: str) -> Iterator[None]:
+    def load(self, id: ServableId, path: str) -> Iterator[None]:
         """Records one try to load a version folder."""
         began = time.perf_counter()
         status = "fail"
@@ -116,6 +172,9 @@ class ServingMetrics:
             yield
             status = "success"
             self._load_latency.add((path,), int(_microseconds_since(began)))
+            if os.path.exists(os.path.join(path, _MLMD)):
+                # Upstream exports the text that its gauge holds as 0.
+                self._mlmd.add((id.name, str(id.version)), 0)
         finally:
             self._loads.add((path, status))
 

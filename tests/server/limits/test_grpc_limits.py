@@ -1,6 +1,7 @@
 """What gRPC clients can take of the server is bounded, and each bound has a clear error."""
 
 import threading
+from functools import partial
 
 import grpc
 import pytest
@@ -24,8 +25,8 @@ def serving():
     """
     endpoints, channels = [], []
 
-    def serve(answer=echo, **limits) -> grpc.Channel:
-        endpoint = GrpcEndpoint(Listen(0, **limits))
+    def serve(answer=echo, refused=lambda: None, **limits) -> grpc.Channel:
+        endpoint = GrpcEndpoint(Listen(0, **limits), refused=refused)
         handler: Handler = grpc.unary_unary_rpc_method_handler(answer)
         endpoint.serve({METHOD: handler}, {BESIDE: grpc.unary_unary_rpc_method_handler(echo)})
         endpoints.append(endpoint)
@@ -40,14 +41,16 @@ def serving():
 
 
 def test_more_requests_at_hand_than_the_limit_are_refused_at_once(serving):
-    began, may_end = threading.Event(), threading.Event()
+    began, may_end, counted = threading.Event(), threading.Event(), []
 
     def answer(request, _context):
         began.set()
         may_end.wait(30)
         return request
 
-    call = serving(answer, threads=1, in_flight=1).unary_unary(METHOD)
+    refused_one = partial(counted.append, 1)
+    channel = serving(answer, refused_one, threads=1, in_flight=1)
+    call = channel.unary_unary(METHOD)
     first = call.future(b"first")
     began.wait(30)
     with pytest.raises(grpc.RpcError) as refused:
@@ -57,6 +60,9 @@ def test_more_requests_at_hand_than_the_limit_are_refused_at_once(serving):
     assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
     assert "Concurrent RPC limit exceeded" in refused.value.details()
     assert first.result(30) == b"first"
+    with pytest.raises(grpc.RpcError, match="UNIMPLEMENTED"):
+        channel.unary_unary("/test.Service/Other")(b"whatever comes next", timeout=30)
+    assert counted == [1]
 
 
 def test_clients_that_do_not_send_their_message_keep_nobody_else_waiting(serving):

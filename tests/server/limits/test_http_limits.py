@@ -4,6 +4,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
 
@@ -22,9 +23,9 @@ def listening() -> Iterator[Callable[..., int]]:
     """Opens REST ports with given limits; the answer is the length of the body."""
     endpoints: list[RestEndpoint] = []
 
-    def listen(answer=lambda _route, body: str(len(body)), **limits) -> int:
+    def listen(answer=lambda _route, body: str(len(body)), refused=lambda: None, **limits) -> int:
         watch = Watch(lambda: Readiness(()), lambda: "{}")
-        endpoints.append(RestEndpoint(Listen(0, **limits), answer, watch))
+        endpoints.append(RestEndpoint(Listen(0, **limits), answer, watch, refused))
         return endpoints[-1].start()
 
     yield listen
@@ -98,14 +99,14 @@ def test_slow_clients_keep_nobody_else_waiting(listening):
 
 
 def test_more_requests_at_hand_than_the_limit_are_refused_at_once(listening):
-    began, may_end = threading.Event(), threading.Event()
+    began, may_end, counted = threading.Event(), threading.Event(), []
 
     def answer(_route, _body):
         began.set()
         may_end.wait(30)
         return "done"
 
-    client = HttpClient(listening(answer, threads=1, in_flight=1))
+    client = HttpClient(listening(answer, partial(counted.append, 1), threads=1, in_flight=1))
     first = threading.Thread(target=client.post, args=(PATH, b"1"))
     first.start()
     began.wait(30)
@@ -116,6 +117,7 @@ def test_more_requests_at_hand_than_the_limit_are_refused_at_once(listening):
     assert (refused.status, health.status) == (429, 200)
     assert "limit of --max_in_flight_requests" in refused.json["error"]
     assert client.post(PATH, b"3").text == "done"
+    assert counted == [1]
 
 
 def test_work_for_clients_that_are_gone_is_not_begun(listening):

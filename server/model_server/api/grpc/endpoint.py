@@ -1,10 +1,11 @@
 """The gRPC server: its ports open at once, its methods come when the service is ready."""
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
 
 import grpc
 
@@ -41,15 +42,42 @@ class Listen:
 class _Methods(GenericHandler):
     """The methods of all services; until they are known every call is told to come back."""
 
-    def __init__(self) -> None:
+    def __init__(self, refused: Callable[[], None]) -> None:
         self.handlers: Mapping[str, Handler] | None = None
+        self._refused = refused
+        self._is_asked = False
 
     def service(self, details: grpc.HandlerCallDetails) -> Handler | None:
+        if self._is_asked:
+            # grpcio does not tell of calls above its limit: it looks for the method, and then does
+            # not submit the call. One thread does both, so the next call knows.
+            self._refused()
+        handler = self._handler(details)
+        self._is_asked = handler is not None
+        return handler
+
+    def admitted(self) -> None:
+        """The call whose method was looked for last is going to be answered."""
+        self._is_asked = False
+
+    def _handler(self, details: grpc.HandlerCallDetails) -> Handler | None:
         if self.handlers is not None:
             return self.handlers.get(details.method)
         if details.method.startswith("/tensorflow."):
             return grpc.unary_unary_rpc_method_handler(_not_yet)
         return None
+
+
+class _Pool(ThreadPoolExecutor):
+    """Tells when grpcio submits a call."""
+
+    def __init__(self, threads: int, admitted: Callable[[], None]) -> None:
+        super().__init__(threads, thread_name_prefix="grpc")
+        self._admitted = admitted
+
+    def submit(self, *args: Any, **kwargs: Any) -> Any:
+        self._admitted()
+        return super().submit(*args, **kwargs)
 
 
 def _not_yet(_request: bytes, context: grpc.ServicerContext) -> bytes:
@@ -59,10 +87,16 @@ def _not_yet(_request: bytes, context: grpc.ServicerContext) -> bytes:
 class GrpcEndpoint:
     """A grpcio server with a thread pool."""
 
-    def __init__(self, listen: Listen, health: Health | None = None) -> None:
+    def __init__(
+        self,
+        listen: Listen,
+        health: Health | None = None,
+        refused: Callable[[], None] = lambda: None,
+    ) -> None:
+        """``refused`` is told of each request above the limit, when the next one comes."""
         self._listen = listen
         self._health = health
-        self._methods = _Methods()
+        self._methods = _Methods(refused)
         self._running = threading.BoundedSemaphore(listen.threads)
         own: dict[str, int | str] = {
             # As TensorFlow Serving: messages are bounded by the 2 GiB of the protocol only.
@@ -80,7 +114,7 @@ class GrpcEndpoint:
         }
         options = own | dict(listen.channel_arguments)
         self._server = grpc.server(
-            ThreadPoolExecutor(listen.threads + _RECEIVING, thread_name_prefix="grpc"),
+            _Pool(listen.threads + _RECEIVING, self._methods.admitted),
             handlers=[self._methods],
             options=tuple(options.items()),
             maximum_concurrent_rpcs=listen.in_flight,

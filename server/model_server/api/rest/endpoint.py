@@ -66,10 +66,18 @@ Answer = Callable[[Route, bytes], str]
 class RestEndpoint:
     """An aiohttp server on uvloop."""
 
-    def __init__(self, listen: Listen, answer: Answer, watch: Watch) -> None:
+    def __init__(
+        self,
+        listen: Listen,
+        answer: Answer,
+        watch: Watch,
+        refused: Callable[[], None] = lambda: None,
+    ) -> None:
+        """``refused`` is told of each request above the limit."""
         self._listen = listen
         self._answer = answer
         self._watch = watch
+        self._refused = refused
         self._loop = uvloop.new_event_loop()
         self._pool = ThreadPoolExecutor(listen.threads, thread_name_prefix="rest")
         self._thread = threading.Thread(
@@ -152,6 +160,7 @@ class RestEndpoint:
 
     async def _admitted(self, request: web.BaseRequest, path: str) -> str:
         if self._listen.in_flight is not None and self._in_flight >= self._listen.in_flight:
+            self._refused()
             raise ServingError(
                 Code.RESOURCE_EXHAUSTED,
                 f"The server has {self._in_flight} requests at hand, which is the limit of"
