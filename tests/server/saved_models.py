@@ -65,7 +65,10 @@ def counter(folder: Path) -> Path:
 
 
 def identities(folder: Path) -> Path:
-    """TF1: a signature ``of_TYPE`` for each type, whose output ``y`` is its input ``x``."""
+    """TF1: a signature ``of_TYPE`` for each type, whose output ``y`` is its input ``x``.
+
+    Of ``positive``, ``y`` is what is positive in ``x``: as many as there are.
+    """
     kinds = {
         "float": tf.float32,
         "double": tf.float64,
@@ -89,6 +92,9 @@ def identities(folder: Path) -> Path:
         for name, kind in kinds.items():
             x = v1.placeholder(kind, name=f"x_{name}")
             signatures[f"of_{name}"] = _signature({"x": x}, {"y": tf.identity(x)}, PREDICT)
+        numbers = v1.placeholder(tf.float32, [None], name="x_mixed")
+        positive = tf.boolean_mask(numbers, numbers > 0)
+        signatures["positive"] = _signature({"x": numbers}, {"y": positive}, PREDICT)
         text = v1.placeholder(tf.string, name="x_bytes")
         signatures["of_bytes"] = _signature({"x": text}, {"y_bytes": tf.identity(text)}, PREDICT)
         _save(session, folder, signatures)
