@@ -200,6 +200,9 @@ def _runtime(options: Options) -> Runtime:
         frozenset(options.saved_model_tags.split(",")),
         max(threads, 0),
         batching=_batching(options),
+        prefer_tflite=options.prefer_tflite_model,
+        tflite_pools=options.num_tflite_pools,
+        tflite_interpreters_per_pool=options.num_tflite_interpreters_per_pool,
     )
 
 

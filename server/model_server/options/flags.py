@@ -74,12 +74,10 @@ class Options:
     )
     enable_model_warmup: bool = _flag(True, "replay assets.extra/tf_serving_warmup_requests")
     num_request_iterations_for_warmup: int = _flag(0, "times each is replayed; 0 means once")
-    prefer_tflite_model: bool = _flag(
-        False, "serve model.tflite where a version has one", unused=True
-    )
-    num_tflite_pools: int = _flag(CPUS, "TensorFlow Lite interpreter pools", unused=True)
+    prefer_tflite_model: bool = _flag(False, "serve model.tflite where a version has one")
+    num_tflite_pools: int = _flag(CPUS, "most TensorFlow Lite interpreters of a version")
     num_tflite_interpreters_per_pool: int = _flag(
-        1, "TensorFlow Lite interpreters in a pool", unused=True
+        1, "over 1: requests of many rows are split among the interpreters"
     )
 
     # Batching

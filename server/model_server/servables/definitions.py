@@ -16,13 +16,14 @@ def signature_defs(servable: Servable) -> SignatureDefMap:
     own: dict[str, Any] | None = getattr(servable, "signature_defs", None)
     definitions = SignatureDefMap()
     if own is None:
-        own = {name: _definition(signature) for name, signature in servable.signatures.items()}
+        own = {name: definition_of(signature) for name, signature in servable.signatures.items()}
     for name, definition in own.items():
         definitions.signature_def[name].CopyFrom(definition)
     return definitions
 
 
-def _definition(signature: Signature) -> SignatureDef:
+def definition_of(signature: Signature) -> SignatureDef:
+    """The SignatureDef that says what a signature says."""
     definition = SignatureDef(method_name=signature.method_name)
     for alias, spec in signature.inputs.items():
         definition.inputs[alias].CopyFrom(_info(spec))

@@ -45,6 +45,9 @@ class Runtime:
     intra_op_threads: int = 0
     session_config: bytes = b""
     batching: Batching | None = None
+    prefer_tflite: bool = False
+    tflite_pools: int = 1
+    tflite_interpreters_per_pool: int = 1
 
 
 class Platform(Protocol):

@@ -11,7 +11,7 @@ import re
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tensorflow as tf
@@ -23,6 +23,9 @@ from model_server.servables.dtypes import STRING, dtype_of
 from model_server.servables.platform import Runtime
 from model_server.servables.restoring import load_into
 from model_server.servables.signature import Signature, Tensor, Tensors, TensorSpec
+
+if TYPE_CHECKING:
+    from model_server.servables.tflite_model import TfLite, TfLiteModel
 
 _log = logging.getLogger(__name__)
 
@@ -112,9 +115,13 @@ class SavedModel:
 
 
 class TensorFlow:
-    """Loads SavedModels, each into a graph and a session of its own."""
+    """Loads SavedModels, each into a graph and a session of its own.
+
+    With --prefer_tflite_model it serves the TensorFlow Lite models beside them where there are any.
+    """
 
     def __init__(self, runtime: Runtime) -> None:
+        self._lite = _lite(runtime) if runtime.prefer_tflite else None
         self._tags = sorted(runtime.tags)
         self._config = config_pb2.ConfigProto()
         self._config.ParseFromString(runtime.session_config)
@@ -123,8 +130,10 @@ class TensorFlow:
         if runtime.intra_op_threads:
             self._config.intra_op_parallelism_threads = runtime.intra_op_threads
 
-    def load(self, name: str, version: int, path: str) -> SavedModel:
+    def load(self, name: str, version: int, path: str) -> "SavedModel | TfLiteModel":
         """See Platform.load. Raises ServingError, NOT_FOUND where the folder has no SavedModel."""
+        if self._lite is not None and self._lite.is_in(path):
+            return self._lite.load(name, version, path)
         session = tf.compat.v1.Session(graph=tf.Graph(), config=self._config)
         try:
             meta_graph = load_into(session, path, self._tags)
@@ -136,9 +145,16 @@ class TensorFlow:
             _log.debug("cannot load %s version %d", name, version, exc_info=True)
             raise _load_error(error, path) from error
 
-    def unload(self, servable: SavedModel) -> None:
+    def unload(self, servable: "SavedModel | TfLiteModel") -> None:
         """See Platform.unload."""
         servable.close()
+
+
+def _lite(runtime: Runtime) -> "TfLite":
+    # LiteRT takes a second to import, and few servers need it.
+    from model_server.servables.tflite_model import TfLite
+
+    return TfLite(runtime)
 
 
 def signature_of(name: str, definition: Any) -> Signature:

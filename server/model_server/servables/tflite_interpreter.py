@@ -1,0 +1,96 @@
+"""One TensorFlow Lite interpreter: inputs of any shape in, copies of the outputs out."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter
+
+from model_server.core.errors import Code, ServingError
+from model_server.servables.dtypes import STRING
+from model_server.servables.signature import Tensor, Tensors
+from model_server.servables.tflite_signatures import LiteSignature
+
+
+class LiteInterpreter:
+    """Runs signatures of one model, one call at a time.
+
+    ``built`` is an interpreter that has not taken its memory yet; making one of these takes what
+    inputs of the default shapes need. Raises RuntimeError or ValueError.
+    """
+
+    def __init__(self, built: Interpreter) -> None:
+        self._lite = built
+        built.allocate_tensors()
+        self._blanks = {each["index"]: _blank(each) for each in built.get_input_details()}
+        self._shapes = {index: value.shape for index, value in self._blanks.items()}
+
+    def run(self, lite: LiteSignature, inputs: Tensors, outputs: Sequence[str]) -> list[Tensor]:
+        """The outputs of these aliases, in that order; ``inputs`` has all of the signature's.
+
+        Raises ServingError: INVALID_ARGUMENT for shapes that the model refuses, INTERNAL for what
+        fails inside it.
+        """
+        if lite.runner is not None:
+            return self._run_other(lite, inputs, outputs)
+        # A signature may leave out inputs of the model: nothing of another call must be in them.
+        fed = self._blanks | {index: inputs[alias] for alias, index in lite.inputs.items()}
+        self._reshape(fed)
+        try:
+            for index, value in fed.items():
+                self._lite.set_tensor(index, value)
+            self._lite.invoke()
+        except (RuntimeError, ValueError) as error:
+            raise _failed(error) from error
+        return [self._output(lite.outputs[alias]) for alias in outputs]
+
+    def _reshape(self, fed: dict[int, Tensor]) -> None:
+        changed = [index for index, value in fed.items() if value.shape != self._shapes[index]]
+        try:
+            for index in changed:
+                self._lite.resize_tensor_input(index, fed[index].shape)
+            if changed:
+                self._lite.allocate_tensors()
+        except (RuntimeError, ValueError, OverflowError) as error:
+            sent = ", ".join(str(list(fed[index].shape)) for index in changed)
+            raise ServingError(
+                Code.INVALID_ARGUMENT,
+                f"Failed to resize input tensor: the model does not take inputs of shape {sent}:"
+                f" {error}",
+            ) from error
+        self._shapes.update({index: fed[index].shape for index in changed})
+
+    def _output(self, index: int) -> Tensor:
+        try:
+            value: Tensor = self._lite.get_tensor(index)
+        except ValueError as error:
+            # Of a tensor without elements there are no bytes to copy.
+            details = next(
+                each for each in self._lite.get_output_details() if each["index"] == index
+            )
+            if 0 not in details["shape"]:
+                raise _failed(error) from error
+            return _blank(details)
+        return value
+
+    def _run_other(
+        self, lite: LiteSignature, inputs: Tensors, outputs: Sequence[str]
+    ) -> list[Tensor]:
+        # A runner keeps the interpreter from being used otherwise, so it lives for one call.
+        runner = self._lite.get_signature_runner(lite.runner)
+        try:
+            found = runner(**{alias: inputs[alias] for alias in lite.inputs})
+        except (RuntimeError, ValueError, OverflowError) as error:
+            raise _failed(error) from error
+        return [found[alias] for alias in outputs]
+
+
+def _blank(details: dict[str, Any]) -> Tensor:
+    # Strings are bytes in the interpreter's details, but objects in its tensors.
+    if np.dtype(details["dtype"]).kind == "S":
+        return np.full(details["shape"], b"", STRING.numpy)
+    return np.zeros(details["shape"], details["dtype"])
+
+
+def _failed(error: Exception) -> ServingError:
+    return ServingError(Code.INTERNAL, f"Failed to invoke TfLite interpreter: {error}")

@@ -1,0 +1,118 @@
+"""The platform ``tflite``: a TensorFlow Lite model in the version folder's ``model.tflite``.
+
+The interpreter is LiteRT's, which verifies the file before it believes anything in it. Operations
+of TensorFlow itself ("Select TF ops") are not in it, nor is TensorFlow Serving's ParseExample.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ai_edge_litert.interpreter import Interpreter
+
+from model_server.core.errors import Code, ServingError
+from model_server.servables.platform import Runtime
+from model_server.servables.signature import Signature, Tensor, Tensors
+from model_server.servables.tflite_interpreter import LiteInterpreter
+from model_server.servables.tflite_pool import Pool
+from model_server.servables.tflite_signatures import (
+    LiteSignature,
+    operations_of_tensorflow,
+    signatures_of,
+)
+
+_FILE = "model.tflite"
+
+# How LiteRT begins its messages about operations that it does not have.
+_NO_OPERATION = ("Didn't find op", "Op builtin_code out of range", "Encountered unresolved custom")
+
+
+class TfLiteModel:
+    """One loaded model: its signatures and the interpreters that run them."""
+
+    def __init__(self, signatures: dict[str, LiteSignature], pool: Pool[LiteInterpreter]) -> None:
+        self.signatures = {name: each.signature for name, each in signatures.items()}
+        self.signature_defs = {name: each.definition for name, each in signatures.items()}
+        self._lite = signatures
+        self._pool = pool
+
+    def run(self, signature: Signature, inputs: Tensors, outputs: Sequence[str]) -> list[Tensor]:
+        """See Servable.run.
+
+        Raises ServingError: INVALID_ARGUMENT for shapes that the model refuses, INTERNAL for what
+        fails inside it, UNAVAILABLE where no interpreter becomes free.
+        """
+        with self._pool.lent() as interpreter:
+            return interpreter.run(self._lite[signature.name], inputs, outputs)
+
+    def close(self) -> None:
+        """Gives the interpreters' memory back; the servable cannot run any more."""
+        self._pool.close()
+
+
+class TfLite:
+    """Loads TensorFlow Lite models, each with a pool of interpreters."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._size = max(1, runtime.tflite_pools)
+        self._threads = max(1, runtime.intra_op_threads)
+
+    def is_in(self, path: str) -> bool:
+        """Whether a version folder has a TensorFlow Lite model."""
+        return (Path(path) / _FILE).exists()
+
+    def load(self, name: str, version: int, path: str) -> TfLiteModel:
+        """See Platform.load.
+
+        Raises ServingError: NOT_FOUND without the file, DATA_LOSS for one that is not whole,
+        UNIMPLEMENTED for operations and types there are none of, INVALID_ARGUMENT otherwise.
+        """
+        file = Path(path) / _FILE
+        try:
+            # Not mapped: a file that changes in place must not change what is served.
+            content = file.read_bytes()
+        except FileNotFoundError as error:
+            raise ServingError(Code.NOT_FOUND, f"there is no {_FILE} in {path}") from error
+        except OSError as error:
+            raise ServingError(Code.DATA_LOSS, f"Cannot read {file}: {error}") from error
+        built = self._built(content, file)
+        signatures = signatures_of(content)
+        first = _prepared(built, content, file)
+        pool = Pool(lambda: _prepared(self._built(content, file), content, file), first, self._size)
+        return TfLiteModel(signatures, pool)
+
+    def unload(self, servable: TfLiteModel) -> None:
+        """See Platform.unload."""
+        servable.close()
+
+    def _built(self, content: bytes, file: Path) -> Interpreter:
+        try:
+            return Interpreter(model_content=content, num_threads=self._threads)
+        except ValueError as error:
+            if str(error).startswith(_NO_OPERATION):
+                raise _unimplemented(file, str(error)) from error
+            raise ServingError(
+                Code.DATA_LOSS, f"Cannot build FlatBufferModel from buffer. {file}: {error}"
+            ) from error
+
+
+def _prepared(built: Interpreter, content: bytes, file: Path) -> LiteInterpreter:
+    try:
+        return LiteInterpreter(built)
+    except (RuntimeError, ValueError) as error:
+        if names := operations_of_tensorflow(content):
+            reason = f"it is made of operations of TensorFlow: {', '.join(names)}"
+            raise _unimplemented(file, reason) from error
+        if str(error).startswith(_NO_OPERATION):
+            raise _unimplemented(file, str(error)) from error
+        raise ServingError(
+            Code.INVALID_ARGUMENT, f"Cannot load the TFLite model {file}: {error}"
+        ) from error
+
+
+def _unimplemented(file: Path, reason: str) -> ServingError:
+    first_line = reason.partition("\n")[0].rstrip(".")
+    return ServingError(
+        Code.UNIMPLEMENTED,
+        f"The TFLite model {file} cannot run here: {first_line}. Convert it with TFLite's built-in"
+        " operations only, or serve the SavedModel.",
+    )
