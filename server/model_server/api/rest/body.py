@@ -4,7 +4,7 @@ import asyncio
 import zlib
 from dataclasses import dataclass
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 from aiohttp.client_exceptions import ClientPayloadError
 
 # TensorFlow Serving's limit on what a compressed body may inflate to.
@@ -32,6 +32,7 @@ class BodyLimits:
 async def read(request: web.BaseRequest, limits: BodyLimits) -> bytes:
     """The whole body as it was sent. Raises BodyRefused; ConnectionError if the client is gone."""
     _check_size(request.content_length or 0, limits)
+    await _invite(request)
     began = asyncio.get_running_loop().time()
     # One buffer, because joining chunks would hold a large body twice.
     body = bytearray()
@@ -52,6 +53,15 @@ async def read(request: web.BaseRequest, limits: BodyLimits) -> bytes:
         ) from None
     except (ClientPayloadError, web.RequestPayloadError) as error:
         raise BodyRefused(400, f"The request's body is broken: {error}") from error
+
+
+async def _invite(request: web.BaseRequest) -> None:
+    """Tells a client to send its body if it waits to be told, as curl does with a large one."""
+    waits = request.headers.get("Expect", "").lower() == "100-continue"
+    if waits and request.version >= HttpVersion11:
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        # The answer itself has not begun.
+        request.writer.output_size = 0
 
 
 def _check_size(size: int, limits: BodyLimits) -> None:
