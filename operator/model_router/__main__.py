@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
+from model_router.cluster.connection import NotConnected
 from model_router.envoy.process import EnvoySettings
 from model_router.router.run import Router, RouterSettings
 
@@ -32,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     run_dir = Path(tempfile.mkdtemp(prefix="model-router-"))
     try:
         asyncio.run(_run(_settings(options, run_dir)))
-    except* OSError as errors:
+    except* (OSError, NotConnected) as errors:
         sys.exit(f"model-router: {errors.exceptions[0]}")
     finally:
         shutil.rmtree(run_dir, ignore_errors=True)
@@ -49,6 +50,7 @@ async def _run(settings: RouterSettings) -> None:
 def _settings(options: argparse.Namespace, run_dir: Path) -> RouterSettings:
     return RouterSettings(
         state_dir=options.state_dir,
+        namespace=options.namespace,
         envoy=EnvoySettings(options.envoy, run_dir, options.concurrency, options.drain_seconds),
         listen_address=options.listen_address,
         health_port=options.health_port,
@@ -66,9 +68,14 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--state-dir",
         type=_folder,
         required=True,
-        help="holds records/MODEL.json and endpoints/REVISION.json, and is read all the time",
+        help="holds records/MODEL.json and endpoints/REVISION.json, and is read all the time; "
+        "with --namespace, where these are kept for the next start",
     )
-    parser.add_argument("--envoy", type=_program, default="envoy", help="Envoy's binary")
+    parser.add_argument(
+        "--namespace",
+        help="follow the traffic records and the EndpointSlices of this namespace",
+    )
+    parser.add_argument("--envoy", default="envoy", help="Envoy's binary")
     parser.add_argument(
         "--concurrency",
         type=_positive,
@@ -89,7 +96,13 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         default=_QUIET_SECONDS,
         help=f"end when no client was connected for so long (default {_QUIET_SECONDS:g})",
     )
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    try:
+        # Not as the option's type: what is missing on the command line is to be said first.
+        options.envoy = _program(options.envoy)
+    except argparse.ArgumentTypeError as error:
+        parser.error(str(error))
+    return options
 
 
 def _folder(text: str) -> Path:

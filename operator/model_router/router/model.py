@@ -95,8 +95,10 @@ class ModelDriver:
             self._programming.retire()
             if self._newest is None and self._programming.next_retirement is None:
                 return
+            # Not wait_for: it loses a cancellation that comes together with a change.
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), self._until_due())
+                async with asyncio.timeout(self._until_due()):
+                    await self._changed.wait()
 
     def _want(self, record: TrafficRecord | None, endpoints: Endpoints) -> None:
         shares = [s for r in (record, self._in_force) if r is not None for s in r.split]

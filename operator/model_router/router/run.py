@@ -1,9 +1,10 @@
-"""Wires the parts together and owns their order: serve, start Envoy, follow the folder, drain."""
+"""Wires the parts together and owns their order: serve, start Envoy, follow records, drain."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,18 +16,24 @@ from model_router.envoy.ads import AdsServer
 from model_router.envoy.process import EnvoyProcess, EnvoySettings
 from model_router.router.health import Health, HealthServer
 from model_router.router.model import ModelDriver, ModelStatus, Reason
+from model_router.router.source import ClusterSource, FolderSource, Source
 from model_router.router.wanted import port_conflicts
-from model_router.state.folder import Snapshot, StateFolder
+from model_router.state.folder import Snapshot
 
 _log = logging.getLogger(__name__)
-_LOOK_AGAIN = 0.1  # seconds; a look costs about 1 ms with 200 models
+_COUNT_AGAIN = 0.1  # seconds between counts of connections while clients leave
 
 
 @dataclass(frozen=True)
 class RouterSettings:
-    """Everything that can be chosen about a router."""
+    """Everything that can be chosen about a router.
+
+    With a namespace it follows the objects there, and `state_dir` keeps them for the next start;
+    without, it follows the files in `state_dir`.
+    """
 
     state_dir: Path
+    namespace: str | None
     envoy: EnvoySettings
     listen_address: str
     health_port: int
@@ -39,7 +46,8 @@ class Router:
 
     def __init__(self, settings: RouterSettings) -> None:
         self._settings = settings
-        self._folder = StateFolder(settings.state_dir)
+        self._wake = asyncio.Event()
+        self._source = self._source_of(settings)
         self._ads = AdsServer()
         self._envoy = EnvoyProcess(settings.envoy)
         self._drivers: dict[str, ModelDriver] = {}
@@ -73,19 +81,34 @@ class Router:
                     # First, so that Envoy finds what was on disk when it asks for the first time.
                     await self._look(tasks)
                     tasks.create_task(self._envoy.run())
-                    while not await _set_within(stop, _LOOK_AGAIN):
+                    following = tasks.create_task(self._source.run())
+                    leaving = tasks.create_task(self._leave(stop))
+                    # To the end: requests that come while others end need pods that are there.
+                    while not leaving.done():
+                        await _set_within(self._wake, self._source.look_again)
+                        self._wake.clear()
                         await self._look(tasks)
-                    await self._drain()
-                    await self._envoy.stop()
-                    for task in self._tasks.values():
+                    for task in (following, *self._tasks.values()):
                         task.cancel()
             finally:
                 await self._envoy.stop()
                 await server.stop(None)
 
+    def _source_of(self, settings: RouterSettings) -> Source:
+        if settings.namespace is None:
+            return FolderSource(settings.state_dir)
+        return ClusterSource(settings.namespace, settings.state_dir, self._wake.set)
+
+    async def _leave(self, stop: asyncio.Event) -> None:
+        await stop.wait()
+        await self._drain()
+        await self._envoy.stop()
+        self._wake.set()
+
     async def _look(self, tasks: asyncio.TaskGroup) -> None:
-        """Read the folder and tell every model's driver what it should serve."""
-        snapshot = await asyncio.to_thread(self._folder.read)
+        """Take what is known now and tell every model's driver what it should serve."""
+        complete = self._source.complete
+        snapshot = await self._source.snapshot()
         self._log_problems(snapshot)
         for name in [name for name, task in self._tasks.items() if task.done()]:
             del self._tasks[name], self._drivers[name]
@@ -104,7 +127,7 @@ class Router:
                 self._tasks[name] = tasks.create_task(driver.run())
         for name in self._drivers.keys() - snapshot.records.keys():
             self._drivers[name].want(None, {})
-        self._looked = True
+        self._looked = complete
 
     def _log_problems(self, snapshot: Snapshot) -> None:
         for file, problem in snapshot.problems.items():
@@ -123,16 +146,14 @@ class Router:
             await admin.begin_drain()
             quiet_since = loop.time()
             while loop.time() < min(end, quiet_since + self._settings.quiet_seconds):
-                await asyncio.sleep(_LOOK_AGAIN)
+                await asyncio.sleep(_COUNT_AGAIN)
                 if await admin.active_connections():
                     quiet_since = loop.time()
         except AdminError as error:
             _log.error("Envoy cannot be drained: %s", error)
 
 
-async def _set_within(event: asyncio.Event, seconds: float) -> bool:
-    try:
-        await asyncio.wait_for(event.wait(), seconds)
-    except TimeoutError:
-        return False
-    return True
+async def _set_within(event: asyncio.Event, seconds: float) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()

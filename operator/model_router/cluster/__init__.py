@@ -1,0 +1,1 @@
+"""Kubernetes: the router's own namespace, read and watched, never written to."""

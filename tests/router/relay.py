@@ -1,0 +1,56 @@
+"""A way to an API server that can be cut, and mended."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import yaml
+
+
+class Relay:
+    """Hands bytes on between a port of loopback and the API server, which keeps its TLS."""
+
+    def __init__(self, kubeconfig: Path) -> None:
+        self._known = yaml.safe_load(kubeconfig.read_text())
+        self._target = urlsplit(self._known["clusters"][0]["cluster"]["server"])
+        self._server: asyncio.Server | None = None
+        self._open: set[asyncio.StreamWriter] = set()
+        self.port = 0
+
+    def kubeconfig(self, folder: Path, token: str = "") -> Path:
+        """A kubeconfig that leads through the relay, as the user whose token it is."""
+        self._known["clusters"][0]["cluster"]["server"] = f"https://127.0.0.1:{self.port}"
+        if token:
+            self._known["users"][0]["user"] = {"token": token}
+        path = folder / "relayed-kubeconfig"
+        path.write_text(yaml.safe_dump(self._known))
+        return path
+
+    async def mend(self) -> None:
+        """Listen, on the same port as before if there was one."""
+        self._server = await asyncio.start_server(self._relay, "127.0.0.1", self.port)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def cut(self) -> None:
+        """End every connection, and take no other."""
+        assert self._server is not None
+        self._server.close()
+        for writer in self._open:
+            writer.transport.abort()
+
+    async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError):
+            there, back = await asyncio.open_connection(self._target.hostname, self._target.port)
+            self._open |= {writer, back}
+            await asyncio.gather(_pour(reader, back), _pour(there, writer))
+
+
+async def _pour(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+    with suppress(OSError):
+        while data := await source.read(1 << 16):
+            target.write(data)
+            await target.drain()
+    target.close()
