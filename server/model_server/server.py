@@ -18,7 +18,6 @@ from model_server.api.rest.endpoint import Listen as RestListen
 from model_server.api.rest.endpoint import RestEndpoint, Watch
 from model_server.core.manager import Manager, ManagerOptions
 from model_server.core.source import FileSystemSource, SourceOptions
-from model_server.options.batching import Batching, batching_of_file
 from model_server.options.flags import CPUS, Options
 from model_server.options.model_config import read_model_config
 from model_server.options.monitoring import prometheus_path
@@ -26,9 +25,10 @@ from model_server.options.platforms import platforms_of
 from model_server.options.thread_pool_factory import check_thread_pool_factory
 from model_server.options.tls import tls_of
 from model_server.servables.files import LocalFiles
-from model_server.servables.platform import Runtime, Servable
+from model_server.servables.platform import Servable
 from model_server.servables.registry import Platforms
 from model_server.servables.retrying import may_pass
+from model_server.servables.runtimes import runtimes_of
 from model_server.service.config_polling import ConfigPoller
 from model_server.service.inference import Inference
 from model_server.service.models import Models
@@ -60,7 +60,9 @@ class Server:
         self._config = config
         self._ports = Ports(None, None)
         check_thread_pool_factory(options)
-        platforms = Platforms(_runtime(options), platforms_of(options))
+        self._runtimes = runtimes_of(options)
+        chosen = {**self._runtimes.classes, **platforms_of(options)}
+        platforms = Platforms(self._runtimes.common, chosen, self._runtimes.named)
         self._manager: Manager[Servable] = Manager(_manager_options(options))
         metrics = ServingMetrics(self._manager)
         self._models = Models(
@@ -136,9 +138,9 @@ class Server:
             methods(self._service, as_content=as_content),
             beside=ProfilerService().handlers() if self._options.enable_profiler else {},
         )
-        if self._options.enable_model_warmup:
-            iterations = max(self._options.num_request_iterations_for_warmup, 1)
-            self._models.warm_up_with(WarmUp(self._service, iterations))
+        self._models.warm_up_with(
+            lambda platform: WarmUp(self._service, self._runtimes.of(platform).warm_ups)
+        )
         more = ExampleAnswers(self._service)
         self._answers.add(
             {"classify": more.classify, "regress": more.regress, "metadata": more.metadata}
@@ -194,24 +196,6 @@ def run(options: Options, config: object) -> None:
     _log.info("Ended")
 
 
-def _runtime(options: Options) -> Runtime:
-    threads = options.tensorflow_session_parallelism or options.tensorflow_intra_op_parallelism
-    return Runtime(
-        frozenset(options.saved_model_tags.split(",")),
-        max(threads, 0),
-        batching=_batching(options),
-        prefer_tflite=options.prefer_tflite_model,
-        tflite_pools=options.num_tflite_pools,
-        tflite_interpreters_per_pool=options.num_tflite_interpreters_per_pool,
-    )
-
-
-def _batching(options: Options) -> Batching | None:
-    if not options.enable_batching:
-        return None
-    return batching_of_file(options.batching_parameters_file)
-
-
 def _manager_options(options: Options) -> ManagerOptions:
     return ManagerOptions(
         # One slow or failing model must not keep the others waiting.
@@ -252,6 +236,7 @@ def _grpc_listen(options: Options) -> GrpcListen:
         threads=options.grpc_max_threads,
         channel_arguments=_channel_arguments(options.grpc_channel_arguments),
         tls=tls_of(options),
+        alts=options.use_alts_credentials,
         in_flight=max(options.max_in_flight_requests, 0) or None,
     )
 

@@ -1,6 +1,7 @@
 """How a command line becomes Options, with tensorflow_model_server's forms and messages."""
 
 import dataclasses
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -108,6 +109,11 @@ def check(options: Options) -> None:
         )
     if options.log_format not in _LOG_FORMATS:
         raise InvalidOptions(f'--log_format must be text or json, not "{options.log_format}"')
+    if not 0 <= options.per_process_gpu_memory_fraction < math.inf:
+        raise InvalidOptions("--per_process_gpu_memory_fraction must be 0 or more, and finite")
+    if options.platform_config_file:
+        # Then the flags below mean nothing, together or alone.
+        return
     if options.batching_parameters_file and not options.enable_batching:
         raise InvalidOptions(
             "server_options.batching_parameters_file is set without setting"

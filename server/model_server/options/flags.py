@@ -33,7 +33,9 @@ class Options:
     max_in_flight_requests: int = _flag(
         4096, "most requests at hand, for each API; more are refused at once; 0 means any number"
     )
-    use_alts_credentials: bool = _flag(False, "Google ALTS credentials for gRPC", unused=True)
+    use_alts_credentials: bool = _flag(
+        False, "Google ALTS credentials for gRPC; works on Google Cloud only"
+    )
     ssl_config_file: str = _flag("", "text SSLConfig: TLS for gRPC, not for REST")
     enable_grpc_healthcheck_service: bool = _flag(False, "serve grpc.health.v1.Health")
     enable_profiler: bool = _flag(True, "serve tensorflow.ProfilerService")
@@ -91,19 +93,21 @@ class Options:
     tensorflow_session_parallelism: int = _flag(0, "intra- and inter-op threads of a session")
     tensorflow_intra_op_parallelism: int = _flag(0, "threads inside one operation")
     tensorflow_inter_op_parallelism: int = _flag(
-        0, "threads that run operations side by side", unused=True
+        0, "threads that run operations side by side; 0 is the request's own thread"
     )
-    tensorflow_session_config_file: str = _flag("", "text ConfigProto", unused=True)
-    per_process_gpu_memory_fraction: float = _flag(
-        0.0, "share of GPU memory; 0 lets TF decide", unused=True
+    tensorflow_session_config_file: str = _flag("", "text ConfigProto")
+    per_process_gpu_memory_fraction: float = _flag(0.0, "share of GPU memory; 0 lets TF decide")
+    platform_config_file: str = _flag(
+        "", "text PlatformConfigMap, in place of the flags for batching and sessions"
     )
-    platform_config_file: str = _flag("", "text PlatformConfigMap", unused=True)
     thread_pool_factory_config_file: str = _flag("", "text ThreadPoolFactoryConfig, without one")
-    xla_cpu_compilation_enabled: bool = _flag(False, "compile for the CPU with XLA", unused=True)
-    xla_gpu_compilation_enabled: bool = _flag(
-        False, "compile for CPU and GPU with XLA", unused=True
+    xla_cpu_compilation_enabled: bool = _flag(
+        False, "let models compile for the CPU with XLA, which they always may here"
     )
-    mixed_precision: str = _flag("", "bfloat16: let Grappler use mixed precision", unused=True)
+    xla_gpu_compilation_enabled: bool = _flag(
+        False, "let models compile for CPU and GPU with XLA, which they always may here"
+    )
+    mixed_precision: str = _flag("", "bfloat16: let Grappler use mixed precision on the CPU")
     skip_initialize_tpu: bool = _flag(False, "TPU builds only", unused=True)
     enable_signature_method_name_check: bool = _flag(
         False, "refuse signatures whose method name is of another API"

@@ -39,15 +39,25 @@ class JointServable(Protocol):
 
 @dataclass(frozen=True)
 class Runtime:
-    """What the server's flags say about how servables run, the same for all models."""
+    """How the servables of a platform run, the same for all models of it.
+
+    ``session_config`` is a ConfigProto; 0, or nothing, leaves a choice to it or to TensorFlow.
+    With ``batching_of_versions`` a version's folder says how it is batched, by the threads of
+    ``batching``. Each recorded request is replayed ``warm_ups`` times; 0 is no warm-up.
+    """
 
     tags: frozenset[str] = frozenset({"serve"})
     intra_op_threads: int = 0
+    inter_op_threads: int = 0
+    gpu_memory_fraction: float = 0.0
+    mixed_precision: str = ""
     session_config: bytes = b""
     batching: Batching | None = None
     prefer_tflite: bool = False
     tflite_pools: int = 1
     tflite_interpreters_per_pool: int = 1
+    batching_of_versions: bool = False
+    warm_ups: int = 1
 
 
 class Platform(Protocol):

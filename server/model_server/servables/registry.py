@@ -25,11 +25,17 @@ class Platforms:
 
     ``chosen`` are more platforms: name to ``module:Class``, which goes before those of packages, or
     name to None for an installed platform that is off by itself. Raises ServingError,
-    INVALID_ARGUMENT, if such a one is not installed.
+    INVALID_ARGUMENT, if such a one is not installed. ``named`` are runtimes of single platforms.
     """
 
-    def __init__(self, runtime: Runtime, chosen: Mapping[str, str | None] | None = None) -> None:
+    def __init__(
+        self,
+        runtime: Runtime,
+        chosen: Mapping[str, str | None] | None = None,
+        named: Mapping[str, Runtime] | None = None,
+    ) -> None:
         self._runtime = runtime
+        self._named = named or {}
         self._found = _by_name(entry_points(group=GROUP))
         for name, value in (chosen or {}).items():
             if value is not None:
@@ -66,7 +72,7 @@ class Platforms:
         (point,) = self._found[name]
         try:
             kind: Any = point.load()
-            made: Platform = kind(self._runtime)
+            made: Platform = kind(self._named.get(name, self._runtime))
         except Exception as error:
             # Importing runs code of somebody's package, which may raise anything.
             reason = f"{point.value}: {type(error).__name__}: {error}"

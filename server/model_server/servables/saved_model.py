@@ -22,6 +22,7 @@ from model_server.servables import tensors
 from model_server.servables.dtypes import STRING, dtype_of
 from model_server.servables.platform import Runtime
 from model_server.servables.restoring import load_into
+from model_server.servables.session_config import session_config
 from model_server.servables.signature import Signature, Tensor, Tensors, TensorSpec
 
 if TYPE_CHECKING:
@@ -123,12 +124,7 @@ class TensorFlow:
     def __init__(self, runtime: Runtime) -> None:
         self._lite = _lite(runtime) if runtime.prefer_tflite else None
         self._tags = sorted(runtime.tags)
-        self._config = config_pb2.ConfigProto()
-        self._config.ParseFromString(runtime.session_config)
-        self._config.inter_op_parallelism_threads = -1
-        self._config.allow_soft_placement = True
-        if runtime.intra_op_threads:
-            self._config.intra_op_parallelism_threads = runtime.intra_op_threads
+        self._config = session_config(runtime)
 
     def load(self, name: str, version: int, path: str) -> "SavedModel | TfLiteModel":
         """See Platform.load. Raises ServingError, NOT_FOUND where the folder has no SavedModel."""

@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -35,22 +35,22 @@ class Models:
     _models: dict[str, ModelConfig] = field(default_factory=dict)
     _changing: threading.Lock = field(default_factory=threading.Lock)
     _source: FileSystemSource | None = None
-    _warm_up: WarmUp | None = None
+    _warm_up: Callable[[str], WarmUp | None] = lambda _platform: None
     _draining: bool = False
 
     def watch(self, source: FileSystemSource) -> None:
         """Finds versions by this source, which emits to ``aspire``."""
         self._source = source
 
-    def warm_up_with(self, warm_up: WarmUp) -> None:
-        """Warms up what is loaded from now on, before it is available."""
+    def warm_up_with(self, warm_up: Callable[[str], WarmUp | None]) -> None:
+        """Warms up what is loaded from now on by a platform, before it is available."""
         self._warm_up = warm_up
 
     def aspire(self, name: str, versions: Mapping[int, str]) -> None:
         """Loads exactly these versions, each from its path; the source's emit."""
         model = self._models.get(name)
         platform = model.platform if model else ""
-        surroundings = Surroundings(self.metrics.load, self._warm_up)
+        surroundings = Surroundings(self.metrics.load, self._warm_up(platform))
         self.manager.aspire(
             name,
             {

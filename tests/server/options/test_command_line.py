@@ -109,6 +109,14 @@ def test_usage_lists_every_flag():
             " all.",
         ),
         (
+            [BASE, "--per_process_gpu_memory_fraction=-0.1"],
+            "--per_process_gpu_memory_fraction must be 0 or more, and finite",
+        ),
+        (
+            [BASE, "--per_process_gpu_memory_fraction=nan"],
+            "--per_process_gpu_memory_fraction must be 0 or more, and finite",
+        ),
+        (
             ["--model_config_file=x", "--model_version_policy=all {}"],
             "--model_version_policy goes with --model_base_path only; in a config file,"
             " model_version_policy is a field of each model.",
@@ -123,9 +131,9 @@ def test_flags_that_contradict_each_other_are_refused(arguments, message):
 
 
 def test_flags_that_can_mean_nothing_here_are_known():
-    options = parse(["--skip_initialize_tpu", "--port=1", "--use_alts_credentials"]).options
+    options = parse(["--skip_initialize_tpu", "--port=1", "--enable_batching"]).options
 
-    assert without_effect(options) == ["use_alts_credentials", "skip_initialize_tpu"]
+    assert without_effect(options) == ["enable_batching", "skip_initialize_tpu"]
 
 
 @pytest.mark.parametrize(
@@ -135,6 +143,7 @@ def test_flags_that_can_mean_nothing_here_are_known():
         [BASE, "--port=0", "--grpc_socket_path=/run/s"],
         ["--model_config_file=x"],
         [BASE, "--tensorflow_intra_op_parallelism=1", "--tensorflow_inter_op_parallelism=1"],
+        [BASE, "--batching_parameters_file=x", "--platform_config_file=y"],
     ],
 )
 def test_flags_that_agree_are_accepted(arguments):

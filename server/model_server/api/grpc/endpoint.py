@@ -36,6 +36,7 @@ class Listen:
     threads: int = 8
     channel_arguments: tuple[tuple[str, int | str], ...] = ()
     tls: Tls | None = None
+    alts: bool = False
     in_flight: int | None = None
 
 
@@ -135,11 +136,14 @@ class GrpcEndpoint:
 
     def _open(self, address: str) -> int:
         try:
+            if self._listen.alts:
+                return self._server.add_secure_port(address, grpc.alts_server_credentials())
             if self._listen.tls is None:
                 return self._server.add_insecure_port(address)
             return self._server.add_secure_port(address, _credentials(self._listen.tls))
         except RuntimeError as error:
-            raise CannotListen(str(error)) from error
+            hint = "; --use_alts_credentials works on Google Cloud only"
+            raise CannotListen(f"{error}{hint if self._listen.alts else ''}") from error
 
     def serve(
         self, handlers: Mapping[str, Handler], beside: Mapping[str, Handler] = MappingProxyType({})

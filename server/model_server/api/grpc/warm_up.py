@@ -46,7 +46,7 @@ class WarmUp:
         that is no TFRecord.
         """
         file = os.path.join(path, FILE)
-        if not tf.io.gfile.exists(file):
+        if not self.iterations or not tf.io.gfile.exists(file):
             return
         replays = _replays(self._alone(id, servable))
         metrics = self.service.metrics

@@ -1,0 +1,37 @@
+"""The configuration of a TensorFlow session."""
+
+from typing import Any
+
+from tensorflow.core.protobuf import config_pb2, rewriter_config_pb2
+
+from model_server.servables.platform import Runtime
+
+# In the thread that calls: some 5 microseconds for a small graph instead of 150.
+_IN_THE_CALLER = -1
+
+
+def session_config(runtime: Runtime) -> Any:
+    """The ConfigProto a runtime asks for; what has a field of its own goes before its file."""
+    config = config_pb2.ConfigProto.FromString(runtime.session_config)
+    # Models saved where there was a GPU must load where there is none.
+    config.allow_soft_placement = True
+    if runtime.intra_op_threads:
+        config.intra_op_parallelism_threads = runtime.intra_op_threads
+    if runtime.inter_op_threads:
+        config.inter_op_parallelism_threads = runtime.inter_op_threads
+    if not _has_threads_between_operations(config):
+        config.inter_op_parallelism_threads = _IN_THE_CALLER
+    if runtime.gpu_memory_fraction:
+        config.gpu_options.per_process_gpu_memory_fraction = runtime.gpu_memory_fraction
+    if runtime.mixed_precision == "bfloat16":
+        rewriting = config.graph_options.rewrite_options
+        rewriting.auto_mixed_precision_onednn_bfloat16 = rewriter_config_pb2.RewriterConfig.ON
+    return config
+
+
+def _has_threads_between_operations(config: Any) -> bool:
+    return bool(
+        config.inter_op_parallelism_threads
+        or config.session_inter_op_thread_pool
+        or config.use_per_session_threads
+    )
