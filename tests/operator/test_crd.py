@@ -207,6 +207,7 @@ def test_the_table_of_kubectl_has_a_column_for_each_question(api_server):
         "REASON",
         "AGE",
         "URI",
+        "ACCELERATOR",
         "MESSAGE",
     ]
 

@@ -39,6 +39,32 @@ FULL = model_deployment(
     },
     replicas=3,
 )
+GPU = model_deployment(
+    accelerator={"resource": "nvidia.com/gpu", "count": 2, "product": "NVIDIA-A100-SXM4-80GB"},
+    scheduling={
+        "nodeSelector": {"pool": "models"},
+        "tolerations": [{"key": "team", "operator": "Exists"}],
+        "topologySpreadConstraints": [
+            {"maxSkew": 1, "topologyKey": "rack", "whenUnsatisfiable": "DoNotSchedule"}
+        ],
+        "priorityClassName": "high",
+        "serviceAccountName": "models",
+        "imagePullSecrets": [{"name": "registry"}],
+    },
+)
+SHARED = model_deployment(
+    accelerator={
+        "resource": "nvidia.com/gpu",
+        "product": "NVIDIA-L4",
+        "sharing": {"strategy": "TimeSlicing", "clients": 4},
+    },
+)
+TPU = model_deployment(
+    accelerator={
+        "resource": "google.com/tpu",
+        "tpu": {"type": "tpu-v5-lite-podslice", "topology": "2x4"},
+    },
+)
 FILE = model_deployment(model={"uri": "file:///srv/models/ranker"})
 
 
@@ -46,7 +72,10 @@ FILE = model_deployment(model={"uri": "file:///srv/models/ranker"})
     ("body", "name"),
     [
         pytest.param(model_deployment(), "smallest.yaml", id="the smallest manifest"),
-        pytest.param(FULL, "full.yaml", id="every field"),
+        pytest.param(FULL, "full.yaml", id="all of model and serving"),
+        pytest.param(GPU, "gpu.yaml", id="two GPUs of a product"),
+        pytest.param(SHARED, "shared-gpu.yaml", id="a part of a GPU"),
+        pytest.param(TPU, "tpu.yaml", id="a TPU slice"),
         pytest.param(FILE, "file.yaml", id="a folder of the node"),
     ],
 )

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from model_operator.domain import names
+from model_operator.domain.accelerator import Accelerator
 from model_operator.domain.manifests import Manifest
 from model_operator.domain.spec import ModelDeployment
 
@@ -48,6 +49,21 @@ def user_input(deployment: ModelDeployment) -> Manifest:
     # An absent part and an empty one are the same wish. So are specs from before a part existed.
     if given := {part: value for part, value in runtime.items() if value}:
         asked["serving"] = given
+    if deployment.accelerator:
+        asked["accelerator"] = _accelerator_input(deployment.accelerator)
+    if deployment.scheduling.fields:
+        asked["scheduling"] = deployment.scheduling.fields
+    return asked
+
+
+def _accelerator_input(accelerator: Accelerator) -> Manifest:
+    asked: Manifest = {"resource": accelerator.resource, "count": accelerator.count}
+    if accelerator.product:
+        asked["product"] = accelerator.product
+    if sharing := accelerator.sharing:
+        asked["sharing"] = {"strategy": sharing.strategy.value, "clients": sharing.clients}
+    if tpu := accelerator.tpu:
+        asked["tpu"] = {"type": tpu.type, "topology": tpu.topology}
     return asked
 
 

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from model_operator.domain.accelerator import Accelerator, parse_accelerator
 from model_operator.domain.errors import InvalidSpec
 from model_operator.domain.manifests import Manifest
 from model_operator.domain.rollout import Rollout, parse_rollout
+from model_operator.domain.scheduling import Scheduling, parse_scheduling
 
 _PATH = re.compile(r"[A-Za-z0-9._/@=+,-]*")
 _CLAIM = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
@@ -63,11 +65,13 @@ class Identity:
 
 @dataclass(frozen=True)
 class ModelDeployment:
-    """A valid ModelDeployment."""
+    """A valid ModelDeployment. Without an `accelerator` the model runs on CPUs."""
 
     identity: Identity
     model: Model
     serving: Serving
+    accelerator: Accelerator | None
+    scheduling: Scheduling
     replicas: int
     rollout: Rollout
     suspend: bool
@@ -103,10 +107,13 @@ def parse(body: Manifest, allows_node_paths: bool = False) -> ModelDeployment:
             "spec.model.uri",
             "file:// is switched off in this cluster; its administrator may set nodePaths.allowed",
         )
+    serving = _serving(spec.get("serving") or {})
     return ModelDeployment(
         identity=identity,
         model=model,
-        serving=_serving(spec.get("serving") or {}),
+        serving=serving,
+        accelerator=_accelerator(spec, serving),
+        scheduling=parse_scheduling(spec.get("scheduling") or {}),
         replicas=replicas,
         rollout=parse_rollout(spec.get("rollout") or {}),
         suspend=bool(spec.get("suspend", False)),
@@ -154,6 +161,17 @@ def _serving(serving: Manifest) -> Serving:
         env=tuple(_variable(variable) for variable in serving.get("env") or ()),
         resources=serving.get("resources") or {},
     )
+
+
+def _accelerator(spec: Manifest, serving: Serving) -> Accelerator | None:
+    if "accelerator" not in spec:
+        return None
+    accelerator = parse_accelerator(_mapping(spec, "spec.accelerator"))
+    for part in ("requests", "limits"):
+        if accelerator.resource in (serving.resources.get(part) or {}):
+            field = f"spec.serving.resources.{part}"
+            raise InvalidSpec(field, f"{accelerator.resource} follows from spec.accelerator")
+    return accelerator
 
 
 def _variable(variable: Manifest) -> Manifest:

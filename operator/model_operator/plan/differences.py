@@ -17,7 +17,11 @@ _MERGE_KEYS: dict[str, Callable[[Manifest], Any]] = {
     "volumes": lambda item: item.get("name"),
     "env": lambda item: item.get("name"),
     "volumeMounts": lambda item: item.get("mountPath"),
-    "topologySpreadConstraints": lambda item: item.get("topologyKey"),
+    "topologySpreadConstraints": lambda item: (
+        item.get("topologyKey"),
+        item.get("whenUnsatisfiable"),
+    ),
+    "imagePullSecrets": lambda item: item.get("name"),
     "ports": lambda item: (item.get("containerPort", item.get("port")), item.get("protocol")),
 }
 

@@ -2,8 +2,10 @@
 
 from model_operator.domain import names
 from model_operator.domain.manifests import Manifest
-from model_operator.domain.spec import Model, ModelDeployment, Scheme, Source
-from model_operator.render.metadata import child_labels, pod_selector
+from model_operator.domain.spec import ModelDeployment, Scheme, Source
+from model_operator.render import accelerator as accelerators
+from model_operator.render.metadata import child_labels
+from model_operator.render.placement import placement, spread
 
 _USER = 65532
 _MODELS = "/mnt/models"
@@ -30,30 +32,24 @@ def pod_template(deployment: ModelDeployment, revision: str, default_image: str)
                 "runAsGroup": _USER,
                 "seccompProfile": {"type": "RuntimeDefault"},
             },
-            "topologySpreadConstraints": [
-                {
-                    "maxSkew": 1,
-                    "topologyKey": "kubernetes.io/hostname",
-                    "whenUnsatisfiable": "ScheduleAnyway",
-                    "labelSelector": {"matchLabels": pod_selector(name, revision)},
-                }
-            ],
+            "topologySpreadConstraints": spread(deployment, revision),
             "containers": [_server_container(deployment, default_image)],
             "volumes": [
                 {"name": "tmp", "emptyDir": {}},
                 {"name": "models"} | _model_volume(deployment.model.source),
             ],
-        },
+        }
+        | placement(deployment),
     }
 
 
 def _server_container(deployment: ModelDeployment, default_image: str) -> Manifest:
     serving = deployment.serving
-    optional = {"env": list(serving.env), "resources": serving.resources}
+    optional = {"env": _environment(deployment), "resources": _resources(deployment)}
     return {
         "name": names.SERVER_CONTAINER,
         "image": serving.image or default_image,
-        "args": [*_flags(deployment.model), *serving.args],
+        "args": [*_flags(deployment), *serving.args],
         "ports": [
             {"name": "grpc", "containerPort": names.GRPC_PORT, "protocol": "TCP"},
             {"name": "rest", "containerPort": names.REST_PORT, "protocol": "TCP"},
@@ -76,7 +72,25 @@ def _server_container(deployment: ModelDeployment, default_image: str) -> Manife
     } | {part: value for part, value in optional.items() if value}
 
 
-def _flags(model: Model) -> list[str]:
+def _resources(deployment: ModelDeployment) -> Manifest:
+    resources, accelerator = deployment.serving.resources, deployment.accelerator
+    if accelerator is None:
+        return resources
+    limits = (resources.get("limits") or {}) | accelerators.limits(accelerator)
+    return resources | {"limits": limits}
+
+
+def _environment(deployment: ModelDeployment) -> list[Manifest]:
+    given, accelerator = deployment.serving.env, deployment.accelerator
+    names_given = {variable["name"] for variable in given}
+    demanded = accelerators.environment(accelerator) if accelerator else []
+    return [*(item for item in demanded if item["name"] not in names_given), *given]
+
+
+def _flags(deployment: ModelDeployment) -> list[str]:
+    model, accelerator = deployment.model, deployment.accelerator
+    given = deployment.serving.args
+    following = accelerators.flags(accelerator, given) if accelerator else []
     # In a pod's args "$(NAME)" is expanded; the CRD keeps '$' out of names and paths.
     base_path = f"{_MODELS}/{model.source.path}" if _has_claim(model.source) else _MODELS
     return [
@@ -85,6 +99,7 @@ def _flags(model: Model) -> list[str]:
         f"--model_name={model.name}",
         f"--model_base_path={base_path.rstrip('/')}",
         f"--model_version_policy=specific {{ versions: {model.version} }}",
+        *following,
     ]
 
 
