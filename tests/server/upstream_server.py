@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import grpc
@@ -17,7 +18,7 @@ COMMAND = str(Path(sys.executable).with_name("model-server"))
 class UpstreamServer:
     """One process, with a client for each of its addresses."""
 
-    def __init__(self, *flags: str, socket: str = "") -> None:
+    def __init__(self, *flags: str, socket: str = "", env: Mapping[str, str] | None = None) -> None:
         self.socket = socket
         port, rest_port = free_port(), free_port()
         self.process = subprocess.Popen(
@@ -32,6 +33,7 @@ class UpstreamServer:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            env=env,
         )
         self.grpc = GrpcClient(f"127.0.0.1:{port}")
         self.http = HttpClient(rest_port)
