@@ -25,6 +25,12 @@ class LiteInterpreter:
         self._blanks = {each["index"]: _blank(each) for each in built.get_input_details()}
         self._shapes = {index: value.shape for index, value in self._blanks.items()}
 
+    @property
+    def batch_size(self) -> int:
+        """The first size of the model's one input, as the inputs of the last call were; else 1."""
+        shapes = list(self._shapes.values())
+        return int(shapes[0][0]) if len(shapes) == 1 and shapes[0] else 1
+
     def run(self, lite: LiteSignature, inputs: Tensors, outputs: Sequence[str]) -> list[Tensor]:
         """The outputs of these aliases, in that order; ``inputs`` has all of the signature's.
 
@@ -86,10 +92,11 @@ class LiteInterpreter:
 
 
 def _blank(details: dict[str, Any]) -> Tensor:
-    # Strings are bytes in the interpreter's details, but objects in its tensors.
+    # Strings are bytes in the interpreter's details, but objects in its tensors. One element in
+    # memory will do: the interpreter copies.
     if np.dtype(details["dtype"]).kind == "S":
-        return np.full(details["shape"], b"", STRING.numpy)
-    return np.zeros(details["shape"], details["dtype"])
+        return np.broadcast_to(np.array(b"", STRING.numpy), details["shape"])
+    return np.broadcast_to(np.zeros((), details["dtype"]), details["shape"])
 
 
 def _failed(error: Exception) -> ServingError:

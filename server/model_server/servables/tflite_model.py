@@ -19,6 +19,7 @@ from model_server.servables.tflite_signatures import (
     operations_of_tensorflow,
     signatures_of,
 )
+from model_server.servables.tflite_splitting import Splitter, most_rows
 
 _FILE = "model.tflite"
 
@@ -29,11 +30,17 @@ _NO_OPERATION = ("Didn't find op", "Op builtin_code out of range", "Encountered 
 class TfLiteModel:
     """One loaded model: its signatures and the interpreters that run them."""
 
-    def __init__(self, signatures: dict[str, LiteSignature], pool: Pool[LiteInterpreter]) -> None:
+    def __init__(
+        self,
+        signatures: dict[str, LiteSignature],
+        pool: Pool[LiteInterpreter],
+        splitter: Splitter | None = None,
+    ) -> None:
         self.signatures = {name: each.signature for name, each in signatures.items()}
         self.signature_defs = {name: each.definition for name, each in signatures.items()}
         self._lite = signatures
         self._pool = pool
+        self._splitter = splitter
 
     def run(self, signature: Signature, inputs: Tensors, outputs: Sequence[str]) -> list[Tensor]:
         """See Servable.run.
@@ -41,11 +48,20 @@ class TfLiteModel:
         Raises ServingError: INVALID_ARGUMENT for shapes that the model refuses, INTERNAL for what
         fails inside it, UNAVAILABLE where no interpreter becomes free.
         """
+        lite = self._lite[signature.name]
+        if self._splitter is None or len(lite.inputs) != 1:
+            return self._run(lite, inputs, outputs)
+        ((alias, rows),) = inputs.items()
+        return self._splitter.run(rows, lambda part: self._run(lite, {alias: part}, outputs))
+
+    def _run(self, lite: LiteSignature, inputs: Tensors, outputs: Sequence[str]) -> list[Tensor]:
         with self._pool.lent() as interpreter:
-            return interpreter.run(self._lite[signature.name], inputs, outputs)
+            return interpreter.run(lite, inputs, outputs)
 
     def close(self) -> None:
         """Gives the interpreters' memory back; the servable cannot run any more."""
+        if self._splitter is not None:
+            self._splitter.close()
         self._pool.close()
 
 
@@ -55,6 +71,7 @@ class TfLite:
     def __init__(self, runtime: Runtime) -> None:
         self._size = max(1, runtime.tflite_pools)
         self._threads = max(1, runtime.intra_op_threads)
+        self._interpreters = runtime.tflite_interpreters_per_pool
 
     def is_in(self, path: str) -> bool:
         """Whether a version folder has a TensorFlow Lite model."""
@@ -78,11 +95,16 @@ class TfLite:
         signatures = signatures_of(content)
         first = _prepared(built, content, file)
         pool = Pool(lambda: _prepared(self._built(content, file), content, file), first, self._size)
-        return TfLiteModel(signatures, pool)
+        return TfLiteModel(signatures, pool, self._splitter(first))
 
     def unload(self, servable: TfLiteModel) -> None:
         """See Platform.unload."""
         servable.close()
+
+    def _splitter(self, interpreter: LiteInterpreter) -> Splitter | None:
+        if self._interpreters <= 1:
+            return None
+        return Splitter(most_rows(interpreter.batch_size, self._interpreters), self._size)
 
     def _built(self, content: bytes, file: Path) -> Interpreter:
         try:

@@ -12,6 +12,9 @@ from ai_edge_litert import schema_py_generated as schema
 from flatbuffers import flexbuffers
 from tensorflow.core.protobuf.meta_graph_pb2 import SignatureDef, TensorInfo
 
+# Of the heavy model: as many inputs as outputs.
+WIDTH = 1500
+
 
 class Functions(tf.Module):
     """What is converted."""
@@ -27,6 +30,11 @@ class Functions(tf.Module):
     @tf.function(input_signature=[tf.TensorSpec([None, 4], tf.float32, name="x")])
     def weighed(self, x: tf.Tensor) -> dict[str, tf.Tensor]:
         return {"y": tf.matmul(x, tf.reshape(tf.range(8.0) / 8, [4, 2]))}
+
+    @tf.function(input_signature=[tf.TensorSpec([None, WIDTH], tf.float32, name="x")])
+    def heavy(self, x: tf.Tensor) -> dict[str, tf.Tensor]:
+        weights = np.random.default_rng(3).normal(size=(WIDTH, WIDTH))
+        return {"y": tf.matmul(x, tf.constant(weights, tf.float32))}
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="text")])
     def lower(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -60,6 +68,13 @@ def quantised() -> bytes:
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     converter.inference_input_type = converter.inference_output_type = tf.int8
     return converter.convert()
+
+
+@functools.cache
+def heavy() -> bytes:
+    """x [-1, WIDTH] to y of the same shape, with 9 MB of weights."""
+    module = Functions()
+    return _converter(module.heavy, module).convert()
 
 
 @functools.cache
