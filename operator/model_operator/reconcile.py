@@ -100,7 +100,8 @@ class Reconciler:
             deployment = parse(body, self._settings.allows_node_paths)
         except InvalidSpec as error:
             return plan_for_invalid(identity, error, observed, now)
-        image = self._settings.server_image
+        accelerator = deployment.accelerator
+        image = self._settings.image_for(accelerator.resource if accelerator else None)
         plan = make_plan(deployment, observed, now, image)
         if plan.needs_inventory:
             observed = replace(observed, inventory=await self._inventories.latest())

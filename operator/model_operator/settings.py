@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 _NAME = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
 _NAMESPACE = re.compile(_NAME)
+_RESOURCE = re.compile(rf"{_NAME}(\.{_NAME})*(/[A-Za-z0-9][-A-Za-z0-9_.]*)?")
 _LEASE = re.compile(rf"{_NAME}/{_NAME}(\.{_NAME})*")
 
 
@@ -31,17 +32,27 @@ class LogFormat(StrEnum):
 class Settings:
     """What an administrator decides for all ModelDeployments of this operator.
 
-    `namespaces` empty means all. `allows_node_paths` lets users serve file:// models, which mounts
-    a folder of the node into their pods: off unless every user may read every node. `lease` is what
-    the operators of one installation elect their leader by; None means that this is the only one.
+    `accelerator_images` are images of model-server for an extended resource (`nvidia.com/gpu`) or
+    for all of a vendor (`nvidia.com`). `namespaces` empty means all. `allows_node_paths` lets users
+    serve file:// models, which mounts a folder of the node into their pods: off unless every user
+    may read every node. `lease` is what the operators of one installation elect their leader by;
+    None means that this is the only one.
     """
 
     server_image: str
+    accelerator_images: Mapping[str, str] = field(default_factory=dict)
     namespaces: tuple[str, ...] = ()
     allows_node_paths: bool = False
     log_format: LogFormat = LogFormat.JSON
     health_port: int = 8080
     lease: LeaseName | None = None
+
+    def image_for(self, resource: str | None) -> str:
+        """The image of model-server for pods that take that resource; None means CPUs only."""
+        if resource is None:
+            return self.server_image
+        of_vendor = self.accelerator_images.get(resource.partition("/")[0], self.server_image)
+        return self.accelerator_images.get(resource, of_vendor)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
@@ -55,12 +66,25 @@ class Settings:
             raise InvalidSettings("MODELFLEET_SERVER_IMAGE: name the image of model-server")
         return cls(
             server_image=image,
+            accelerator_images=_images(environment.get("MODELFLEET_ACCELERATOR_IMAGES", "")),
             namespaces=_namespaces(environment.get("MODELFLEET_NAMESPACES", "")),
             allows_node_paths=_switch(environment, "MODELFLEET_ALLOW_NODE_PATHS"),
             log_format=_log_format(environment.get("MODELFLEET_LOG_FORMAT", LogFormat.JSON)),
             health_port=_port(environment.get("MODELFLEET_HEALTH_PORT", "8080")),
             lease=_lease(environment.get("MODELFLEET_LEASE", "")),
         )
+
+
+def _images(text: str) -> dict[str, str]:
+    images = {}
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        resource, _, image = part.partition("=")
+        if not _RESOURCE.fullmatch(resource) or not image:
+            raise InvalidSettings(
+                f"MODELFLEET_ACCELERATOR_IMAGES: {part!r} is not RESOURCE=IMAGE or VENDOR=IMAGE"
+            )
+        images[resource] = image
+    return images
 
 
 def _namespaces(text: str) -> tuple[str, ...]:

@@ -63,6 +63,15 @@ def test_the_operator_understands_the_values_of_the_chart():
     )
 
 
+def test_the_operator_understands_the_images_for_accelerators():
+    chosen = settings(
+        r"serverImage.forAccelerators.nvidia\.com=server:gpu",
+        r"serverImage.forAccelerators.google\.com/tpu=server:tpu",
+    )
+
+    assert chosen.accelerator_images == {"nvidia.com": "server:gpu", "google.com/tpu": "server:tpu"}
+
+
 def test_without_values_all_namespaces_are_served_and_nodes_are_closed():
     assert settings() == Settings("modelfleet/server:0.1.0", lease=LEASE)
 
@@ -137,6 +146,7 @@ def test_two_releases_do_not_share_a_name():
         pytest.param("imagee.tag=1", "imagee", id="an unknown value"),
         pytest.param("image.tags=1", "tags", id="an unknown value inside"),
         pytest.param("image.pullPolicy=Sometimes", "pullPolicy", id="an unknown policy"),
+        pytest.param("serverImage.forAccelerators.GPU=x", "forAccelerators", id="no resource"),
         pytest.param("replicas=0", "replicas", id="no operator"),
         pytest.param("log.format=xml", "format", id="an unknown format"),
         pytest.param("watch.namespaces={Shop}", "namespaces", id="no namespace's name"),

@@ -24,8 +24,27 @@ def test_namespaces_are_a_list_with_commas():
 
 
 @pytest.mark.parametrize(
+    ("resource", "image"),
+    [
+        pytest.param(None, "modelfleet/server:1", id="CPUs"),
+        pytest.param("nvidia.com/gpu", "server:gpu", id="by vendor"),
+        pytest.param("nvidia.com/mig-1g.5gb", "server:mig", id="the resource before its vendor"),
+        pytest.param("amd.com/gpu", "modelfleet/server:1", id="of nobody"),
+    ],
+)
+def test_the_image_follows_the_accelerator(resource, image):
+    images = "nvidia.com=server:gpu,nvidia.com/mig-1g.5gb=server:mig,"
+
+    settings = Settings.from_environment(IMAGE | {"MODELFLEET_ACCELERATOR_IMAGES": images})
+
+    assert settings.image_for(resource) == image
+
+
+@pytest.mark.parametrize(
     ("name", "value"),
     [
+        ("MODELFLEET_ACCELERATOR_IMAGES", "server:gpu"),
+        ("MODELFLEET_ACCELERATOR_IMAGES", "nvidia.com="),
         ("MODELFLEET_SERVER_IMAGE", " "),
         ("MODELFLEET_NAMESPACES", "Shop"),
         ("MODELFLEET_ALLOW_NODE_PATHS", "perhaps"),
