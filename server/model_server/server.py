@@ -24,9 +24,12 @@ from model_server.options.monitoring import prometheus_path
 from model_server.options.platforms import platforms_of
 from model_server.options.thread_pool_factory import check_thread_pool_factory
 from model_server.options.tls import tls_of
-from model_server.servables.files import LocalFiles
+from model_server.servables.files import Files
+from model_server.servables.folders import folders
+from model_server.servables.model_cache import ModelCache
 from model_server.servables.platform import Servable
 from model_server.servables.registry import Platforms
+from model_server.servables.remote_files import Patience, RemoteFiles
 from model_server.servables.retrying import may_pass
 from model_server.servables.runtimes import runtimes_of
 from model_server.service.config_polling import ConfigPoller
@@ -65,12 +68,19 @@ class Server:
         platforms = Platforms(self._runtimes.common, chosen, self._runtimes.named)
         self._manager: Manager[Servable] = Manager(_manager_options(options))
         metrics = ServingMetrics(self._manager)
+        self._cache = ModelCache(
+            options.model_cache_folder, options.model_cache_limit_bytes or None
+        )
         self._models = Models(
-            self._manager, platforms, metrics, options.allow_version_labels_for_unavailable_models
+            self._manager,
+            platforms,
+            metrics,
+            folders(self._cache),
+            options.allow_version_labels_for_unavailable_models,
         )
         self._source = FileSystemSource(
             self._models.aspire,
-            LocalFiles(),
+            Files(RemoteFiles(_patience(options))),
             SourceOptions(timedelta(seconds=options.file_system_poll_wait_seconds)),
         )
         self._models.watch(self._source)
@@ -107,6 +117,7 @@ class Server:
         Raises CannotListen, and ServingError for a configuration that cannot be.
         """
         self._models.start(self._config)
+        self._cache.sweep()
         rest = self._rest.start() if self._rest else None
         grpc = self._grpc.start()
         self._ports = Ports(grpc, rest)
@@ -181,6 +192,7 @@ class Server:
         self._starting.stop()
         self._source.stop()
         self._manager.stop(_UNLOAD)
+        self._cache.close()
 
 
 def run(options: Options, config: object) -> None:
@@ -194,6 +206,10 @@ def run(options: Options, config: object) -> None:
     _log.info("Ending: finishing the requests at hand")
     server.stop()
     _log.info("Ended")
+
+
+def _patience(options: Options) -> Patience:
+    return Patience(reuse=timedelta(seconds=options.remote_file_system_poll_wait_seconds))
 
 
 def _manager_options(options: Options) -> ManagerOptions:

@@ -18,12 +18,13 @@ Emit = Callable[[str, Mapping[int, str]], None]
 
 
 class FileSystem(Protocol):
-    """As much of a file system as the source needs; both may raise any Exception."""
-
-    def exists(self, path: str) -> bool: ...
+    """As much of a file system as the source needs."""
 
     def children(self, path: str) -> Iterable[str]:
-        """Names in a folder. Object stores may add a trailing "/" or name deeper descendants."""
+        """Names in a folder. Object stores may add a trailing "/" or name deeper descendants.
+
+        Raises FileNotFoundError if there is no such folder, and any other Exception.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,10 +162,10 @@ class FileSystemSource:
 
     def _look(self, stream: WatchedStream) -> _Look:
         try:
-            if not self._file_system.exists(stream.base_path):
-                error = f"Could not find base path {stream.base_path} for servable {stream.name}"
-                return _Look(Finding(missing_base_path=True, error=error), {}, (error,))
             children = tuple(self._file_system.children(stream.base_path))
+        except FileNotFoundError:
+            error = f"Could not find base path {stream.base_path} for servable {stream.name}"
+            return _Look(Finding(missing_base_path=True, error=error), {}, (error,))
         except Exception as failure:
             error = (
                 f"Could not list base path {stream.base_path} for servable {stream.name}: {failure}"

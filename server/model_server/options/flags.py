@@ -57,6 +57,15 @@ class Options:
     model_config_file: str = _flag("", "text ModelServerConfig: the models to serve")
     model_config_file_poll_wait_seconds: int = _flag(0, "re-read the config file this often")
     file_system_poll_wait_seconds: int = _flag(1, "look for new versions this often; 0 means once")
+    remote_file_system_poll_wait_seconds: int = _flag(
+        30, "list base paths that are URLs at most this often, because listing is paid for"
+    )
+    model_cache_folder: str = _flag(
+        "", "where versions are kept that are fetched from URLs; a temporary folder if empty"
+    )
+    model_cache_limit_bytes: int = _flag(
+        0, "bytes that fetched versions may take on disk; 0 means what is free"
+    )
     model_memory_limit_bytes: int = _flag(
         0, "memory that all models together may take, by the size of their files; 0 is no limit"
     )

@@ -1,6 +1,5 @@
 """What the core loads: a version folder, by the platform its model names."""
 
-import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -8,7 +7,8 @@ from typing import Protocol
 
 from model_server.core.loader import Resources
 from model_server.core.servable import ServableId
-from model_server.servables.platform import Servable
+from model_server.servables.folders import Folder
+from model_server.servables.platform import Platform, Servable
 from model_server.servables.registry import Platforms
 
 # TensorFlow Serving's rule of thumb: a model in memory takes what its files take, and a fifth more.
@@ -35,39 +35,44 @@ class Surroundings:
 
 @dataclass(frozen=True)
 class VersionLoader:
-    """Loads one version folder, and warms it up."""
+    """Loads one version folder, and warms it up; ``path`` is as it was configured."""
 
     platforms: Platforms
     platform: str
     id: ServableId
     path: str
+    folder: Folder
     surroundings: Surroundings
 
     def estimate(self) -> Resources:
         """See Loader. Counts the files, whatever the platform."""
-        size = 0
-        for folder, _, files in os.walk(self.path):
-            for file in files:
-                try:
-                    size += os.stat(os.path.join(folder, file)).st_size
-                except FileNotFoundError:
-                    # Taken away while we count; the load will tell.
-                    continue
-        return Resources(ram_bytes=int(size * _RAM_PER_BYTE))
+        return Resources(ram_bytes=int(self.folder.size() * _RAM_PER_BYTE))
 
     def load(self) -> Servable:
         """See Loader. Raises ServingError."""
         platform = self.platforms.platform(self.platform)
-        with self.surroundings.recorded(self.id, self.path):
-            servable = platform.load(self.id.name, self.id.version, self.path)
-        if self.surroundings.warm_up is not None:
-            try:
-                self.surroundings.warm_up(self.id, servable, self.path)
-            except BaseException:
-                platform.unload(servable)
-                raise
+        try:
+            local = self.folder.fetch()
+            with self.surroundings.recorded(self.id, self.path):
+                servable = platform.load(self.id.name, self.id.version, local)
+            self._warm_up(platform, servable, local)
+        except BaseException:
+            self.folder.drop()
+            raise
         return servable
+
+    def _warm_up(self, platform: Platform, servable: Servable, local: str) -> None:
+        if self.surroundings.warm_up is None:
+            return
+        try:
+            self.surroundings.warm_up(self.id, servable, local)
+        except BaseException:
+            platform.unload(servable)
+            raise
 
     def unload(self, servable: Servable) -> None:
         """See Loader."""
-        self.platforms.platform(self.platform).unload(servable)
+        try:
+            self.platforms.platform(self.platform).unload(servable)
+        finally:
+            self.folder.drop()

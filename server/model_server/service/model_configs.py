@@ -15,6 +15,7 @@ _TENSORFLOW = "tensorflow"
 # ModelConfig.model_type, deprecated: TENSORFLOW is 1.
 _TYPES = {1: _TENSORFLOW, 2: "other"}
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_PASSWORD = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/@]*:[^/@]*@")
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,11 @@ def _model(message: Any, platform: str, platforms: Collection[str]) -> ModelConf
     if not (path.startswith("/") or _URI.match(path)):
         raise _invalid(
             f"Expected model {name} to have an absolute path or URI; got base_path()={path}"
+        )
+    if _PASSWORD.match(path):
+        raise _invalid(
+            f"The base path of model {name} has a password in it, which would be seen in logs and"
+            " answers; give credentials by the environment"
         )
     return ModelConfig(name, path, platform, _policy(message), dict(message.version_labels))
 

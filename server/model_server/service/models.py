@@ -11,6 +11,7 @@ from model_server.core.errors import Code, NotAvailable, ServingError
 from model_server.core.manager import Manager
 from model_server.core.servable import ServableId, State
 from model_server.core.source import FileSystemSource, WatchedStream
+from model_server.servables.folders import Folder, LocalFolder
 from model_server.servables.loading import Surroundings, VersionLoader, WarmUp
 from model_server.servables.platform import Servable
 from model_server.servables.registry import Platforms
@@ -31,6 +32,7 @@ class Models:
     manager: Manager[Servable]
     platforms: Platforms
     metrics: ServingMetrics
+    folder: Callable[[str], Folder] = LocalFolder
     allow_unavailable_labels: bool = False
     _models: dict[str, ModelConfig] = field(default_factory=dict)
     _changing: threading.Lock = field(default_factory=threading.Lock)
@@ -55,7 +57,12 @@ class Models:
             name,
             {
                 version: VersionLoader(
-                    self.platforms, platform, ServableId(name, version), path, surroundings
+                    self.platforms,
+                    platform,
+                    ServableId(name, version),
+                    path,
+                    self.folder(path),
+                    surroundings,
                 )
                 for version, path in versions.items()
             },

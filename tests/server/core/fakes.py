@@ -86,12 +86,9 @@ class FakeFiles:
         self.folders = dict(folders)
         self.during_listing: Callable[[], None] = lambda: None
 
-    def exists(self, path: str) -> bool:
-        return path in self.folders
-
     def children(self, path: str) -> list[str]:
-        content = self.folders[path]
         self.during_listing()
+        content = self.folders.get(path, FileNotFoundError(path))
         if isinstance(content, OSError):
             raise content
         return content
