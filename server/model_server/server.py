@@ -24,6 +24,8 @@ from model_server.options.monitoring import prometheus_path
 from model_server.options.platforms import platforms_of
 from model_server.options.thread_pool_factory import check_thread_pool_factory
 from model_server.options.tls import tls_of
+from model_server.request_logs.files import FileLimits
+from model_server.request_logs.request_logs import RequestLogs
 from model_server.servables.files import Files
 from model_server.servables.folders import folders
 from model_server.servables.model_cache import ModelCache
@@ -44,6 +46,7 @@ _log = logging.getLogger(__name__)
 
 # Kubernetes kills 30 seconds after it asked to end; by then all must be over.
 _GRACE = 20.0
+_LAST_RECORDS = 2.0
 _UNLOAD = timedelta(seconds=5)
 
 
@@ -71,10 +74,12 @@ class Server:
         self._cache = ModelCache(
             options.model_cache_folder, options.model_cache_limit_bytes or None
         )
+        self._request_logs = RequestLogs(metrics.request_log, _file_limits(options))
         self._models = Models(
             self._manager,
             platforms,
             metrics,
+            self._request_logs,
             folders(self._cache),
             options.allow_version_labels_for_unavailable_models,
         )
@@ -142,17 +147,20 @@ class Server:
         from model_server.api.grpc.methods import methods
         from model_server.api.grpc.profiler_service import ProfilerService
         from model_server.api.grpc.warm_up import WarmUp
+        from model_server.api.recording import Recording
         from model_server.api.rest.example_answers import ExampleAnswers
 
+        recording = Recording(self._request_logs, self._options.saved_model_tags.split(","))
         as_content = self._options.enable_serialization_as_tensor_content
         self._grpc.serve(
-            methods(self._service, as_content=as_content),
+            methods(self._service, recording, as_content=as_content),
             beside=ProfilerService().handlers() if self._options.enable_profiler else {},
         )
         self._models.warm_up_with(
             lambda platform: WarmUp(self._service, self._runtimes.of(platform).warm_ups)
         )
-        more = ExampleAnswers(self._service)
+        more = ExampleAnswers(self._service, recording)
+        self._answers.record_with(recording.predict)
         self._answers.add(
             {"classify": more.classify, "regress": more.regress, "metadata": more.metadata}
         )
@@ -187,6 +195,8 @@ class Server:
         if self._rest is not None:
             self._rest.stop(grace)
         draining.join(max(0.0, until - time.monotonic()) + 1)
+        # No request is at hand any more.
+        self._request_logs.stop(_LAST_RECORDS)
         if self._config_poller:
             self._config_poller.stop()
         self._starting.stop()
@@ -230,6 +240,14 @@ def _config_poller(options: Options, models: Models) -> ConfigPoller | None:
         return None
     return ConfigPoller(
         lambda: read_model_config(options), models.reload, timedelta(seconds=interval)
+    )
+
+
+def _file_limits(options: Options) -> FileLimits:
+    return FileLimits(
+        options.request_log_folder,
+        max(options.request_log_file_bytes, 0),
+        max(options.request_log_files, 1),
     )
 
 

@@ -10,9 +10,14 @@ from model_server.options.flags import Options
 _BOOLS = {"": True, "true": True, "1": True, "false": False, "0": False}
 _LOG_FORMATS = ("text", "json")
 _INT_MAX = 2**31 - 1
-# The only flag TensorFlow Serving declares as int64, and two of ours.
+# The only flag TensorFlow Serving declares as int64, and three of ours.
 _INT64_FLAGS = frozenset(
-    {"load_retry_interval_micros", "model_cache_limit_bytes", "model_memory_limit_bytes"}
+    {
+        "load_retry_interval_micros",
+        "model_cache_limit_bytes",
+        "model_memory_limit_bytes",
+        "request_log_file_bytes",
+    }
 )
 
 

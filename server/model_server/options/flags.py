@@ -126,6 +126,11 @@ class Options:
     )
 
     # Misc
+    request_log_folder: str = _flag(
+        "", "folder below which models' requests may be logged; without one they may not"
+    )
+    request_log_file_bytes: int = _flag(64 * 2**20, "size at which a file of requests is ended")
+    request_log_files: int = _flag(10, "files of requests that are kept under one prefix")
     log_format: str = _flag("text", "form of the log on stderr: text, or json for a line of JSON")
     monitoring_config_file: str = _flag("", "text MonitoringConfig: Prometheus on the REST port")
     version: bool = _flag(False, "print the version and exit")

@@ -10,6 +10,7 @@ from typing import Any
 
 from model_server.core.errors import Code, ServingError
 from model_server.core.version_policy import All, Latest, Specific, VersionPolicy
+from model_server.request_logs.logging_config import LoggingConfig, logging_of
 
 _TENSORFLOW = "tensorflow"
 # ModelConfig.model_type, deprecated: TENSORFLOW is 1.
@@ -27,6 +28,7 @@ class ModelConfig:
     platform: str
     policy: VersionPolicy
     labels: Mapping[str, int] = field(default_factory=dict)
+    logging: LoggingConfig | None = None
 
     @property
     def named_versions(self) -> frozenset[int]:
@@ -72,6 +74,11 @@ def labels_of(models: Iterable[ModelConfig]) -> dict[str, Mapping[str, int]]:
     return {model.name: model.labels for model in models if model.labels}
 
 
+def loggings_of(models: Iterable[ModelConfig]) -> dict[str, LoggingConfig]:
+    """How the requests of all models are logged of which any are."""
+    return {model.name: model.logging for model in models if model.logging is not None}
+
+
 def _model(message: Any, platform: str, platforms: Collection[str]) -> ModelConfig:
     name, path = message.name, message.base_path
     if platform not in platforms:
@@ -88,7 +95,9 @@ def _model(message: Any, platform: str, platforms: Collection[str]) -> ModelConf
             f"The base path of model {name} has a password in it, which would be seen in logs and"
             " answers; give credentials by the environment"
         )
-    return ModelConfig(name, path, platform, _policy(message), dict(message.version_labels))
+    return ModelConfig(
+        name, path, platform, _policy(message), dict(message.version_labels), logging_of(message)
+    )
 
 
 def _platform(message: Any) -> str:

@@ -11,12 +11,19 @@ from model_server.core.errors import Code, NotAvailable, ServingError
 from model_server.core.manager import Manager
 from model_server.core.servable import ServableId, State
 from model_server.core.source import FileSystemSource, WatchedStream
+from model_server.request_logs.request_logs import RequestLogs
 from model_server.servables.folders import Folder, LocalFolder
 from model_server.servables.loading import Surroundings, VersionLoader, WarmUp
 from model_server.servables.platform import Servable
 from model_server.servables.registry import Platforms
 from model_server.service import readiness
-from model_server.service.model_configs import ModelConfig, check_change, labels_of, models_of
+from model_server.service.model_configs import (
+    ModelConfig,
+    check_change,
+    labels_of,
+    loggings_of,
+    models_of,
+)
 from model_server.service.readiness import ModelSeen, Readiness, Reason
 from model_server.service.serving_metrics import ServingMetrics
 
@@ -32,6 +39,7 @@ class Models:
     manager: Manager[Servable]
     platforms: Platforms
     metrics: ServingMetrics
+    request_logs: RequestLogs
     folder: Callable[[str], Folder] = LocalFolder
     allow_unavailable_labels: bool = False
     _models: dict[str, ModelConfig] = field(default_factory=dict)
@@ -101,10 +109,13 @@ class Models:
             )
 
     def _apply(self, models: dict[str, ModelConfig]) -> None:
+        loggings = loggings_of(models.values())
+        self.request_logs.check(loggings)
         for name in sorted(models.keys() - self._models.keys()):
             _log.info(" (Re-)adding model: %s", name, extra={"model": name})
         self._models = models
         self.metrics.serve(models.keys())
+        self.request_logs.update(loggings)
         if self._source is not None:
             self._source.update(
                 [

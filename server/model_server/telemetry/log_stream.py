@@ -9,7 +9,7 @@ import time
 
 # Some megabytes of lines: what a stalled reader of the log may hold back.
 _MOST_WAITING = 10_000
-_LAST_WORDS = 2.0
+_LAST_WORDS = 1.0
 
 
 class LogStream(logging.Handler):

@@ -45,10 +45,14 @@ _SIGNATURE_DEF = "signature_def"
 
 @dataclass(frozen=True)
 class PredictionService:
-    """Decodes, calls the service, encodes."""
+    """Decodes, calls the service, encodes.
+
+    ``answered`` is told of each success: the method, its messages, their size in bytes.
+    """
 
     service: Service
     as_content: bool = False
+    answered: Callable[[str, Any, Message, int], None] = lambda *_exchange: None
 
     def handlers(self) -> dict[str, Handler]:
         """The handler of each method, by its full path."""
@@ -60,7 +64,9 @@ class PredictionService:
             "GetModelMetadata": (GetModelMetadataRequest, self.metadata),
         }
         return {
-            f"/{SERVICE}/{name}": unary(request, call, partial(self._recorded, name))
+            f"/{SERVICE}/{name}": unary(
+                request, call, partial(self._recorded, name), partial(self.answered, name)
+            )
             for name, (request, call) in methods.items()
         }
 

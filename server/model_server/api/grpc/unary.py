@@ -22,6 +22,8 @@ else:
     GenericHandler = grpc.GenericRpcHandler
 
 
+# Given the request, the response, and the size of both in bytes.
+Answered = Callable[[Any, Message, int], None]
 Recorded = Callable[[Any], AbstractContextManager[None]]
 
 
@@ -29,15 +31,20 @@ def unary(
     request: type[Message],
     call: Callable[[Any], Message],
     recorded: Recorded = lambda _request: nullcontext(),
+    answered: Answered = lambda _request, _response, _size: None,
 ) -> Handler:
     """A handler that parses a ``request`` and serializes what ``call`` makes of it.
 
-    ``recorded`` surrounds the call, given the request.
+    ``recorded`` surrounds the call, given the request; ``answered`` is told of those that succeed.
     """
 
-    def answer(parsed: Any, _context: grpc.ServicerContext) -> bytes:
+    def answer(data: bytes, _context: grpc.ServicerContext) -> bytes:
+        parsed = request.FromString(data)
         with recorded(parsed):
-            return call(parsed).SerializeToString()
+            response = call(parsed)
+            answer = response.SerializeToString()
+        answered(parsed, response, len(data) + len(answer))
+        return answer
 
     return _handler(request, answer)
 
@@ -46,15 +53,18 @@ def with_context(
     request: type[Message], call: Callable[[Any, grpc.ServicerContext], Message]
 ) -> Handler:
     """The same, for a ``call`` that takes long and so must see whether its client is gone."""
-    return _handler(request, lambda parsed, context: call(parsed, context).SerializeToString())
+    return _handler(
+        request,
+        lambda data, context: call(request.FromString(data), context).SerializeToString(),
+    )
 
 
 def _handler(
-    request: type[Message], answer: Callable[[Any, grpc.ServicerContext], bytes]
+    request: type[Message], answer: Callable[[bytes, grpc.ServicerContext], bytes]
 ) -> Handler:
     def handle(data: bytes, context: grpc.ServicerContext) -> bytes:
         try:
-            return answer(request.FromString(data), context)
+            return answer(data, context)
         except ServingError as error:
             context.abort(grpc_status(error.code), details(error.message))
         except DecodeError:

@@ -8,12 +8,15 @@ from model_server.api.rest.predict_json import Form
 from model_server.api.rest.routes import Route
 from model_server.core.errors import Code, ServingError
 from model_server.servables.signature import Signature, Tensors
-from model_server.service.predict import PredictCall
+from model_server.service.model_spec import ModelSpec
+from model_server.service.predict import PredictCall, Prediction
 from model_server.service.service import Service
 
 _INFERENCE = ("predict", "classify", "regress")
 
 Action = Callable[[Route, bytes], str]
+# Given what was asked and what came of it, and the size of both in bytes.
+Recorded = Callable[[ModelSpec, Tensors, Prediction, int], None]
 
 
 class Answers:
@@ -21,6 +24,7 @@ class Answers:
 
     def __init__(self, service: Service) -> None:
         self._service = service
+        self._record: Recorded = lambda *_predict: None
         self._actions: dict[str, Action] = {
             "predict": self._predict,
             "status": self._status,
@@ -29,6 +33,10 @@ class Answers:
     def add(self, actions: Mapping[str, Action]) -> None:
         """Makes more actions known, those whose modules were not imported at the start."""
         self._actions |= actions
+
+    def record_with(self, record: Recorded) -> None:
+        """Hands each predict that succeeded over to be recorded."""
+        self._record = record
 
     def __call__(self, route: Route, body: bytes) -> str:
         """The body of the answer. Raises ServingError."""
@@ -47,16 +55,18 @@ class Answers:
 
     def _predict(self, route: Route, body: bytes) -> str:
         parsed = predict_json.parse(body)
-        forms: list[Form] = []
+        decoded: list[tuple[Form, Tensors]] = []
 
         def decode(signature: Signature) -> Tensors:
-            form, inputs = parsed.tensors(signature)
-            forms.append(form)
-            return inputs
+            decoded.append(parsed.tensors(signature))
+            return decoded[0][1]
 
         spec = replace(route.spec, signature_name=parsed.signature_name)
         prediction = self._service.predict(PredictCall(spec, decode, not_found=_not_found))
-        return predict_json.response(prediction.outputs, forms[0])
+        form, inputs = decoded[0]
+        text = predict_json.response(prediction.outputs, form)
+        self._record(spec, inputs, prediction, len(body) + len(text))
+        return text
 
     def _status(self, route: Route, _body: bytes) -> str:
         return status_json.status(self._service.status(route.spec.name, route.spec.version))

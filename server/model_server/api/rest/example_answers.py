@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 
+from model_server.api.recording import Recording
 from model_server.api.rest import examples_json, metadata_json, predict_json
 from model_server.api.rest.routes import Route
 from model_server.service.examples import Examples
@@ -14,16 +15,23 @@ class ExampleAnswers:
     """Answers requests by calling the service; called from many threads at once."""
 
     service: Service
+    recording: Recording
 
     def classify(self, route: Route, body: bytes) -> str:
         """Classes of Examples. Raises ServingError."""
         spec, examples = _parse(route, body)
-        return examples_json.classifications(self.service.classify(spec, examples).result)
+        made = self.service.classify(spec, examples)
+        text = examples_json.classifications(made.result)
+        self.recording.classify(spec, examples, made, len(body) + len(text))
+        return text
 
     def regress(self, route: Route, body: bytes) -> str:
         """Numbers for Examples. Raises ServingError."""
         spec, examples = _parse(route, body)
-        return examples_json.regressions(self.service.regress(spec, examples).result)
+        made = self.service.regress(spec, examples)
+        text = examples_json.regressions(made.result)
+        self.recording.regress(spec, examples, made, len(body) + len(text))
+        return text
 
     def metadata(self, route: Route, _body: bytes) -> str:
         """Signatures. Raises ServingError."""
