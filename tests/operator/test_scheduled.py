@@ -1,0 +1,208 @@
+"""Kubernetes' own scheduler gives pods the nodes that their ModelDeployments ask for.
+
+The nodes have no machines; they carry the resources, labels and taints of each vendor's.
+"""
+
+import pytest
+
+from api_server import ApiServer, eventually
+from operator_process import OperatorProcess
+from simulated_world import model_deployment
+from testcluster import Contents, ControlPlane, binaries, kwok
+
+pytestmark = pytest.mark.api
+
+GPU, TPU, MIG = "nvidia.com/gpu", "google.com/tpu", "nvidia.com/mig-1g.10gb"
+PRODUCT = "nvidia.com/gpu.product"
+ZONE = "topology.kubernetes.io/zone"
+SHARING = {"strategy": "TimeSlicing", "clients": 4}
+
+
+def taint(key, value):
+    return [{"key": key, "value": value, "effect": "NoSchedule"}]
+
+
+# By name: accelerators, labels, taints.
+NODES = {
+    "discovered-a100": ({GPU: 8}, {PRODUCT: "NVIDIA-A100-SXM4-80GB"}, []),
+    "discovered-h100": ({GPU: 4}, {PRODUCT: "NVIDIA-H100-80GB-HBM3"}, []),
+    "gke-l4": (
+        {GPU: 1},
+        {"cloud.google.com/gke-accelerator": "nvidia-l4"},
+        taint(GPU, "present"),
+    ),
+    "gke-l4-shared": (
+        {GPU: 4},
+        {
+            "cloud.google.com/gke-accelerator": "nvidia-l4",
+            "cloud.google.com/gke-gpu-sharing-strategy": "time-sharing",
+            "cloud.google.com/gke-max-shared-clients-per-gpu": "4",
+        },
+        taint(GPU, "present"),
+    ),
+    "karpenter-a10g": ({GPU: 1}, {"karpenter.k8s.aws/instance-gpu-name": "a10g"}, []),
+    "karpenter-a100-40": (
+        {GPU: 8},
+        {
+            "karpenter.k8s.aws/instance-gpu-name": "a100",
+            "karpenter.k8s.aws/instance-gpu-memory": "40960",
+        },
+        taint(GPU, "true"),
+    ),
+    "azure-t4": (
+        {GPU: 1},
+        {"node.kubernetes.io/instance-type": "Standard_NC4as_T4_v3"},
+        taint("sku", "gpu"),
+    ),
+    "partitioned-a100": ({MIG: 7}, {PRODUCT: "NVIDIA-A100-SXM4-80GB"}, []),
+    "gke-v5e": (
+        {TPU: 8},
+        {
+            "cloud.google.com/gke-tpu-accelerator": "tpu-v5-lite-podslice",
+            "cloud.google.com/gke-tpu-topology": "2x4",
+        },
+        taint(TPU, "present"),
+    ),
+    "neuron": (
+        {"aws.amazon.com/neuron": 1},
+        {"karpenter.k8s.aws/instance-accelerator-name": "inferentia2"},
+        taint("aws.amazon.com/neuron", "present"),
+    ),
+    "east": ({}, {ZONE: "east", "pool": "models"}, []),
+    "west": ({}, {ZONE: "west", "pool": "models"}, []),
+}
+
+# By name: the accelerator asked for, and the node that has it.
+WISHES = {
+    "a100-80": ({"resource": GPU, "product": "NVIDIA-A100-SXM4-80GB"}, "discovered-a100"),
+    "a100-40": ({"resource": GPU, "product": "NVIDIA-A100-SXM4-40GB"}, "karpenter-a100-40"),
+    "l4": ({"resource": GPU, "product": "NVIDIA-L4"}, "gke-l4"),
+    "l4-part": ({"resource": GPU, "product": "l4", "sharing": SHARING}, "gke-l4-shared"),
+    "a10g": ({"resource": GPU, "product": "NVIDIA-A10G"}, "karpenter-a10g"),
+    "t4": ({"resource": GPU, "product": "Tesla-T4"}, "azure-t4"),
+    "mig": ({"resource": MIG, "product": "NVIDIA-A100-SXM4-80GB"}, "partitioned-a100"),
+    "tpu": (
+        {"resource": TPU, "tpu": {"type": "tpu-v5-lite-podslice", "topology": "2x4"}},
+        "gke-v5e",
+    ),
+    "inferentia": ({"resource": "aws.amazon.com/neuron", "product": "inferentia2"}, "neuron"),
+}
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    with ControlPlane(Contents(controllers=True, kwok_nodes=1)) as plane:
+        for name, (counts, labels, taints) in NODES.items():
+            node = kwok.node(name, {})
+            node["metadata"]["labels"] |= labels
+            node["spec"] = {"taints": taints}
+            room = node["status"]["capacity"] | {key: str(n) for key, n in counts.items()}
+            node["status"] = {"capacity": room, "allocatable": room}
+            plane.api.create("/api/v1/nodes", node)
+        yield plane
+
+
+@pytest.fixture(scope="module")
+def shop(cluster, install_crd, tmp_path_factory):
+    """A namespace that an operator serves."""
+    install_crd(cluster)
+    log = tmp_path_factory.mktemp("operator") / "operator.log"
+    process = OperatorProcess(cluster.kubeconfig, log, MODELFLEET_ALLOW_NODE_PATHS="true")
+    process.port()
+    api = ApiServer(binaries.location("kubectl"), cluster.kubeconfig, "shop")
+    api.run("create", "namespace", "shop")
+    yield api
+    assert process.stop() == 0, log.read_text()
+
+
+@pytest.fixture(scope="module")
+def placed(shop) -> ApiServer:
+    """All wishes at once, so that each could take the place of another."""
+    shop.apply(*(manifest(name, accelerator=wish) for name, (wish, _) in WISHES.items()))
+    return shop
+
+
+def manifest(name, **spec):
+    body = model_deployment(name, model={"uri": "file:///srv/models/ranker"}, **spec)
+    body["metadata"] = {"name": name}
+    del body["status"]
+    return body
+
+
+def nodes_of(api, name):
+    selector = f"--selector=modelfleet.dev/deployment={name}"
+    path = "-o=jsonpath={.items[*].spec.nodeName}"
+    return sorted(api.run("get", "pods", selector, path).split())
+
+
+def told(api, name, words):
+    """The Ready condition once it contains the words."""
+
+    def found():
+        conditions = api.get("md", name)["status"].get("conditions", [])
+        ready = [item for item in conditions if item["type"] == "Ready"]
+        return next((item for item in ready if words in item["message"]), None)
+
+    return eventually(found, 90)
+
+
+@pytest.mark.parametrize("name", WISHES)
+def test_a_pod_comes_to_the_node_that_has_what_it_asks_for(placed, name):
+    assert eventually(lambda: nodes_of(placed, name), 60) == [WISHES[name][1]]
+
+
+def test_on_full_nodes_the_status_counts_until_one_is_free(shop):
+    wish = {"resource": GPU, "count": 2, "product": "NVIDIA-H100-80GB-HBM3"}
+    shop.apply(manifest("holds", accelerator=wish, replicas=2))
+    shop.run("wait", "md/holds", "--for=condition=Ready", "--timeout=60s")
+
+    shop.apply(manifest("waits", accelerator=wish))
+
+    ready = told(
+        shop,
+        "waits",
+        "needs 2 nvidia.com/gpu with product NVIDIA-H100-80GB-HBM3; "
+        "nodes that match have 0 free of 4",
+    )
+    assert ready["reason"] == "Unschedulable"
+    shop.delete("md", "holds")
+    shop.run("wait", "md/waits", "--for=condition=Ready", "--timeout=60s")
+
+
+def test_an_accelerator_that_nobody_has_is_named_with_those_there_are(shop):
+    shop.apply(manifest("gaudi", accelerator={"resource": "habana.ai/gaudi"}))
+
+    ready = told(shop, "gaudi", "needs 1 habana.ai/gaudi; no node of this cluster has any")
+
+    assert "aws.amazon.com/neuron, google.com/tpu, nvidia.com/gpu" in ready["message"]
+
+
+def test_a_product_that_nobody_has_is_told_with_the_nodes_that_have_others(shop):
+    shop.apply(manifest("b200", accelerator={"resource": GPU, "product": "NVIDIA-B200"}))
+
+    ready = told(shop, "b200", "with product NVIDIA-B200; no node that has any matches")
+
+    assert "azure-t4" in ready["message"]
+
+
+def test_copies_are_spread_as_the_user_says(shop):
+    apart = {"maxSkew": 1, "topologyKey": ZONE, "whenUnsatisfiable": "DoNotSchedule"}
+    scheduling = {"nodeSelector": {"pool": "models"}, "topologySpreadConstraints": [apart]}
+
+    shop.apply(manifest("apart", scheduling=scheduling, replicas=2))
+
+    eventually(lambda: nodes_of(shop, "apart") == ["east", "west"], 60)
+
+
+@pytest.mark.parametrize(
+    ("name", "scheduling", "words"),
+    [
+        ("account", {"serviceAccountName": "nobody"}, 'serviceaccount "nobody" not found'),
+        ("priority", {"priorityClassName": "none"}, "no PriorityClass with name none was found"),
+        ("runtime", {"runtimeClassName": "none"}, 'RuntimeClass "none" not found'),
+    ],
+)
+def test_what_the_user_names_and_is_not_there_is_named_in_the_status(shop, name, scheduling, words):
+    shop.apply(manifest(name, scheduling=scheduling))
+
+    assert told(shop, name, words)["reason"] == "FailedCreate"
