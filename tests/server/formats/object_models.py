@@ -76,6 +76,25 @@ def ragged(folder: Path) -> Path:
     return folder
 
 
+def product(folder: Path) -> Path:
+    """y = 6 x, as one concrete function on a checkpoint's variables."""
+    root = tf.train.Checkpoint(v1=tf.Variable(3.0), v2=tf.Variable(2.0))
+    root.f = tf.function(lambda x: {"y": root.v1 * root.v2 * x})
+    tf.saved_model.save(root, str(folder), root.f.get_concrete_function(tf.TensorSpec(None)))
+    return folder
+
+
+def constants(folder: Path) -> Path:
+    """y = 1, or 2 by the signature ``custom``, whatever x is."""
+    root = tf.train.Checkpoint()
+    takes_x = [tf.TensorSpec(None, tf.float32)]
+    root.f = tf.function(lambda x: {"y": 1.0}, input_signature=takes_x)
+    root.g = tf.function(lambda x: {"y": 2.0}, input_signature=takes_x)
+    signatures = {"serving_default": root.f, "custom": root.g}
+    tf.saved_model.save(root, str(folder), signatures=signatures)
+    return folder
+
+
 def unlike_its_checkpoint(folder: Path) -> Path:
     """A graph for a vector of three with a checkpoint for one of two."""
     vector(folder, 3)

@@ -13,10 +13,11 @@ from server.formats import object_models
 def ask(started, tmp_path):
     """Serves version 1 of a base path, asks it once over REST, and returns the outputs."""
 
-    def ask_it(inputs, **options):
+    def ask_it(inputs, signature="", **options):
         running = started(model_config(tmp_path / "m"), **options)
         running.http.wait_until_ready()
-        return running.http.post("/v1/models/m:predict", {"inputs": inputs}).json["outputs"]
+        asked = {"signature_name": signature, "inputs": inputs}
+        return running.http.post("/v1/models/m:predict", asked).json["outputs"]
 
     return ask_it
 
@@ -53,6 +54,19 @@ def test_outputs_may_be_longer_than_the_inputs(ask, folder):
     object_models.ragged(folder)
 
     assert ask(["ab", "", "c"]) == {"letters": ["a", "b", "c"], "lengths": [2, 0, 1]}
+
+
+def test_a_concrete_function_is_the_default_signature(ask, folder):
+    object_models.product(folder)
+
+    assert ask([2.0]) == [12.0]
+
+
+@pytest.mark.parametrize(("signature", "y"), [("", 1.0), ("custom", 2.0)])
+def test_a_function_need_not_use_its_input(ask, folder, signature, y):
+    object_models.constants(folder)
+
+    assert ask([2.0], signature) == y
 
 
 def test_a_table_is_read_from_an_asset(ask, folder):
