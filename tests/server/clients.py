@@ -33,10 +33,14 @@ class HttpClient:
     def __init__(self, port: int) -> None:
         self.port = port
 
+    def connection(self) -> http.client.HTTPConnection:
+        """One that is not open yet."""
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+
     def request(
         self, method: str, path: str, body: bytes | None = None, **headers: str
     ) -> HttpAnswer:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection = self.connection()
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         try:
             connection.request(method, path, body, named)

@@ -1,58 +1,16 @@
 """TLS and client certificates on the gRPC port, and the UNIX socket."""
 
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
-
 import grpc
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from tensorflow_serving.apis.get_model_status_pb2 import (
     GetModelStatusRequest,
     GetModelStatusResponse,
 )
 
-from model_server.options.command_line import InvalidOptions
-from model_server.options.flags import Options
-from model_server.options.tls import tls_of
 from server.conftest import model_config
+from server.identities import Identity, config_file
 
 STATUS = "/tensorflow.serving.ModelService/GetModelStatus"
-
-
-class Identity:
-    """A key and a certificate for loopback that it signed itself, as PEM."""
-
-    def __init__(self) -> None:
-        key = ec.generate_private_key(ec.SECP256R1())
-        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-        now = datetime.now(UTC)
-        certificate = (
-            x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-            .not_valid_before(now - timedelta(hours=1))
-            .not_valid_after(now + timedelta(hours=1))
-            .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-            .add_extension(
-                x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), False
-            )
-            .sign(key, hashes.SHA256())
-        )
-        pem = serialization.Encoding.PEM
-        self.certificate = certificate.public_bytes(pem)
-        self.key = key.private_bytes(
-            pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-
-
-def config_file(path, server: Identity, client: Identity | None = None) -> str:
-    lines = [f"server_key: {server.key!r}", f"server_cert: {server.certificate!r}"]
-    if client is not None:
-        lines += [f"custom_ca: {client.certificate!r}", "client_verify: true"]
-    file = path / "ssl.config"
-    file.write_text("\n".join(lines).replace(": b'", ": '"))
-    return str(file)
 
 
 def status(channel: grpc.Channel) -> GetModelStatusResponse:
@@ -113,48 +71,3 @@ def test_a_unix_socket_is_served_too(started, model_folders, tmp_path):
     answer = status(grpc.insecure_channel(f"unix:{path}"))
 
     assert len(answer.model_version_status) == 2
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("", "server_key and server_cert must both be given"),
-        ("server_key: 'a'", "server_key and server_cert must both be given"),
-        ("server_key: 'a' server_cert: 'b' client_verify: true", "client_verify needs custom_ca"),
-        ("key: 'a'", "Error parsing text-format tensorflow.serving.SSLConfig"),
-    ],
-)
-def test_a_config_that_cannot_be_is_named(tmp_path, text, message):
-    file = tmp_path / "ssl.config"
-    file.write_text(text)
-
-    with pytest.raises(InvalidOptions, match=message):
-        tls_of(Options(ssl_config_file=str(file)))
-
-
-def test_the_key_does_not_reach_a_log(tmp_path):
-    file = tmp_path / "ssl.config"
-    file.write_text("server_key: 'secret' server_cert: 'b'")
-
-    assert "secret" not in repr(tls_of(Options(ssl_config_file=str(file))))
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("server_cert: 'b'\nserver_key: 'secret", ", at line 2"),
-        ("secret", ", at line 1"),
-        ("server_key 'secret'", ", at line 1"),
-    ],
-)
-def test_a_config_that_does_not_parse_is_told_without_its_text(tmp_path, text, message):
-    file = tmp_path / "ssl.config"
-    file.write_text(text)
-
-    with pytest.raises(InvalidOptions) as raised:
-        tls_of(Options(ssl_config_file=str(file)))
-
-    assert str(raised.value) == (
-        f"{file}: Error parsing text-format tensorflow.serving.SSLConfig{message}"
-    )
-    assert raised.value.__cause__ is None

@@ -37,6 +37,7 @@ class Options:
         False, "Google ALTS credentials for gRPC; works on Google Cloud only"
     )
     ssl_config_file: str = _flag("", "text SSLConfig: TLS for gRPC, not for REST")
+    rest_api_ssl_config_file: str = _flag("", "text SSLConfig: TLS for the REST API")
     enable_grpc_healthcheck_service: bool = _flag(False, "serve grpc.health.v1.Health")
     enable_profiler: bool = _flag(True, "serve tensorflow.ProfilerService")
 

@@ -18,7 +18,9 @@ from model_server.api.rest import body, json_writer, routes
 from model_server.api.rest.body import BodyLimits, BodyRefused
 from model_server.api.rest.connection import ConnectionServer
 from model_server.api.rest.routes import Route
+from model_server.api.rest.tls import server_context
 from model_server.core.errors import Code, ServingError
+from model_server.options.tls import Tls
 from model_server.service.readiness import Readiness
 
 _log = logging.getLogger(__name__)
@@ -31,6 +33,13 @@ _CORS = {
 }
 _BACKLOG = 1024
 _BODY_LIMITS = BodyLimits()
+# Seconds for a client to finish a TLS handshake, and to say that it saw the end.
+_HANDSHAKE = 20.0
+_GOODBYE = 5.0
+_STRANGER = (
+    "This server answers clients that show a certificate only;"
+    " without one, /healthz and /readyz can be asked"
+)
 
 
 @dataclass(frozen=True)
@@ -39,6 +48,7 @@ class Listen:
 
     A request takes at most ``timeout``; a connection waits at most ``idle`` for a whole header;
     beyond ``in_flight`` requests at the same time, if it is not None, more are refused.
+    Clients that ``tls`` asks for a certificate and that show none may ask for health only.
     """
 
     port: int
@@ -48,6 +58,7 @@ class Listen:
     idle: float = 75.0
     in_flight: int | None = None
     body: BodyLimits = _BODY_LIMITS
+    tls: Tls | None = None
 
 
 @dataclass(frozen=True)
@@ -106,7 +117,15 @@ class RestEndpoint:
             handler_cancellation=True,
             keepalive_timeout=self._listen.idle,
         )
-        self._listener = await self._loop.create_server(self._web, sock=listening, backlog=_BACKLOG)
+        context = server_context(self._listen.tls) if self._listen.tls else None
+        self._listener = await self._loop.create_server(
+            self._web,
+            sock=listening,
+            backlog=_BACKLOG,
+            ssl=context,
+            ssl_handshake_timeout=_HANDSHAKE if context else None,
+            ssl_shutdown_timeout=_GOODBYE if context else None,
+        )
 
     def _request(
         self, message: Any, payload: Any, protocol: Any, writer: Any, task: Any
@@ -132,6 +151,8 @@ class RestEndpoint:
             return web.Response(text="ok")
         if path == "/readyz":
             return self._ready()
+        if self._is_stranger(request):
+            return self._json(http_status(Code.UNAUTHENTICATED), json_writer.error_body(_STRANGER))
         if path == "/models":
             # Not under /v1, where TensorFlow Serving's own tests want an error.
             return self._json(200, self._watch.models())
@@ -157,6 +178,12 @@ class RestEndpoint:
             _log.exception("a request failed unexpectedly")
             return self._json(500, json_writer.error_body("Internal error; see the server's log"))
         return self._json(200, text)
+
+    def _is_stranger(self, request: web.BaseRequest) -> bool:
+        if self._listen.tls is None or not self._listen.tls.verify_clients:
+            return False
+        # What a certificate says is there only if it was verified.
+        return request.transport is None or not request.transport.get_extra_info("peercert")
 
     async def _admitted(self, request: web.BaseRequest, path: str) -> str:
         if self._listen.in_flight is not None and self._in_flight >= self._listen.in_flight:
