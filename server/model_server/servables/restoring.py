@@ -6,10 +6,12 @@ from collections.abc import Iterable
 from typing import Any
 
 import tensorflow as tf
+from tensorflow.python.framework import op_def_registry
 from tensorflow.python.saved_model import loader_impl
 from tensorflow.python.training import py_checkpoint_reader
 
 from model_server.core.errors import Code, ServingError
+from model_server.servables.operations import missing_operations
 from model_server.servables.variables import Restore, Stored, restore_of
 
 _log = logging.getLogger(__name__)
@@ -20,10 +22,18 @@ def load_into(session: Any, path: str, tags: Iterable[str]) -> Any:
 
     As ``tf.compat.v1.saved_model.load`` does it, except that only variables which signatures reach
     are read, and that Keras 3 models written by ``tf.saved_model.save`` get their values.
-    Raises ServingError for a checkpoint that does not fit, and whatever TensorFlow does.
+    Raises ServingError for a checkpoint that does not fit and for operations there are none of, and
+    whatever TensorFlow does.
     """
     loader = loader_impl.SavedModelLoader(path)
     meta_graph = loader.get_meta_graph_def_from_tags(tags)
+    missing = missing_operations(meta_graph, lambda name: op_def_registry.get(name) is not None)
+    if missing:
+        raise ServingError(
+            Code.NOT_FOUND,
+            f"Op type not registered '{', '.join(missing)}', which functions of the SavedModel"
+            f" {path} need",
+        )
     with session.graph.as_default():
         saver, _ = loader.load_graph(session.graph, tags)
         restore = restore_of(meta_graph)

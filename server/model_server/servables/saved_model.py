@@ -36,7 +36,7 @@ _MOST_FILTERS = 64
 
 # What Python's session adds to an error of the runtime: where the node was defined, twice.
 _TRACE = re.compile(
-    r"Graph execution error:.*?\nNode: '[^']*'\n|\n+Original stack trace.*", re.DOTALL
+    r"Graph execution error:(?:.*?\nNode: '[^']*'\n|\s*)|\n+Original stack trace.*", re.DOTALL
 )
 
 _Run = Callable[..., list[Any]]

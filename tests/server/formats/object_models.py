@@ -119,3 +119,69 @@ def vector(folder: Path, size: int) -> Path:
     module = Vector()
     tf.saved_model.save(module, str(folder), signatures=module.serve)
     return folder
+
+
+def counting(folder: Path) -> Path:
+    """A state that signatures share: ``add`` returns the sum of all x so far, ``sum`` reads it."""
+
+    class Counting(tf.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.sum = tf.Variable(0.0)
+
+        @tf.function(input_signature=[tf.TensorSpec([], tf.float32, name="x")])
+        def add(self, x: tf.Tensor) -> dict[str, tf.Tensor]:
+            return {"sum": self.sum.assign_add(x)}
+
+        @tf.function(input_signature=[])
+        def read(self) -> dict[str, tf.Tensor]:
+            return {"sum": self.sum.read_value()}
+
+    module = Counting()
+    tf.saved_model.save(module, str(folder), signatures={"add": module.add, "read": module.read})
+    return folder
+
+
+def sharded(folder: Path) -> Path:
+    """Three variables of 4 kB, each in a shard of the checkpoint of its own; their sum and x."""
+
+    class Sharded(tf.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.parts = [tf.Variable(tf.fill([1000], float(number))) for number in range(3)]
+
+        @tf.function(input_signature=[tf.TensorSpec([], tf.float32, name="x")])
+        def serve(self, x: tf.Tensor) -> dict[str, tf.Tensor]:
+            return {"y": x + tf.add_n(self.parts)[0]}
+
+    module = Sharded()
+    policy = tf.train.experimental.MaxShardSizePolicy(max_shard_size=5000)
+    options = tf.saved_model.SaveOptions(experimental_sharding_callback=policy)
+    tf.saved_model.save(module, str(folder), signatures=module.serve, options=options)
+    return folder
+
+
+def without_signatures(folder: Path) -> Path:
+    """A module that was saved as it is."""
+    tf.saved_model.save(tf.Module(), str(folder))
+    return folder
+
+
+def nested(folder: Path) -> Path:
+    """Functions in functions, branches and loops: y is x factorial, or -1 below 0."""
+
+    class Nested(tf.Module):
+        @tf.function
+        def factorial(self, x: tf.Tensor) -> tf.Tensor:
+            product = tf.constant(1)
+            for factor in tf.range(1, x + 1):
+                product *= factor
+            return product
+
+        @tf.function(input_signature=[tf.TensorSpec([], tf.int32, name="x")])
+        def serve(self, x: tf.Tensor) -> dict[str, tf.Tensor]:
+            return {"y": tf.cond(x < 0, lambda: -1, lambda: self.factorial(x))}
+
+    module = Nested()
+    tf.saved_model.save(module, str(folder), signatures=module.serve)
+    return folder

@@ -108,3 +108,39 @@ def test_a_version_replaced_in_place_serves_as_it_was_loaded(started, folder, tm
 
     answer = running.http.post("/v1/models/m:predict", {"inputs": [10.0]})
     assert answer.json == {"outputs": [10.0, 11.0, 12.0]}
+
+
+def test_signatures_of_a_load_share_its_state(load, folder):
+    servable = load(object_models.counting(folder))
+    add, read = servable.signatures["add"], servable.signatures["read"]
+
+    sums = [servable.run(add, {"x": np.float32(x)}, ["sum"])[0].item() for x in (1, 2, 4)]
+
+    assert sums == [1, 3, 7]
+    assert servable.run(read, {}, ["sum"])[0].item() == 7
+    assert load(folder).run(read, {}, ["sum"])[0].item() == 0
+
+
+def test_a_checkpoint_may_have_several_shards(ask, folder):
+    object_models.sharded(folder)
+
+    assert ask(1.0) == 4.0
+
+
+@pytest.mark.parametrize(("x", "y"), [(-3, -1), (0, 1), (5, 120)])
+def test_functions_branches_and_loops_run(load, folder, x, y):
+    servable = load(object_models.nested(folder))
+    signature = servable.signatures["serving_default"]
+
+    assert servable.run(signature, {"x": np.array(x, np.int32)}, ["y"])[0] == y
+
+
+def test_a_saved_model_without_signatures_loads_and_says_so_when_asked(started, folder, tmp_path):
+    object_models.without_signatures(folder)
+    running = started(model_config(tmp_path / "m"))
+    running.http.wait_until_ready()
+
+    answer = running.http.post("/v1/models/m:predict", {"inputs": 1})
+
+    assert answer.status == 400
+    assert "serving_default" in answer.json["error"]

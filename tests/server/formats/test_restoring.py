@@ -8,8 +8,6 @@ import tensorflow as tf
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
 from model_server.core.errors import Code, ServingError
-from model_server.servables.platform import Runtime
-from model_server.servables.saved_model import TensorFlow
 from model_server.servables.variables import restore_of
 from server.formats import object_models
 
@@ -33,21 +31,6 @@ def saved(keras_model, tmp_path_factory):
     folder = tmp_path_factory.mktemp("saved") / "1"
     tf.saved_model.save(keras_model, str(folder))
     return folder
-
-
-@pytest.fixture
-def load():
-    """Loads a folder as a servable, which is unloaded after the test."""
-    platform = TensorFlow(Runtime())
-    loaded = []
-
-    def load_it(folder):
-        loaded.append(platform.load("m", 1, str(folder)))
-        return loaded[-1]
-
-    yield load_it
-    for servable in loaded:
-        platform.unload(servable)
 
 
 def run(servable, *inputs, signature="serving_default"):
