@@ -7,6 +7,7 @@ import pytest
 from google.protobuf import text_format
 from tensorflow_serving.apis.model_management_pb2 import ReloadConfigRequest
 
+from server import onnx_models
 from server.conftest import model_config
 
 INVALID = grpc.StatusCode.INVALID_ARGUMENT
@@ -106,6 +107,45 @@ def test_a_label_on_a_version_to_come_is_accepted_if_a_flag_says_so(started, mod
     answer = running.http.post("/v1/models/two/labels/next:predict", {"inputs": 2.0})
 
     assert answer.json == {"error": "Servable not found for request: Specific(two, 9)"}
+
+
+def test_a_label_in_use_cannot_move_to_a_version_to_come(started, model_folders):
+    folder = model_folders / "two"
+    running = started(model_config(folder), allow_version_labels_for_unavailable_models=True)
+    running.http.wait_until_ready()
+    labels = 'model_version_policy {{ all {{}} }} version_labels {{ key: "a" value: {} }}'
+    reload(running, listed(model_config(folder, labels.format(1))))
+
+    code, details = refused(running, listed(model_config(folder, labels.format(9))))
+
+    assert code is grpc.StatusCode.FAILED_PRECONDITION
+    assert details.endswith("which is not currently available for inference")
+    assert running.http.post("/v1/models/two/labels/a:predict", {"inputs": 2.0}).status == 200
+
+
+def test_models_of_several_platforms_come_and_go(two, model_folders, tmp_path):
+    (tmp_path / "words" / "0").mkdir(parents=True)
+    (tmp_path / "words" / "0" / "hashmap.csv").write_text("a,1")
+    words = (
+        f'config {{ name: "words" base_path: "{tmp_path / "words"}" model_platform: "hashmap" }}'
+    )
+    onnx_models.half_plus_two(tmp_path / "graph" / "5")
+    graph = f'config {{ name: "graph" base_path: "{tmp_path / "graph"}" model_platform: "onnx" }}'
+
+    reload(two, listed(model_config(model_folders / "two"), words))
+    first = two.http.post("/v1/models/words:predict", {"inputs": "a"}).json
+    reload(two, listed(words, graph))
+    second = two.http.post("/v1/models/graph:predict", {"inputs": [2.0]}).json
+    changed = refused(two, listed(words.replace("hashmap", "onnx"), graph))
+
+    assert first == {"outputs": {"found": True, "values": "1"}}
+    assert second == {"outputs": [3.0]}
+    assert two.http.get("/v1/models/words/versions/0").status == 200
+    assert changed == (
+        INVALID,
+        "Illegal to change a model's platform. For model words platform was hashmap"
+        " and new platform requested is onnx",
+    )
 
 
 @pytest.mark.parametrize(
