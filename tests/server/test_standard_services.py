@@ -1,14 +1,20 @@
 """gRPC health and reflection, as generic tools use them."""
 
+import threading
+import time
+
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
     ProtoReflectionDescriptorDatabase,
 )
+from tensorflow_serving.apis.get_model_status_pb2 import GetModelStatusRequest
 
 from server.conftest import model_config
 
+STATUS_OF_TWO = GetModelStatusRequest(model_spec={"name": "two"})
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 
@@ -56,3 +62,39 @@ def test_reflection_lists_the_services_and_describes_them(running):
     assert "tensorflow.serving.PredictionService" in database.get_services()
     found = database.FindFileContainingSymbol("tensorflow.serving.PredictionService")
     assert found.name == "tensorflow_serving/apis/prediction_service.proto"
+
+
+def test_streams_of_reflection_above_the_limit_are_refused_and_keep_nobody_waiting(running):
+    channel = running.grpc.channel
+    silent = threading.Event()
+    reflect = reflection_pb2_grpc.ServerReflectionStub(channel).ServerReflectionInfo
+    streams = [reflect(iter(silent.wait, True)) for _ in range(100)]
+
+    codes = []
+    while len(codes) < 100 - 32:
+        codes = [stream.code() for stream in streams if not stream.is_active()]
+        time.sleep(0.01)
+
+    assert set(codes) == {grpc.StatusCode.RESOURCE_EXHAUSTED}
+    with pytest.raises(grpc.RpcError, match="32 streams of this method are open"):
+        next(reflect(iter(silent.wait, True)))
+    running.grpc.model.GetModelStatus(STATUS_OF_TWO, timeout=60)
+    for stream in streams:
+        stream.cancel()
+    silent.set()
+
+
+def test_those_who_watch_health_keep_nobody_waiting(started, model_folders):
+    running = started(model_config(model_folders / "two"), enable_grpc_healthcheck_service=True)
+    running.http.wait_until_ready()
+    request = health_pb2.HealthCheckRequest(service="nobody knows it")
+    stub = health_pb2_grpc.HealthStub(running.grpc.channel)
+
+    watches = [stub.Watch(request) for _ in range(400)]
+    seen = [next(watch).status for watch in watches]
+    answer = running.http.post("/v1/models/two:predict", {"inputs": 2.0})
+    for other in watches:
+        other.cancel()
+
+    assert set(seen) == {health_pb2.HealthCheckResponse.SERVICE_UNKNOWN}
+    assert answer.status == 200

@@ -18,26 +18,37 @@ def echo(request: bytes, _context: grpc.ServicerContext) -> bytes:
 
 
 @pytest.fixture
-def serving():
+def listening():
     """Opens gRPC ports with given limits for one method that takes turns and one that does not.
 
-    Returns a channel.
+    Returns the address.
     """
-    endpoints, channels = [], []
+    endpoints = []
 
-    def serve(answer=echo, refused=lambda: None, **limits) -> grpc.Channel:
+    def listen(answer=echo, refused=lambda: None, **limits) -> str:
         endpoint = GrpcEndpoint(Listen(0, **limits), refused=refused)
         handler: Handler = grpc.unary_unary_rpc_method_handler(answer)
         endpoint.serve({METHOD: handler}, {BESIDE: grpc.unary_unary_rpc_method_handler(echo)})
         endpoints.append(endpoint)
-        channels.append(grpc.insecure_channel(f"127.0.0.1:{endpoint.start()}"))
+        return f"127.0.0.1:{endpoint.start()}"
+
+    yield listen
+    for endpoint in endpoints:
+        endpoint.stop(grace=1)
+
+
+@pytest.fixture
+def serving(listening):
+    """The same, and returns a channel."""
+    channels = []
+
+    def serve(*handling, **limits) -> grpc.Channel:
+        channels.append(grpc.insecure_channel(listening(*handling, **limits)))
         return channels[-1]
 
     yield serve
     for channel in channels:
         channel.close()
-    for endpoint in endpoints:
-        endpoint.stop(grace=1)
 
 
 def test_more_requests_at_hand_than_the_limit_are_refused_at_once(serving):
@@ -76,6 +87,41 @@ def test_clients_that_do_not_send_their_message_keep_nobody_else_waiting(serving
     for call in slow:
         call.cancel()
     never.set()
+
+
+def test_clients_that_fill_the_room_for_messages_are_ended(serving):
+    # 264 threads are waited for in vain, and 36 calls wait for a thread.
+    channel = serving()
+    never = threading.Event()
+    slow = [channel.stream_unary(METHOD).future(iter(never.wait, True)) for _ in range(300)]
+
+    answer = channel.unary_unary(METHOD)(b"quick", timeout=300)
+
+    assert answer == b"quick"
+    for call in slow:
+        call.cancel()
+    never.set()
+
+
+def test_a_call_that_ends_without_a_message_is_told(serving):
+    with pytest.raises(grpc.RpcError) as refused:
+        serving().stream_unary(METHOD)(iter([]), timeout=30)
+
+    assert refused.value.code() is grpc.StatusCode.UNIMPLEMENTED
+    assert "exactly one request message" in refused.value.details()
+
+
+def test_connections_above_the_limit_are_refused(listening):
+    target = listening(channel_arguments=(("grpc.max_allowed_incoming_connections", 2),))
+    own = [("grpc.use_local_subchannel_pool", 1)]
+    channels = [grpc.insecure_channel(target, own) for _ in range(4)]
+
+    codes = [channel.unary_unary(METHOD).future(b"a", timeout=60).code() for channel in channels]
+    for channel in channels:
+        channel.close()
+
+    ok, refused = grpc.StatusCode.OK, grpc.StatusCode.UNAVAILABLE
+    assert codes == [ok, ok, refused, refused]
 
 
 def test_work_for_a_client_that_is_gone_is_not_begun(serving):

@@ -1,14 +1,16 @@
 """The gRPC server: its ports open at once, its methods come when the service is ready."""
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
 import grpc
 
+from model_server.api.grpc.receiving import Receiving
 from model_server.api.grpc.standard_services import Health, add_reflection
 from model_server.api.grpc.unary import GenericHandler, Handler
 from model_server.options.tls import Tls
@@ -17,6 +19,9 @@ from model_server.options.tls import Tls
 # run requests: else a few slow clients would keep everybody waiting.
 _RECEIVING = 256
 _LARGEST_HEADER = 16 * 2**10
+# Of each address that is listened on, and of each connection.
+_CONNECTIONS = 4096
+_STREAMS = 1024
 
 
 class CannotListen(OSError):
@@ -65,7 +70,7 @@ class _Methods(GenericHandler):
         if self.handlers is not None:
             return self.handlers.get(details.method)
         if details.method.startswith("/tensorflow."):
-            return grpc.unary_unary_rpc_method_handler(_not_yet)
+            return grpc.stream_unary_rpc_method_handler(_not_yet)
         return None
 
 
@@ -81,7 +86,7 @@ class _Pool(ThreadPoolExecutor):
         return super().submit(*args, **kwargs)
 
 
-def _not_yet(_request: bytes, context: grpc.ServicerContext) -> bytes:
+def _not_yet(_sent: Iterator[bytes], context: grpc.ServicerContext) -> bytes:
     context.abort(grpc.StatusCode.UNAVAILABLE, "The server is starting")
 
 
@@ -99,6 +104,7 @@ class GrpcEndpoint:
         self._health = health
         self._methods = _Methods(refused)
         self._running = threading.BoundedSemaphore(listen.threads)
+        self._receiving = Receiving(_RECEIVING)
         own: dict[str, int | str] = {
             # As TensorFlow Serving: messages are bounded by the 2 GiB of the protocol only.
             "grpc.max_receive_message_length": -1,
@@ -110,6 +116,8 @@ class GrpcEndpoint:
             # A client whose machine is gone frees what its requests hold.
             "grpc.keepalive_time_ms": 60_000,
             "grpc.keepalive_timeout_ms": 20_000,
+            "grpc.max_allowed_incoming_connections": _CONNECTIONS,
+            "grpc.max_concurrent_streams": _STREAMS,
             "grpc.max_metadata_size": _LARGEST_HEADER,
             "grpc.absolute_max_metadata_size": 2 * _LARGEST_HEADER,
         }
@@ -132,6 +140,7 @@ class GrpcEndpoint:
         if self._listen.socket_path:
             self._open(f"unix:{self._listen.socket_path}")
         self._server.start()
+        self._receiving.start()
         return port
 
     def _open(self, address: str) -> int:
@@ -153,28 +162,31 @@ class GrpcEndpoint:
         Those of ``beside`` mostly wait, so they take no turn from the others.
         """
         self._methods.handlers = {
-            **{path: self._in_turn(handler) for path, handler in handlers.items()},
-            **beside,
+            **{path: self._received(handler, self._running) for path, handler in handlers.items()},
+            **{path: self._received(handler, nullcontext()) for path, handler in beside.items()},
         }
 
-    def _in_turn(self, handler: Handler) -> Handler:
-        running, answer = self._running, handler.unary_unary
+    def _received(self, handler: Handler, turn: AbstractContextManager[object]) -> Handler:
+        receiving, answer = self._receiving, handler.unary_unary
         assert answer is not None, "all methods of the server are unary"
 
-        def answer_in_turn(request: bytes, context: grpc.ServicerContext) -> bytes:
-            with running:
+        def answer_received(sent: Iterator[bytes], context: grpc.ServicerContext) -> bytes:
+            request = receiving.message(sent, context)
+            with turn:
                 if not context.is_active():
                     # Nobody waits for the answer any more.
                     return b""
                 return answer(request, context)
 
-        return grpc.unary_unary_rpc_method_handler(answer_in_turn)
+        # To grpcio they are streams of one message, for only so it calls before the message is in.
+        return grpc.stream_unary_rpc_method_handler(answer_received)
 
     def stop(self, grace: float) -> None:
         """Refuses new calls, waits for running ones at most ``grace`` seconds, closes the ports."""
         if self._health is not None:
             self._health.end()
         self._server.stop(grace).wait()
+        self._receiving.end()
 
 
 def _credentials(tls: Tls) -> grpc.ServerCredentials:

@@ -1,11 +1,12 @@
 """``grpc.health.v1.Health`` and server reflection, for tools that know nothing of models."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
+from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 
 from model_server.service.readiness import Readiness
 
@@ -17,6 +18,10 @@ _HEALTH_NAMES = (
     "tensorflow.serving.ModelService",
     "tensorflow.serving.PredictionService",
 )
+_UNKNOWN = "?"
+# A client's channel watches once; a tool reflects for a moment.
+_WATCHES = 1024
+_REFLECTIONS = 32
 _REFLECTED = ("tensorflow.serving.ModelService", "tensorflow.serving.PredictionService")
 
 
@@ -25,7 +30,7 @@ class Health:
 
     def __init__(self, readiness: Callable[[], Readiness]) -> None:
         self._readiness = readiness
-        self._servicer = health.HealthServicer(experimental_non_blocking=True)
+        self._servicer = _HealthServicer()
         self._changed = threading.Event()
         self._ended = False
         self._said: health_pb2.HealthCheckResponse.ServingStatus | None = None
@@ -64,9 +69,59 @@ class Health:
                 self._servicer.set(name, status)
 
 
+class _HealthServicer(health.HealthServicer):
+    """Bounds what those who watch can take: streams, and names that it would remember for ever."""
+
+    def __init__(self) -> None:
+        super().__init__(experimental_non_blocking=True)
+        self._streams = Streams(_WATCHES)
+
+    def Watch(
+        self,
+        request: Any,
+        context: Any,
+        send_response_callback: Callable[..., Any] | None = None,
+    ) -> Any:
+        self._streams.take(context)
+        if request.service not in _HEALTH_NAMES:
+            request = health_pb2.HealthCheckRequest(service=_UNKNOWN)
+        return super().Watch(request, context, send_response_callback)
+
+
+class _ReflectionServicer(reflection.ReflectionServicer):
+    """Bounds the streams, each of which holds a thread."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        super().__init__(names)
+        self._streams = Streams(_REFLECTIONS)
+
+    def ServerReflectionInfo(self, request_iterator: Any, context: Any) -> Any:
+        self._streams.take(context)
+        return super().ServerReflectionInfo(request_iterator, context)
+
+
+class Streams:
+    """At most so many at a time."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._free = threading.Semaphore(most)
+
+    def take(self, context: grpc.ServicerContext) -> None:
+        """Counts the call until it has ended, or ends it now with RESOURCE_EXHAUSTED."""
+        if not self._free.acquire(blocking=False):
+            context.abort(
+                grpc.StatusCode.RESOURCE_EXHAUSTED,
+                f"{self._most} streams of this method are open, which is the limit; try again",
+            )
+        if not context.add_callback(self._free.release):
+            # It has ended meanwhile, and nobody will call.
+            self._free.release()
+
+
 def add_reflection(server: grpc.Server, *, with_health: bool) -> None:
     """Registers reflection, before the server is started."""
     names = [*_REFLECTED, reflection.SERVICE_NAME]
     if with_health:
         names.append(health.SERVICE_NAME)
-    reflection.enable_server_reflection(names, server)
+    reflection_pb2_grpc.add_ServerReflectionServicer_to_server(_ReflectionServicer(names), server)
