@@ -38,7 +38,6 @@ def install_crd():
     def install(plane) -> ApiServer:
         api = ApiServer(binaries.location("kubectl"), plane.kubeconfig)
         api.run("apply", "--server-side", "-f", str(CRD))
-        api.run("wait", "--for=condition=Established", f"crd/{CRD_NAME}", "--timeout=30s")
         eventually(lambda: CRD_NAME in api.run("api-resources", "-o", "name"))
         return api
 

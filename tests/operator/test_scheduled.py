@@ -165,7 +165,7 @@ def test_on_full_nodes_the_status_counts_until_one_is_free(shop):
         "nodes that match have 0 free of 4",
     )
     assert ready["reason"] == "Unschedulable"
-    shop.delete("md", "holds")
+    shop.run("scale", "md/holds", "--replicas=1")
     shop.run("wait", "md/waits", "--for=condition=Ready", "--timeout=60s")
 
 

@@ -12,8 +12,10 @@ logger = logging.getLogger(__name__)
 
 # Pods that hold something: those that have a node and have not ended.
 _HOLDING = "spec.nodeName!=,status.phase!=Succeeded,status.phase!=Failed"
-# Many ModelDeployments may wait for the same accelerators; one look serves them all.
-_KEPT_SECONDS = 10.0
+# Many ModelDeployments may wait for the same accelerators; one look serves them all. In a large
+# cluster it takes long, and is kept so much longer.
+_KEPT_SECONDS = 3.0
+_KEPT_FOR_EACH_SECOND = 20.0
 _FORBIDDEN = 403
 
 
@@ -27,20 +29,22 @@ class Inventories:
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
         self._latest: Inventory | None = None
-        self._looked_at = float("-inf")
+        self._kept_until = float("-inf")
         self._is_forbidden = False
         self._lock = asyncio.Lock()
 
     async def latest(self) -> Inventory | None:
         """Not older than some seconds; None when it cannot be read, for lack of rights or else."""
         async with self._lock:
-            if self._is_forbidden or time.monotonic() - self._looked_at < _KEPT_SECONDS:
+            began = time.monotonic()
+            if self._is_forbidden or began < self._kept_until:
                 return self._latest
             try:
                 self._latest = await self._look()
             except ApiError as error:
                 self._give_up(error)
-            self._looked_at = time.monotonic()
+            ended = time.monotonic()
+            self._kept_until = ended + max(_KEPT_SECONDS, _KEPT_FOR_EACH_SECOND * (ended - began))
             return self._latest
 
     async def _look(self) -> Inventory:
