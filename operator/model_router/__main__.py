@@ -11,17 +11,20 @@ import signal
 import sys
 import tempfile
 from collections.abc import Sequence
+from datetime import timedelta
 from importlib.metadata import version
 from pathlib import Path
 
 from model_router.cluster.connection import NotConnected
 from model_router.envoy.process import EnvoySettings
+from model_router.resources.listeners import Listening
 from model_router.router.run import Router, RouterSettings
 
 # Below the 30 s that Kubernetes gives a pod to end.
 _DRAIN_SECONDS = 25
 # Long enough for every node to have taken the pod out of its Services.
 _QUIET_SECONDS = 3.0
+_LONGEST_CONNECTION_SECONDS = 600
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -52,7 +55,11 @@ def _settings(options: argparse.Namespace, run_dir: Path) -> RouterSettings:
         state_dir=options.state_dir,
         namespace=options.namespace,
         envoy=EnvoySettings(options.envoy, run_dir, options.concurrency, options.drain_seconds),
-        listen_address=options.listen_address,
+        listening=Listening(
+            options.listen_address,
+            timedelta(seconds=options.longest_connection_seconds),
+            options.access_log,
+        ),
         health_port=options.health_port,
         drain_seconds=options.drain_seconds,
         quiet_seconds=options.quiet_seconds,
@@ -84,6 +91,18 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--listen-address", default="0.0.0.0", help="default 0.0.0.0")
     parser.add_argument("--health-port", type=int, default=8080, help="default 8080")
+    parser.add_argument(
+        "--longest-connection-seconds",
+        type=_positive,
+        default=_LONGEST_CONNECTION_SECONDS,
+        help="when a client is asked to connect anew, so that all routers get their share "
+        f"(default {_LONGEST_CONNECTION_SECONDS})",
+    )
+    parser.add_argument(
+        "--access-log",
+        action="store_true",
+        help="write a line of JSON for every request to the standard output",
+    )
     parser.add_argument(
         "--drain-seconds",
         type=_positive,

@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
 
 import grpc.aio
 from aiohttp import web
 
 METHOD = "/test.Echo/Name"
+STUCK = "/test.Echo/Stuck"
+REMAINING = "/test.Echo/Remaining"
 
 
 @dataclass
 class Backend:
-    """One pod of a revision; "slow" in a request's path makes it answer after a second."""
+    """One pod of a revision, which counts the REST requests that reach it by their path.
+
+    /slow is answered after a second, /stuck and Stuck not before its end, /error with 500; /reset
+    ends the connection instead. Remaining tells the seconds that are left for the call.
+    """
 
     revision: str
     grpc_port: int = 0
     rest_port: int = 0
+    requests: Counter[str] = field(default_factory=Counter)
 
     @property
     def endpoint(self) -> dict[str, object]:
@@ -26,20 +35,41 @@ class Backend:
 
     async def __aenter__(self) -> Backend:
         name = self.revision.encode()
+        ending = self._ending = asyncio.Event()
 
-        async def answer_grpc(request: bytes, context: object) -> bytes:
+        async def name_itself(request: bytes, context: object) -> bytes:
             return name
 
+        async def be_stuck(request: bytes, context: object) -> bytes:
+            await ending.wait()
+            return name
+
+        async def tell_remaining(request: bytes, context: Any) -> bytes:
+            return str(context.time_remaining()).encode()
+
         async def answer_rest(request: web.Request) -> web.Response:
-            if "slow" in request.path:
-                await asyncio.sleep(1)
+            self.requests[request.path] += 1
             await request.read()
+            match request.path:
+                case "/slow":
+                    await asyncio.sleep(1)
+                case "/stuck":
+                    await ending.wait()
+                case "/error":
+                    return web.Response(status=500, body=name)
+                case "/reset":
+                    assert request.transport is not None
+                    request.transport.abort()
             return web.Response(body=name)
 
-        handler = grpc.unary_unary_rpc_method_handler(answer_grpc)
+        answers = {"Name": name_itself, "Stuck": be_stuck, "Remaining": tell_remaining}
+        handlers = {
+            method: grpc.unary_unary_rpc_method_handler(answer)
+            for method, answer in answers.items()
+        }
         self._grpc = grpc.aio.server()
         self._grpc.add_generic_rpc_handlers(
-            (grpc.method_handlers_generic_handler("test.Echo", {"Name": handler}),)
+            (grpc.method_handlers_generic_handler("test.Echo", handlers),)
         )
         self.grpc_port = self._grpc.add_insecure_port("127.0.0.1:0")
         await self._grpc.start()
@@ -54,5 +84,6 @@ class Backend:
         return self
 
     async def __aexit__(self, *error: object) -> None:
+        self._ending.set()
         await self._grpc.stop(None)
         await self._rest.cleanup()

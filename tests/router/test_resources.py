@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from model_router.record.endpoints import Endpoint
 from model_router.record.traffic import Share, TrafficRecord
+from model_router.resources.listeners import Listening
 from model_router.resources.messages import Kind
 from model_router.resources.model import model_resources
 
@@ -23,6 +24,7 @@ RECORD = TrafficRecord(
     "m", 20000, 20001, timedelta(seconds=30), (Share("m-a", 90), Share("m-b", 10))
 )
 PODS = {"m-a": (Endpoint("10.0.0.1", 8500, 8501), Endpoint("10.0.0.2", 8500, 8501))}
+LISTENING = Listening("0.0.0.0", timedelta(seconds=600), access_log=False)
 MESSAGES = {
     Kind.CLUSTER: cluster_pb2.Cluster,
     Kind.ENDPOINTS: endpoint_pb2.ClusterLoadAssignment,
@@ -48,7 +50,7 @@ def route(resources, name):
 
 @pytest.fixture
 def resources():
-    return model_resources(RECORD, PODS, "0.0.0.0")
+    return model_resources(RECORD, PODS, LISTENING)
 
 
 def test_a_model_has_a_cluster_for_each_revision_and_protocol(resources):
@@ -99,10 +101,10 @@ def test_only_what_was_never_processed_is_tried_again(resources):
 
 @given(st.integers(0, 100))
 def test_a_change_of_weights_changes_the_routes_and_nothing_else(weight):
-    before = model_resources(RECORD, PODS, "0.0.0.0")
+    before = model_resources(RECORD, PODS, LISTENING)
     split = (Share("m-a", weight), Share("m-b", 100 - weight))
 
-    after = model_resources(replace(RECORD, split=split), PODS, "0.0.0.0")
+    after = model_resources(replace(RECORD, split=split), PODS, LISTENING)
 
     assert versions(after, Kind.CLUSTER) == versions(before, Kind.CLUSTER)
     assert versions(after, Kind.ENDPOINTS) == versions(before, Kind.ENDPOINTS)
@@ -111,7 +113,7 @@ def test_a_change_of_weights_changes_the_routes_and_nothing_else(weight):
 
 
 def test_a_change_of_pods_changes_the_endpoints_and_nothing_else(resources):
-    after = model_resources(RECORD, {}, "0.0.0.0")
+    after = model_resources(RECORD, {}, LISTENING)
 
     assert versions(after, Kind.CLUSTER) == versions(resources, Kind.CLUSTER)
     assert versions(after, Kind.ROUTE) == versions(resources, Kind.ROUTE)
@@ -126,7 +128,7 @@ def test_a_change_of_pods_changes_the_endpoints_and_nothing_else(resources):
 )
 def test_every_cluster_of_a_route_is_there_with_its_endpoints(revisions):
     shares = tuple(Share(revision, 0) for revision in revisions)
-    resources = model_resources(replace(RECORD, split=shares), PODS, "0.0.0.0")
+    resources = model_resources(replace(RECORD, split=shares), PODS, LISTENING)
 
     routed = {
         cluster["name"]

@@ -37,6 +37,10 @@ class Admin:
         """Make Envoy ask its clients to go elsewhere, with every answer it gives."""
         await self._call("POST", "/healthcheck/fail")
 
+    async def close_listeners(self) -> None:
+        """Take no more connections; those that are open stay."""
+        await self._call("POST", "/drain_listeners")
+
     async def active_connections(self) -> int:
         """The number of clients' connections that are open."""
         stats = json.loads(await self._call("GET", _ACTIVE_CONNECTIONS))["stats"]

@@ -46,6 +46,8 @@ class EnvoySettings:
             *("--concurrency", str(self.concurrency)),
             # By default it takes 10 minutes, and tells few clients at first.
             *("--drain-time-s", str(self.drain_seconds), "--drain-strategy", "immediate"),
+            # An access log that is read as it grows; by default it is written every 10 s.
+            *("--file-flush-interval-msec", "1000"),
             *("--log-level", "warning", "--disable-hot-restart"),
         ]
 

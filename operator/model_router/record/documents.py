@@ -32,8 +32,10 @@ def mapping(value: Any, path: str) -> dict[str, Any]:
     return value
 
 
-def fields(value: dict[str, Any], path: str, known: Collection[str]) -> None:
-    """Check that exactly the `known` fields are there; raises InvalidDocument.
+def fields(
+    value: dict[str, Any], path: str, known: Collection[str], optional: Collection[str] = ()
+) -> None:
+    """Check that the `known` fields are there, and none but `optional` ones; InvalidDocument.
 
     An unknown field may mean something that this router would not do, so it is refused.
     """
@@ -42,7 +44,7 @@ def fields(value: dict[str, Any], path: str, known: Collection[str]) -> None:
         if name not in value:
             raise InvalidDocument(f"{prefix}{name}: is missing")
     for name in value:
-        if name not in known:
+        if name not in known and name not in optional:
             raise InvalidDocument(f"{prefix}{str(name)[:80]}: is not a field of this document")
 
 

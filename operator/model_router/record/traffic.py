@@ -22,6 +22,7 @@ from model_router.record.documents import (
 
 SCHEMA = 1
 MOST_SHARES = 32
+MOST_REQUESTS = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -34,13 +35,17 @@ class Share:
 
 @dataclass(frozen=True)
 class TrafficRecord:
-    """What the router does for one ModelDeployment; shares keep the order they were given in."""
+    """What the router does for one ModelDeployment; shares keep the order they were given in.
+
+    One router sends a revision `most_requests` at the same time and refuses more; 0 is no limit.
+    """
 
     name: str
     grpc_port: int
     rest_port: int
     timeout: timedelta
     split: tuple[Share, ...]
+    most_requests: int = 0
 
     @property
     def ports(self) -> tuple[int, int]:
@@ -53,7 +58,8 @@ def parse_record(text: bytes) -> TrafficRecord:
     document = load(text)
     # First, because the fields of another version mean nothing here.
     schema(document, SCHEMA)
-    fields(document, "", ("schema", "name", "ports", "timeoutSeconds", "split"))
+    required = ("schema", "name", "ports", "timeoutSeconds", "split")
+    fields(document, "", required, optional=("maxConcurrentRequests",))
     ports = mapping(document["ports"], "ports")
     fields(ports, "ports", ("grpc", "rest"))
     record = TrafficRecord(
@@ -65,6 +71,9 @@ def parse_record(text: bytes) -> TrafficRecord:
             seconds=whole_number(document["timeoutSeconds"], "timeoutSeconds", 1, 3600)
         ),
         split=_split(document["split"]),
+        most_requests=whole_number(
+            document.get("maxConcurrentRequests", 0), "maxConcurrentRequests", 0, MOST_REQUESTS
+        ),
     )
     if record.grpc_port == record.rest_port:
         raise InvalidDocument(f"ports.rest: is {record.rest_port}, the same as ports.grpc")

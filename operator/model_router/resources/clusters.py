@@ -15,11 +15,14 @@ from model_router.resources.messages import TYPE, Kind, Protocol, Resource, reso
 
 # Below the model server's own idle timeout, so that no request meets a connection just closing.
 _UPSTREAM_IDLE = "30s"
+# To one revision; what clients may open to the router is limited as well.
+_MOST_CONNECTIONS = 4096
+_MOST_REQUESTS = 20_000
 
 
-def cluster(name: str, protocol: Protocol) -> Resource:
-    """A cluster whose endpoints come by EDS under the same name."""
-    return resource(Kind.CLUSTER, name, _cluster(name, protocol))
+def cluster(name: str, protocol: Protocol, most_requests: int) -> Resource:
+    """A cluster whose endpoints come by EDS under the same name; 0 requests are no limit."""
+    return resource(Kind.CLUSTER, name, _cluster(name, protocol, most_requests))
 
 
 def assignment(name: str, pods: Iterable[Endpoint], protocol: Protocol) -> Resource:
@@ -44,7 +47,7 @@ def address(host: str, port: int) -> dict[str, Any]:
     return {"socket_address": {"address": host, "port_value": port}}
 
 
-def _cluster(name: str, protocol: Protocol) -> dict[str, Any]:
+def _cluster(name: str, protocol: Protocol, most_requests: int) -> dict[str, Any]:
     return {
         "name": name,
         "type": "EDS",
@@ -65,17 +68,19 @@ def _cluster(name: str, protocol: Protocol) -> dict[str, Any]:
             "update_merge_window": "0s",
         },
         "outlier_detection": _outlier_detection(),
-        "circuit_breakers": {
-            "thresholds": [
-                {
-                    "max_connections": 1024,
-                    "max_pending_requests": 1024,
-                    "max_requests": 4096,
-                    "retry_budget": {"budget_percent": {"value": 20}, "min_retry_concurrency": 10},
-                }
-            ]
-        },
+        "circuit_breakers": {"thresholds": [_limits(most_requests)]},
         "typed_extension_protocol_options": _upstream_http(protocol),
+    }
+
+
+def _limits(most_requests: int) -> dict[str, Any]:
+    return {
+        "max_connections": _MOST_CONNECTIONS,
+        # A burst that finds no connection yet waits; by default that is little more than 1,000.
+        "max_pending_requests": _MOST_REQUESTS,
+        "max_requests": most_requests or _MOST_REQUESTS,
+        # Retries must not become a second load when many pods are gone.
+        "retry_budget": {"budget_percent": {"value": 20}, "min_retry_concurrency": 10},
     }
 
 

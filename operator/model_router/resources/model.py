@@ -9,7 +9,7 @@ from datetime import timedelta
 from model_router.record.endpoints import Endpoint
 from model_router.record.traffic import TrafficRecord
 from model_router.resources.clusters import assignment, cluster
-from model_router.resources.listeners import listener
+from model_router.resources.listeners import Listening, listener
 from model_router.resources.messages import Kind, Protocol, Resource, cluster_name
 from model_router.resources.routes import route
 
@@ -35,7 +35,7 @@ def no_resources(model: str) -> ModelResources:
 def model_resources(
     record: TrafficRecord,
     endpoints: Mapping[str, tuple[Endpoint, ...]],
-    listen_address: str,
+    listening: Listening,
 ) -> ModelResources:
     """The resources for `record`; a revision that `endpoints` does not name has no pods."""
     clusters = [
@@ -44,15 +44,15 @@ def model_resources(
         for protocol in Protocol
     ]
     by_kind = {
-        Kind.CLUSTER: _by_name(cluster(name, protocol) for _, name, protocol in clusters),
+        Kind.CLUSTER: _by_name(
+            cluster(name, protocol, record.most_requests) for _, name, protocol in clusters
+        ),
         Kind.ENDPOINTS: _by_name(
             assignment(name, endpoints.get(revision, ()), protocol)
             for revision, name, protocol in clusters
         ),
         Kind.ROUTE: _by_name(route(record, protocol) for protocol in Protocol),
-        Kind.LISTENER: _by_name(
-            listener(record, protocol, listen_address) for protocol in Protocol
-        ),
+        Kind.LISTENER: _by_name(listener(record, protocol, listening) for protocol in Protocol),
     }
     return ModelResources(record.name, by_kind, record.timeout)
 

@@ -11,6 +11,7 @@ from enum import Enum
 from model_router.envoy.ads import AdsServer, Refused
 from model_router.envoy.programming import Programming
 from model_router.record.traffic import TrafficRecord
+from model_router.resources.listeners import Listening
 from model_router.resources.model import model_resources, no_resources
 from model_router.router.wanted import Choice, Endpoints, choose
 
@@ -44,10 +45,10 @@ class ModelStatus:
 class ModelDriver:
     """Programs one model whenever its record or its endpoints change."""
 
-    def __init__(self, ads: AdsServer, name: str, listen_address: str) -> None:
+    def __init__(self, ads: AdsServer, name: str, listening: Listening) -> None:
         self._programming = Programming(ads, name)
         self._name = name
-        self._listen_address = listen_address
+        self._listening = listening
         self._newest: TrafficRecord | None = None
         self._endpoints: Endpoints = {}
         self._in_force: TrafficRecord | None = None
@@ -146,7 +147,7 @@ class ModelDriver:
             self._conclude(Reason.PROGRAMMED, split)
 
     async def _program(self, record: TrafficRecord) -> None:
-        resources = model_resources(record, self._endpoints, self._listen_address)
+        resources = model_resources(record, self._endpoints, self._listening)
         await self._programming.apply(resources)
         self._in_force = record
 

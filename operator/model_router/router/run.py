@@ -14,6 +14,7 @@ from envoy.service.discovery.v3 import ads_pb2_grpc
 from model_router.envoy.admin import Admin, AdminError
 from model_router.envoy.ads import AdsServer
 from model_router.envoy.process import EnvoyProcess, EnvoySettings
+from model_router.resources.listeners import Listening
 from model_router.router.health import Health, HealthServer
 from model_router.router.model import ModelDriver, ModelStatus, Reason
 from model_router.router.source import ClusterSource, FolderSource, Source
@@ -35,7 +36,7 @@ class RouterSettings:
     state_dir: Path
     namespace: str | None
     envoy: EnvoySettings
-    listen_address: str
+    listening: Listening
     health_port: int
     drain_seconds: int
     quiet_seconds: float
@@ -74,7 +75,7 @@ class Router:
         server = grpc.aio.server()
         ads_pb2_grpc.add_AggregatedDiscoveryServiceServicer_to_server(self._ads, server)
         server.add_insecure_port(f"unix:{settings.envoy.ads_socket}")
-        with HealthServer(settings.listen_address, settings.health_port, self.health):
+        with HealthServer(settings.listening.address, settings.health_port, self.health):
             await server.start()
             try:
                 async with asyncio.TaskGroup() as tasks:
@@ -116,7 +117,7 @@ class Router:
         conflicts = port_conflicts(snapshot.records, in_force)
         for name, record in snapshot.records.items():
             if name not in self._drivers:
-                self._drivers[name] = ModelDriver(self._ads, name, self._settings.listen_address)
+                self._drivers[name] = ModelDriver(self._ads, name, self._settings.listening)
             driver = self._drivers[name]
             problem = snapshot.problems.get(f"records/{name}.json") or conflicts.get(name)
             if problem:
@@ -136,21 +137,34 @@ class Router:
         self._problems = dict(snapshot.problems)
 
     async def _drain(self) -> None:
-        """Wait until clients have gone: none connected for a while, or the time is over."""
+        """Let clients leave, at first those that look for another router, then all others.
+
+        Not ready and still answering, until none is connected or most of the time is over; then
+        without taking new connections, until those that are left are gone or all of it is.
+        """
         self._draining = True
-        loop = asyncio.get_running_loop()
+        seconds = self._settings.drain_seconds
         admin = Admin(self._settings.envoy.admin_socket)
-        _log.info("draining, for at most %d s", self._settings.drain_seconds)
-        end = loop.time() + self._settings.drain_seconds
+        _log.info("draining, for at most %d s", seconds)
+        begin = asyncio.get_running_loop().time()
         try:
             await admin.begin_drain()
-            quiet_since = loop.time()
-            while loop.time() < min(end, quiet_since + self._settings.quiet_seconds):
-                await asyncio.sleep(_COUNT_AGAIN)
-                if await admin.active_connections():
-                    quiet_since = loop.time()
+            await self._until_quiet(admin, self._settings.quiet_seconds, begin + 0.7 * seconds)
+            await admin.close_listeners()
+            await self._until_quiet(admin, 0.0, begin + seconds)
         except AdminError as error:
             _log.error("Envoy cannot be drained: %s", error)
+
+    async def _until_quiet(self, admin: Admin, quiet_seconds: float, end: float) -> None:
+        """Wait until no client was connected for so long, or until the loop's time is `end`."""
+        loop = asyncio.get_running_loop()
+        quiet_since = loop.time()
+        while loop.time() < end:
+            if await admin.active_connections():
+                quiet_since = loop.time()
+            elif loop.time() >= quiet_since + quiet_seconds:
+                return
+            await asyncio.sleep(_COUNT_AGAIN)
 
 
 async def _set_within(event: asyncio.Event, seconds: float) -> None:
