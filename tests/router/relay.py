@@ -1,8 +1,9 @@
-"""A way to an API server that can be cut, and mended."""
+"""A way between two ports of loopback that can be cut, mended, and led elsewhere."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -11,23 +12,13 @@ import yaml
 
 
 class Relay:
-    """Hands bytes on between a port of loopback and the API server, which keeps its TLS."""
+    """Hands bytes on to the port that `target` names when a client connects."""
 
-    def __init__(self, kubeconfig: Path) -> None:
-        self._known = yaml.safe_load(kubeconfig.read_text())
-        self._target = urlsplit(self._known["clusters"][0]["cluster"]["server"])
+    def __init__(self, target: Callable[[], int]) -> None:
+        self._target = target
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.StreamWriter] = set()
         self.port = 0
-
-    def kubeconfig(self, folder: Path, token: str = "") -> Path:
-        """A kubeconfig that leads through the relay, as the user whose token it is."""
-        self._known["clusters"][0]["cluster"]["server"] = f"https://127.0.0.1:{self.port}"
-        if token:
-            self._known["users"][0]["user"] = {"token": token}
-        path = folder / "relayed-kubeconfig"
-        path.write_text(yaml.safe_dump(self._known))
-        return path
 
     async def mend(self) -> None:
         """Listen, on the same port as before if there was one."""
@@ -41,9 +32,16 @@ class Relay:
         for writer in self._open:
             writer.transport.abort()
 
+    async def __aenter__(self) -> Relay:
+        await self.mend()
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self.cut()
+
     async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError):
-            there, back = await asyncio.open_connection(self._target.hostname, self._target.port)
+            there, back = await asyncio.open_connection("127.0.0.1", self._target())
             self._open |= {writer, back}
             await asyncio.gather(_pour(reader, back), _pour(there, writer))
 
@@ -54,3 +52,21 @@ async def _pour(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> N
             target.write(data)
             await target.drain()
     target.close()
+
+
+class ApiRelay(Relay):
+    """The way to an API server, which keeps its TLS."""
+
+    def __init__(self, kubeconfig: Path) -> None:
+        self._known = yaml.safe_load(kubeconfig.read_text())
+        port = urlsplit(self._known["clusters"][0]["cluster"]["server"]).port
+        super().__init__(lambda: int(port or 443))
+
+    def kubeconfig(self, folder: Path, token: str = "") -> Path:
+        """A kubeconfig that leads through the relay, as the user whose token it is."""
+        self._known["clusters"][0]["cluster"]["server"] = f"https://127.0.0.1:{self.port}"
+        if token:
+            self._known["users"][0]["user"] = {"token": token}
+        path = folder / "relayed-kubeconfig"
+        path.write_text(yaml.safe_dump(self._known))
+        return path

@@ -10,7 +10,7 @@ import pytest
 
 from api_server import ApiServer
 from router.objects import config_map, endpoint, endpoint_slice, record
-from router.relay import Relay
+from router.relay import ApiRelay
 from router.running import (
     Load,
     eventually,
@@ -40,10 +40,8 @@ def namespace(control_plane) -> ApiServer:
 
 @pytest.fixture
 async def relay(control_plane):
-    relay = Relay(control_plane.kubeconfig)
-    await relay.mend()
-    yield relay
-    await relay.cut()
+    async with ApiRelay(control_plane.kubeconfig) as relay:
+        yield relay
 
 
 @pytest.fixture

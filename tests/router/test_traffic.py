@@ -198,30 +198,3 @@ async def test_a_router_that_starts_serves_what_is_on_disk(tmp_path, stable, rou
     code = await again.end()
 
     assert (found, code) == ({"m-stable": 80}, 0)
-
-
-async def test_sigterm_lets_requests_in_flight_end(routed, ports):
-    async with aiohttp.ClientSession() as session:
-        url = f"http://127.0.0.1:{ports[1]}/slow"
-        in_flight = [asyncio.create_task(session.get(url)) for _ in range(4)]
-        await asyncio.sleep(0.3)
-        ending = asyncio.create_task(routed.end())
-        answers = [await (await response).text() for response in in_flight]
-        closed = [(await response).headers.get("connection") for response in in_flight]
-
-    assert answers == ["m-stable"] * 4
-    assert closed == ["close"] * 4
-    assert await ending == 0
-
-
-async def test_a_draining_router_is_not_ready_and_still_answers(routed, ports):
-    async with aiohttp.ClientSession() as session:
-        in_flight = asyncio.create_task(session.get(f"http://127.0.0.1:{ports[1]}/slow"))
-        await asyncio.sleep(0.3)
-        ending = asyncio.create_task(routed.end())
-        await routed.until_not_ready()
-        found = await rest_answers(ports[1], 8)
-        await in_flight
-
-    assert found == {"m-stable": 8}
-    assert await ending == 0

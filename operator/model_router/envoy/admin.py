@@ -9,7 +9,7 @@ import socket
 from pathlib import Path
 
 _TIMEOUT = 5.0
-_ACTIVE_CONNECTIONS = "/stats?format=json&filter=^http\\..*\\.downstream_cx_active$"
+_STATS = "/stats?format=json&filter=^http\\..*\\."
 
 
 class AdminError(Exception):
@@ -43,7 +43,14 @@ class Admin:
 
     async def active_connections(self) -> int:
         """The number of clients' connections that are open."""
-        stats = json.loads(await self._call("GET", _ACTIVE_CONNECTIONS))["stats"]
+        return await self._sum("downstream_cx_active")
+
+    async def active_requests(self) -> int:
+        """The number of clients' requests that have not been answered."""
+        return await self._sum("downstream_rq_active")
+
+    async def _sum(self, gauge: str) -> int:
+        stats = json.loads(await self._call("GET", f"{_STATS}{gauge}$"))["stats"]
         return sum(s["value"] for s in stats if not s["name"].startswith("http.admin."))
 
     async def _call(self, method: str, path: str) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -140,7 +141,7 @@ class Router:
         """Let clients leave, at first those that look for another router, then all others.
 
         Not ready and still answering, until none is connected or most of the time is over; then
-        without taking new connections, until those that are left are gone or all of it is.
+        without taking new connections, until what was asked is answered or all of it is.
         """
         self._draining = True
         seconds = self._settings.drain_seconds
@@ -149,22 +150,24 @@ class Router:
         begin = asyncio.get_running_loop().time()
         try:
             await admin.begin_drain()
-            await self._until_quiet(admin, self._settings.quiet_seconds, begin + 0.7 * seconds)
+            quiet = self._settings.quiet_seconds
+            await _until_none(admin.active_connections, quiet, begin + 0.7 * seconds)
             await admin.close_listeners()
-            await self._until_quiet(admin, 0.0, begin + seconds)
+            await _until_none(admin.active_requests, 2 * _COUNT_AGAIN, begin + seconds)
         except AdminError as error:
             _log.error("Envoy cannot be drained: %s", error)
 
-    async def _until_quiet(self, admin: Admin, quiet_seconds: float, end: float) -> None:
-        """Wait until no client was connected for so long, or until the loop's time is `end`."""
-        loop = asyncio.get_running_loop()
-        quiet_since = loop.time()
-        while loop.time() < end:
-            if await admin.active_connections():
-                quiet_since = loop.time()
-            elif loop.time() >= quiet_since + quiet_seconds:
-                return
-            await asyncio.sleep(_COUNT_AGAIN)
+
+async def _until_none(count: Callable[[], Awaitable[int]], seconds: float, end: float) -> None:
+    """Wait until the count was 0 for so long, or until the loop's time is `end`."""
+    loop = asyncio.get_running_loop()
+    none_since = loop.time()
+    while loop.time() < end:
+        if await count():
+            none_since = loop.time()
+        elif loop.time() >= none_since + seconds:
+            return
+        await asyncio.sleep(_COUNT_AGAIN)
 
 
 async def _set_within(event: asyncio.Event, seconds: float) -> None:
