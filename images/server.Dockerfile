@@ -17,6 +17,7 @@ ARG EXTRA=server-cpu
 COPY pyproject.toml images/requirements.py /tools/
 # With a fixed time, so that the next stage is rebuilt only when the content changes.
 RUN python3 /tools/requirements.py /tools/pyproject.toml ${EXTRA} > /tools/requirements.txt && \
+    python3 /tools/requirements.py /tools/pyproject.toml tracing >> /tools/requirements.txt && \
     touch -d 2000-01-01 /tools/requirements.txt
 
 FROM ${BASE} AS dependencies

@@ -9,7 +9,7 @@ from typing import NoReturn, TextIO
 
 from model_server.options.command_line import InvalidOptions, check, parse, usage, without_effect
 from model_server.options.flags import Options
-from model_server.telemetry import logs
+from model_server.telemetry import exporting, logs
 
 _PROGRAM = "model-server"
 _log = logging.getLogger("model_server")
@@ -49,7 +49,7 @@ def _serve(options: Options) -> None:
     from model_server.server import run
 
     try:
-        run(options, read_model_config(options))
+        run(options, read_model_config(options), exporting.tracing_of(os.environ))
     except InvalidOptions as error:
         _refuse(str(error))
     except ServingError as error:

@@ -41,12 +41,13 @@ from model_server.service.predict import Predict
 from model_server.service.service import Service
 from model_server.service.serving_metrics import ServingMetrics
 from model_server.service.starting import Starting
+from model_server.telemetry.tracing import NO_TRACING, Tracing
 
 _log = logging.getLogger(__name__)
 
 # Kubernetes kills 30 seconds after it asked to end; by then all must be over.
 _GRACE = 20.0
-_LAST_RECORDS = 2.0
+_LAST_RECORDS, _LAST_SPANS = 1.5, 1.5
 _UNLOAD = timedelta(seconds=5)
 
 
@@ -61,9 +62,10 @@ class Ports:
 class Server:
     """One server process's worth of endpoints, models and threads."""
 
-    def __init__(self, options: Options, config: object) -> None:
+    def __init__(self, options: Options, config: object, tracing: Tracing = NO_TRACING) -> None:
         self._options = options
         self._config = config
+        self._tracing = tracing
         self._ports = Ports(None, None)
         check_thread_pool_factory(options)
         self._runtimes = runtimes_of(options)
@@ -100,7 +102,7 @@ class Server:
             self._starting,
         )
         self._grpc = GrpcEndpoint(
-            _grpc_listen(options), self._health(), partial(metrics.refused, "GRPC")
+            _grpc_listen(options), self._health(), partial(metrics.refused, "GRPC"), tracing
         )
         self._answers = Answers(self._service)
         watch = Watch(
@@ -112,7 +114,11 @@ class Server:
         self._rest = None
         if _has_rest(options):
             self._rest = RestEndpoint(
-                _rest_listen(options), self._answers, watch, partial(metrics.refused, "REST")
+                _rest_listen(options),
+                self._answers,
+                watch,
+                partial(metrics.refused, "REST"),
+                tracing,
             )
 
     def start(self) -> Ports:
@@ -197,6 +203,7 @@ class Server:
         draining.join(max(0.0, until - time.monotonic()) + 1)
         # No request is at hand any more.
         self._request_logs.stop(_LAST_RECORDS)
+        self._tracing.stop(_LAST_SPANS)
         if self._config_poller:
             self._config_poller.stop()
         self._starting.stop()
@@ -205,12 +212,12 @@ class Server:
         self._cache.close()
 
 
-def run(options: Options, config: object) -> None:
+def run(options: Options, config: object, tracing: Tracing = NO_TRACING) -> None:
     """Serves until SIGTERM or SIGINT. Raises what Server.start raises."""
     ending = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: ending.set())
-    server = Server(options, config)
+    server = Server(options, config, tracing)
     server.start()
     ending.wait()
     _log.info("Ending: finishing the requests at hand")

@@ -30,6 +30,24 @@ _HTTP = {
 }
 
 
+# What OpenTelemetry calls an error of the server; others are the client's doing.
+_FAULTS = frozenset(
+    {
+        Code.UNKNOWN,
+        Code.DEADLINE_EXCEEDED,
+        Code.UNIMPLEMENTED,
+        Code.INTERNAL,
+        Code.UNAVAILABLE,
+        Code.DATA_LOSS,
+    }
+)
+
+
+def is_fault(code: Code) -> bool:
+    """Whether a request that ends with this code failed by the server's doing."""
+    return code in _FAULTS
+
+
 def grpc_status(code: Code) -> grpc.StatusCode:
     """gRPC's name for a canonical code."""
     return _GRPC[int(code)]

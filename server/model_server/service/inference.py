@@ -15,6 +15,7 @@ from model_server.service.lender import Lender
 from model_server.service.model_spec import ModelSpec, check_name
 from model_server.service.regress import Regress
 from model_server.service.serving_metrics import ServingMetrics
+from model_server.telemetry import tracing
 
 R = TypeVar("R")
 
@@ -53,7 +54,10 @@ class Inference:
             fed = complete(signature, {INPUTS: examples.tensor()})
             aliases = task.outputs(signature)
             self.metrics.examples(spec.name, len(examples.serialized))
-            with self.metrics.run(spec.name, signature.name, task.api):
+            with (
+                tracing.run(handle.id, signature.name),
+                self.metrics.run(spec.name, signature.name, task.api),
+            ):
                 values = handle.servable.run(signature, fed, aliases)
             result = task.result(dict(zip(aliases, values, strict=True)), len(examples.serialized))
             return Answered(spec.name, handle.id.version, signature.name, result)
@@ -72,7 +76,10 @@ class Inference:
             fed = complete(signatures[0], {INPUTS: examples.tensor()})
             count = len(examples.serialized)
             self.metrics.examples(first.name, count)
-            with self.metrics.run(first.name, signatures[0].name, "MultiInference"):
+            with (
+                tracing.run(handle.id, signatures[0].name),
+                self.metrics.run(first.name, signatures[0].name, "MultiInference"),
+            ):
                 found = _run_jointly(handle.servable, signatures, fed)
             return [
                 Answered(first.name, handle.id.version, signature.name, kind.result(outputs, count))

@@ -9,6 +9,7 @@ from model_server.service.feeding import complete, select_outputs
 from model_server.service.lender import Lender
 from model_server.service.model_spec import ModelSpec, check_name
 from model_server.service.serving_metrics import ServingMetrics
+from model_server.telemetry import tracing
 
 
 def signature_not_found(name: str) -> ServingError:
@@ -59,7 +60,10 @@ class Predict:
                 _check_method_name(signature)
             inputs = complete(signature, call.decode(signature))
             aliases = select_outputs(signature, call.output_filter)
-            with self.metrics.run(spec.name, signature.name, "Predict"):
+            with (
+                tracing.run(handle.id, signature.name),
+                self.metrics.run(spec.name, signature.name, "Predict"),
+            ):
                 values = handle.servable.run(signature, inputs, aliases)
             outputs = dict(zip(aliases, values, strict=True))
             return Prediction(spec.name, handle.id.version, signature.name, outputs)

@@ -7,6 +7,7 @@ import grpc
 import pytest
 import tensorflow as tf
 from google.protobuf import json_format, text_format
+from google.protobuf.unknown_fields import UnknownFieldSet
 from tensorflow_serving.apis.model_management_pb2 import ReloadConfigRequest
 from tensorflow_serving.apis.predict_pb2 import PredictRequest
 from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
@@ -171,6 +172,27 @@ def test_lines_of_json_are_prediction_logs(logged, tmp_path):
 
     logs = [json_format.ParseDict(line, PredictionLog()) for line in lines_in(tmp_path)]
     assert [list(log.predict_log.response.outputs["y"].float_val) for log in logs] == [[2.5]] * 2
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "tfrecord"])
+def test_a_record_names_the_trace_of_its_request(logged, tmp_path, kind):
+    running = logged(kind, "of_default")
+    trace = "0af7651916cd43dd8448eb211c80319c"
+    parent = f"00-{trace}-b7ad6b7169203331-01"
+
+    body = b'{"instances": [1.0]}'
+    running.http.request("POST", "/v1/models/default:predict", body, traceparent=parent)
+    request = PredictRequest(model_spec={"name": "default"})
+    request.inputs["x"].CopyFrom(tf.make_tensor_proto([1.0]))
+    running.grpc.prediction.Predict(request, metadata=[("traceparent", parent)])
+    wait_until_recorded(running, 2)
+
+    traces = [line["trace_id"] for line in lines_in(tmp_path)] + [
+        (field.field_number, field.data)
+        for log in logs_in(tmp_path)
+        for field in UnknownFieldSet(log.log_metadata)
+    ]
+    assert traces == [trace if kind == "jsonl" else (10_001, trace.encode())] * 2
 
 
 def test_a_request_that_fails_is_not_recorded(logged, tmp_path):

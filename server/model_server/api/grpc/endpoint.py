@@ -12,8 +12,10 @@ import grpc
 
 from model_server.api.grpc.receiving import Receiving
 from model_server.api.grpc.standard_services import Health, add_reflection
+from model_server.api.grpc.traced import traced
 from model_server.api.grpc.unary import GenericHandler, Handler
 from model_server.options.tls import Tls
+from model_server.telemetry.tracing import NO_TRACING, Tracing
 
 # grpcio holds a thread while a request's message is on its way, so there must be more of them than
 # run requests: else a few slow clients would keep everybody waiting.
@@ -98,10 +100,12 @@ class GrpcEndpoint:
         listen: Listen,
         health: Health | None = None,
         refused: Callable[[], None] = lambda: None,
+        tracing: Tracing = NO_TRACING,
     ) -> None:
         """``refused`` is told of each request above the limit, when the next one comes."""
         self._listen = listen
         self._health = health
+        self._tracing = tracing
         self._methods = _Methods(refused)
         self._running = threading.BoundedSemaphore(listen.threads)
         self._receiving = Receiving(_RECEIVING)
@@ -162,7 +166,10 @@ class GrpcEndpoint:
         Those of ``beside`` mostly wait, so they take no turn from the others.
         """
         self._methods.handlers = {
-            **{path: self._received(handler, self._running) for path, handler in handlers.items()},
+            **{
+                path: self._received(traced(self._tracing, path, handler), self._running)
+                for path, handler in handlers.items()
+            },
             **{path: self._received(handler, nullcontext()) for path, handler in beside.items()},
         }
 

@@ -13,7 +13,7 @@ from typing import Any
 import uvloop
 from aiohttp import web
 
-from model_server.api.codes import http_status
+from model_server.api.codes import http_status, is_fault
 from model_server.api.rest import body, json_writer, routes
 from model_server.api.rest.body import BodyLimits, BodyRefused
 from model_server.api.rest.connection import ConnectionServer
@@ -22,6 +22,8 @@ from model_server.api.rest.tls import server_context
 from model_server.core.errors import Code, ServingError
 from model_server.options.tls import Tls
 from model_server.service.readiness import Readiness
+from model_server.telemetry import trace_context
+from model_server.telemetry.tracing import NO_TRACING, Asked, Tracing
 
 _log = logging.getLogger(__name__)
 
@@ -83,12 +85,14 @@ class RestEndpoint:
         answer: Answer,
         watch: Watch,
         refused: Callable[[], None] = lambda: None,
+        tracing: Tracing = NO_TRACING,
     ) -> None:
         """``refused`` is told of each request above the limit."""
         self._listen = listen
         self._answer = answer
         self._watch = watch
         self._refused = refused
+        self._tracing = tracing
         self._loop = uvloop.new_event_loop()
         self._pool = ThreadPoolExecutor(listen.threads, thread_name_prefix="rest")
         self._thread = threading.Thread(
@@ -203,7 +207,9 @@ class RestEndpoint:
         route = routes.route(request.method, path)
         sent = await body.read(request, self._listen.body)
         zipped = "gzip" in request.headers.get("Content-Encoding", "")
-        answered = self._loop.run_in_executor(self._pool, self._answer_sent, route, sent, zipped)
+        answered = self._loop.run_in_executor(
+            self._pool, self._answer_sent, _asked(request, route), route, sent, zipped
+        )
         try:
             async with asyncio.timeout(self._listen.timeout):
                 return await answered
@@ -214,8 +220,20 @@ class RestEndpoint:
                 " --rest_api_timeout_in_ms",
             ) from None
 
-    def _answer_sent(self, route: Route, sent: bytes, zipped: bool) -> str:
-        return self._answer(route, body.inflated(sent) if zipped else sent)
+    def _answer_sent(self, asked: Asked, route: Route, sent: bytes, zipped: bool) -> str:
+        with self._tracing.request(asked) as span:
+            code = Code.INTERNAL
+            try:
+                text = self._answer(route, body.inflated(sent) if zipped else sent)
+                code = Code.OK
+            except ServingError as error:
+                code = error.code
+                raise
+            finally:
+                span.set({"http.response.status_code": http_status(code)})
+                if is_fault(code):
+                    span.fail(code.name)
+            return text
 
     def _json(self, status: int, text: str) -> web.Response:
         return web.Response(
@@ -243,6 +261,16 @@ class RestEndpoint:
             text=json.dumps(readiness.as_json()) + "\n",
             content_type=_JSON,
         )
+
+
+def _asked(request: web.BaseRequest, route: Route) -> Asked:
+    parent = None
+    if (header := request.headers.get(trace_context.HEADER)) is not None:
+        state = ",".join(request.headers.getall(trace_context.STATE_HEADER, ()))
+        parent = trace_context.parse(header, state)
+    # The model's name is an attribute: names of spans must be few.
+    about = {"http.request.method": request.method, "url.path": request.path}
+    return Asked(f"{request.method} {route.action}", parent, about)
 
 
 def _listening_socket(port: int) -> socket.socket:
