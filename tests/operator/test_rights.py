@@ -54,6 +54,22 @@ def live_through_a_version_change(api):
     assert first != second
 
 
+def a_pod_without_a_node(api, message):
+    """A pod of the ModelDeployment, as the scheduler leaves it when no node fits."""
+    name = eventually(lambda: api.get("md", "ranker")["status"].get("candidate"))["revision"]
+    template = eventually(lambda: api.get("deployment", name))["spec"]["template"]
+    metadata = {"name": "p", "labels": template["metadata"]["labels"]}
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": template["spec"]}
+    api.run("create", "-f", "-", stdin=yaml.safe_dump(pod))
+    unplaced = {"type": "PodScheduled", "status": "False", "message": message}
+    api.patch_status("pod", "p", {"conditions": [unplaced | {"reason": "Unschedulable"}]})
+
+
+def ready_message(api):
+    conditions = api.get("md", "ranker")["status"].get("conditions", [])
+    return next((item["message"] for item in conditions if item["type"] == "Ready"), "")
+
+
 def become_stable(api):
     name = eventually(lambda: api.get("md", "ranker")["status"].get("candidate"))["revision"]
     generation = eventually(lambda: api.get("deployment", name))["metadata"]["generation"]
@@ -96,6 +112,41 @@ def test_with_the_charts_rights_in_one_namespace_it_does_its_work_there(
     assert "orbidden" not in process.log.read_text()
 
 
+def test_with_rights_everywhere_it_counts_the_accelerators_of_all_nodes(
+    installed, new_namespace, start_operator, tmp_path
+):
+    home, account = installed()
+    api = new_namespace()
+    process = start_operator(
+        kubeconfig_of(home, account, tmp_path), MODELFLEET_LEASE=f"{home.namespace}/{account}"
+    )
+    api.apply(manifest(accelerator={"resource": "nvidia.com/gpu"}))
+
+    a_pod_without_a_node(api, "no node fits")
+
+    eventually(lambda: "needs 1 nvidia.com/gpu; no node of this cluster" in ready_message(api))
+    assert process.stop() == 0
+
+
+def test_with_rights_in_one_namespace_the_schedulers_words_stand_alone(
+    installed, new_namespace, start_operator, tmp_path
+):
+    api = new_namespace()
+    home, account = installed(f"watch.namespaces={{{api.namespace}}}", "rbac.aggregate=false")
+    process = start_operator(
+        kubeconfig_of(home, account, tmp_path),
+        MODELFLEET_NAMESPACES=api.namespace,
+        MODELFLEET_LEASE=f"{home.namespace}/{account}",
+    )
+    api.apply(manifest(accelerator={"resource": "nvidia.com/gpu"}))
+
+    a_pod_without_a_node(api, "no node fits")
+
+    eventually(lambda: ready_message(api).endswith("ready replica; pod p: no node fits"))
+    assert process.stop() == 0
+    assert process.log.read_text().count("nodes may not be listed") == 1
+
+
 @pytest.mark.parametrize(
     "action",
     [
@@ -107,6 +158,8 @@ def test_with_the_charts_rights_in_one_namespace_it_does_its_work_there(
         "delete modeldeployments.modelfleet.dev",
         "create roles.rbac.authorization.k8s.io",
         "list namespaces",
+        "watch nodes",
+        "patch nodes",
         "update leases.coordination.k8s.io/of-somebody-else",
     ],
 )
