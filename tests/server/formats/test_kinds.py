@@ -6,7 +6,7 @@ import tensorflow as tf
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
 from server.conftest import model_config
-from server.formats import graph_models, object_models
+from server.formats import object_models
 
 
 @pytest.fixture
@@ -67,14 +67,6 @@ def test_a_function_need_not_use_its_input(ask, folder, signature, y):
     object_models.constants(folder)
 
     assert ask([2.0], signature) == y
-
-
-@pytest.mark.parametrize("argument", ["main_op", "legacy_init_op"])
-@pytest.mark.parametrize("as_text", [False, True], ids=["binary", "text"])
-def test_a_graphs_own_operation_initialises_it(ask, folder, argument, as_text):
-    graph_models.initialised(folder, argument, as_text=as_text)
-
-    assert ask([2.0]) == {"y": [3.0], "words": "from the asset"}
 
 
 def test_a_table_is_read_from_an_asset(ask, folder):

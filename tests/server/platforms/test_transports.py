@@ -16,6 +16,7 @@ from tensorflow_serving.apis.predict_pb2 import PredictRequest
 
 from server import onnx_models, saved_models
 from server.conftest import Running, serve
+from server.formats import tflite_models
 
 HALF_PLUS_TWO = """
 class Model:
@@ -49,6 +50,11 @@ def python_model(folder: Path) -> None:
     (folder / "model.py").write_text(HALF_PLUS_TWO)
 
 
+def tflite_model(folder: Path) -> None:
+    folder.mkdir(parents=True)
+    tflite_models.written(folder, tflite_models.half_plus_two())
+
+
 def hashmap(folder: Path) -> None:
     folder.mkdir(parents=True)
     (folder / "hashmap.csv").write_text("a,1\nb,ü\n")
@@ -59,6 +65,7 @@ KINDS = [
     Kind("tensorflow", saved_models.half_plus_two),
     Kind("onnx", onnx_models.half_plus_two),
     Kind("python", python_model),
+    Kind("tflite", tflite_model),
     Kind(
         "hashmap",
         hashmap,
