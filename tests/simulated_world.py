@@ -93,6 +93,9 @@ class World:
     def deployments(self) -> list[str]:
         return sorted(key.name for key in self.children if key.kind == "Deployment")
 
+    def workload(self, revision: str) -> dict[str, Any]:
+        return self.children[ObjectKey("Deployment", revision)]
+
     def routed(self) -> str | None:
         return self.observe().routed()
 

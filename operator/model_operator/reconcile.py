@@ -86,7 +86,7 @@ class Reconciler:
 
     async def _with_answer(self, pod: Pod) -> Pod:
         """The pod with its server's own words, which tell more than the kubelet's."""
-        if pod.is_ready or not pod.is_running or not pod.ip:
+        if pod.is_ready or pod.is_terminating or not pod.is_running or not pod.ip:
             return pod
         answer = await self._readiness.ask(pod.ip)
         if answer is None:
@@ -104,7 +104,8 @@ class Reconciler:
         image = self._settings.image_for(accelerator.resource if accelerator else None)
         plan = make_plan(deployment, observed, now, image)
         if plan.needs_inventory:
-            observed = replace(observed, inventory=await self._inventories.latest())
+            inventory = await self._inventories.latest(of_now=plan.is_change)
+            observed = replace(observed, inventory=inventory)
             plan = make_plan(deployment, observed, now, image)
         # What no watch shows may exist all the same: somebody else's, or ours without its label.
         found = await self._look_up(identity, plan.apply)

@@ -12,6 +12,7 @@ import yaml
 from model_operator.domain.observed import Observed
 from model_operator.domain.spec import parse
 from model_operator.plan.choice import Choice
+from model_operator.plan.course import Course
 from model_operator.plan.desired import desired_objects, wanted_revision
 from simulated_world import IMAGE, model_deployment
 
@@ -83,6 +84,8 @@ def test_rendering_is_stable(body, name):
     deployment = parse(body, allows_node_paths=True)
     wanted = wanted_revision(deployment, Observed(), IMAGE)
 
-    objects = desired_objects(deployment, Observed(), Choice(wanted, None))
+    objects = desired_objects(
+        deployment, Observed(), Course(Choice(wanted, None), deployment.replicas)
+    )
 
     assert yaml.dump_all(objects, Dumper=Plain, sort_keys=False) == (GOLDEN / name).read_text()

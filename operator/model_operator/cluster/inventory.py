@@ -33,11 +33,15 @@ class Inventories:
         self._is_forbidden = False
         self._lock = asyncio.Lock()
 
-    async def latest(self) -> Inventory | None:
-        """Not older than some seconds; None when it cannot be read, for lack of rights or else."""
+    async def latest(self, of_now: bool = False) -> Inventory | None:
+        """None when it cannot be read, for lack of rights or else.
+
+        Args:
+            of_now: looked at after this call; otherwise it may be some seconds old.
+        """
         async with self._lock:
             began = time.monotonic()
-            if self._is_forbidden or began < self._kept_until:
+            if self._is_forbidden or (began < self._kept_until and not of_now):
                 return self._latest
             try:
                 self._latest = await self._look()

@@ -5,14 +5,24 @@ from dataclasses import dataclass, field, replace
 
 from model_operator.domain import names
 from model_operator.domain.capacity import Inventory
-from model_operator.domain.manifests import Manifest, ObjectKey, controller_uid, key_of, label_of
+from model_operator.domain.manifests import (
+    Manifest,
+    ObjectKey,
+    controller_uid,
+    is_terminating,
+    key_of,
+    label_of,
+)
 from model_operator.domain.revision import Revision
 from model_operator.domain.troubles import Trouble, trouble_of_pod, trouble_of_workload
 
 
 @dataclass(frozen=True)
 class Pod:
-    """A pod of a revision. `is_running` means that its server process was started."""
+    """A pod of a revision. `is_running` means that its server process was started.
+
+    `node` is empty while no node has taken it, and again when it has ended there.
+    """
 
     name: str
     revision: str
@@ -20,6 +30,8 @@ class Pod:
     is_running: bool
     is_ready: bool
     trouble: Trouble | None
+    node: str = ""
+    is_terminating: bool = False
 
 
 @dataclass(frozen=True)
@@ -73,7 +85,9 @@ class Observed:
         return workload.revision if workload and workload.ready > 0 else None
 
     def pods_of(self, revision: str) -> tuple[Pod, ...]:
-        return tuple(pod for pod in self.pods if pod.revision == revision)
+        """Those that are there to stay."""
+        found = (pod for pod in self.pods if pod.revision == revision)
+        return tuple(pod for pod in found if not pod.is_terminating)
 
     def with_found(self, owner_uid: str, found: Iterable[Manifest]) -> "Observed":
         """The same with objects that a look at the API server itself brought to light."""
@@ -94,6 +108,7 @@ def pod_of(manifest: Manifest) -> Pod:
     status = manifest.get("status") or {}
     containers = status.get("containerStatuses") or ()
     conditions = status.get("conditions") or ()
+    has_ended = status.get("phase") in {"Succeeded", "Failed"}
     return Pod(
         name=manifest["metadata"]["name"],
         revision=label_of(manifest, names.REVISION_LABEL),
@@ -101,6 +116,8 @@ def pod_of(manifest: Manifest) -> Pod:
         is_running=any("running" in (container.get("state") or {}) for container in containers),
         is_ready=any(item["type"] == "Ready" and item["status"] == "True" for item in conditions),
         trouble=trouble_of_pod(manifest),
+        node="" if has_ended else (manifest.get("spec") or {}).get("nodeName") or "",
+        is_terminating=is_terminating(manifest),
     )
 
 

@@ -15,7 +15,6 @@ from model_operator.domain.manifests import (
     ObjectKey,
     controller,
     controller_uid,
-    is_terminating,
     key_of,
     label_of,
 )
@@ -85,7 +84,7 @@ class Watches:
 
         async def remember_pod(body: kopf.Body, **_: Any) -> dict[str, Pod]:
             pod = dict(body)
-            return {} if is_terminating(pod) else {_name_by_label(pod): pod_of(pod)}
+            return {_name_by_label(pod): pod_of(pod)}
 
         async def on_deployment(event: Any, body: kopf.Body, **indices: Any) -> None:
             self._indices = indices

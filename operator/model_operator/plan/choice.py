@@ -30,21 +30,25 @@ class Choice:
 
 @dataclass(frozen=True)
 class Candidates:
-    """What a choice is made from: the revisions by age, and their workloads."""
+    """What a choice is made from: the revisions by age, and their workloads.
+
+    `enough` is the number of ready replicas with which the wanted revision gets the traffic; 0
+    when no replica is wanted at all.
+    """
 
     revisions: Sequence[Revision]
     workloads: Mapping[str, Workload]
     previous: str | None
-    replicas: int
+    enough: int
 
 
 def choose(wanted: Revision, candidates: Candidates) -> Choice:
-    """The wanted revision once all its replicas are ready; until then the one that serves best.
+    """The wanted revision once enough of its replicas are ready; until then the best there is.
 
     As long as any revision has a ready replica, the chosen one has (unless no replica is wanted).
     """
     ready = {name: workload.ready for name, workload in candidates.workloads.items()}
-    if candidates.replicas == 0 or ready.get(wanted.name, 0) >= candidates.replicas:
+    if candidates.enough == 0 or ready.get(wanted.name, 0) >= candidates.enough:
         return Choice(wanted, wanted.name)
     previous = candidates.previous
     if previous is not None and ready.get(previous, 0) > 0:

@@ -4,7 +4,7 @@ from model_operator.domain.manifests import Manifest
 from model_operator.domain.observed import Observed
 from model_operator.domain.revision import Revision, find, name_for, user_input
 from model_operator.domain.spec import ModelDeployment
-from model_operator.plan.choice import Choice
+from model_operator.plan.course import Course
 from model_operator.render.history import record
 from model_operator.render.pod import pod_template
 from model_operator.render.protection import disruption_budget, network_policy
@@ -28,20 +28,20 @@ def wanted_revision(
 
 
 def desired_objects(
-    deployment: ModelDeployment, observed: Observed, choice: Choice
+    deployment: ModelDeployment, observed: Observed, course: Course
 ) -> list[Manifest]:
     """In the order in which they are to be made: memory, guard, pods, traffic."""
-    identity = deployment.identity
+    identity, choice = deployment.identity, course.choice
     remembered = {revision.name: revision for revision in observed.revisions()}
     remembered[choice.wanted.name] = choice.wanted
     # A workload whose history was deleted by hand is left as it is.
-    served = [remembered[name] for name in sorted(choice.in_use) if name in remembered]
+    served = [remembered[name] for name in sorted(course.in_use) if name in remembered]
     # With one replica a budget would only hold up drains: there is no other to wait for.
     budget = [disruption_budget(identity, choice.serving)] if deployment.replicas > 1 else []
     return [
         record(identity, choice.wanted),
         network_policy(identity),
-        *(workload(identity, revision, deployment.replicas) for revision in served),
+        *(workload(identity, revision, course.replicas_of(revision.name)) for revision in served),
         service(identity, choice.serving),
         *budget,
     ]

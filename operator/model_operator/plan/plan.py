@@ -11,7 +11,9 @@ from model_operator.domain.observed import Observed
 from model_operator.domain.revision import Revision, forgettable
 from model_operator.domain.spec import Identity, ModelDeployment
 from model_operator.plan.announcements import Announcement, announcements
+from model_operator.plan.change import enough
 from model_operator.plan.choice import Candidates, Choice, choose
+from model_operator.plan.course import Course, clock_of, course_of, dead_at, pods_of
 from model_operator.plan.desired import desired_objects, wanted_revision
 from model_operator.plan.differences import covers
 from model_operator.plan.report import (
@@ -35,7 +37,7 @@ class Plan:
 
     `status` is the new status, None when it would not change. `again_at` is when to look again
     though nothing happens. `needs_inventory` means that a plan made with the cluster's accelerators
-    at hand may be another.
+    at hand may be another; of now where `is_change`, as replicas may be given up by what it shows.
     """
 
     apply: tuple[Manifest, ...] = ()
@@ -44,6 +46,7 @@ class Plan:
     announcements: tuple[Announcement, ...] = ()
     again_at: datetime | None = None
     needs_inventory: bool = False
+    is_change: bool = False
 
 
 def make_plan(
@@ -52,19 +55,26 @@ def make_plan(
     """The steps that bring what is observed nearer to what the user asks for."""
     wanted = wanted_revision(deployment, observed, default_image)
     choice = _choice(deployment, observed, wanted)
-    desired = desired_objects(deployment, observed, choice)
+    clock = clock_of(observed, choice, now)
+    course = course_of(deployment, observed, choice, clock)
+    desired = desired_objects(deployment, observed, course)
     missing = _missing(desired, observed)
     doable = tuple(item for item in missing if key_of(item) not in observed.foreign)
     doable = () if deployment.suspend else doable
     is_routed = all(manifest["kind"] != "Service" for manifest in missing)
     will_be_routed = is_routed or any(manifest["kind"] == "Service" for manifest in doable)
-    situation = Situation(deployment, observed, choice, will_be_routed, now)
+    situation = Situation(deployment, observed, course, will_be_routed, clock)
     plan = _with_status(observed, status(situation))
-    plan = replace(plan, again_at=_again_at(situation), needs_inventory=waits_for_node(situation))
+    plan = replace(
+        plan,
+        again_at=_again_at(situation),
+        needs_inventory=waits_for_node(situation),
+        is_change=course.step is not None,
+    )
     if deployment.suspend:
         return plan
     limit = deployment.rollout.history_limit
-    unneeded = _unneeded(observed, choice, limit) if is_routed else ()
+    unneeded = _unneeded(observed, course, limit) if is_routed else ()
     return replace(plan, apply=doable, delete=(*_undesired_budget(observed, desired), *unneeded))
 
 
@@ -90,9 +100,19 @@ def _choice(deployment: ModelDeployment, observed: Observed, wanted: Revision) -
     previous = (observed.status.get("stable") or {}).get("revision") or observed.answering()
     if deployment.suspend:
         return Choice(wanted, previous)
-    workloads = observed.workloads()
-    return choose(
-        wanted, Candidates(observed.revisions(), workloads, previous, deployment.replicas)
+    return choose(wanted, _candidates(deployment, observed, previous))
+
+
+def _candidates(
+    deployment: ModelDeployment, observed: Observed, previous: str | None
+) -> Candidates:
+    replicas, strategy = deployment.replicas, deployment.rollout.strategy
+    old = pods_of(observed, previous) if previous in observed.workloads() else None
+    return Candidates(
+        revisions=observed.revisions(),
+        workloads=observed.workloads(),
+        previous=previous,
+        enough=enough(strategy, replicas, old) if old and replicas else replicas,
     )
 
 
@@ -119,11 +139,11 @@ def _undesired_budget(observed: Observed, desired: list[Manifest]) -> tuple[Obje
     )
 
 
-def _unneeded(observed: Observed, choice: Choice, limit: int) -> tuple[ObjectKey, ...]:
+def _unneeded(observed: Observed, course: Course, limit: int) -> tuple[ObjectKey, ...]:
     """Workloads without traffic or hope of it, and history beyond the limit."""
     idle = [ObjectKey("Deployment", name) for name in observed.workloads()]
-    idle = [key for key in idle if key.name not in choice.in_use]
-    in_use = choice.in_use | frozenset(observed.workloads())
+    idle = [key for key in idle if key.name not in course.in_use]
+    in_use = course.choice.in_use | frozenset(observed.workloads())
     forgotten = forgettable(observed.revisions(), in_use, limit)
     keys = [*idle, *(ObjectKey("ControllerRevision", revision.name) for revision in forgotten)]
     return tuple(key for key in keys if not is_terminating(observed.children[key]))
@@ -136,14 +156,17 @@ def _with_status(observed: Observed, after: Manifest) -> Plan:
 
 
 def _again_at(situation: Situation) -> datetime | None:
-    if situation.is_complete or situation.deployment.suspend:
+    if situation.is_complete or situation.deployment.suspend or situation.course.is_given_up:
         return None
     if situation.is_late or situation.observed.foreign:
-        return situation.now + _ASK_STUCK_AGAIN
+        return situation.clock.now + _ASK_STUCK_AGAIN
     deadline = situation.deadline
+    dead = dead_at(situation.observed.status) if situation.course.step else None
+    if dead is not None and situation.clock.now < dead < deadline:
+        deadline = dead
     if waits_for_node(situation):
-        return min(deadline, situation.now + _COUNT_AGAIN)
+        return min(deadline, situation.clock.now + _COUNT_AGAIN)
     pods = situation.observed.pods_of(situation.choice.wanted.name)
     if any(pod.is_running and not pod.is_ready for pod in pods):
-        return min(deadline, situation.now + _ASK_AGAIN)
+        return min(deadline, situation.clock.now + _ASK_AGAIN)
     return deadline

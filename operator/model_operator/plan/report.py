@@ -9,7 +9,9 @@ from model_operator.domain.manifests import Manifest, ObjectKey
 from model_operator.domain.observed import Observed, Workload
 from model_operator.domain.spec import ModelDeployment
 from model_operator.domain.troubles import PASSING, Trouble, most_telling
+from model_operator.plan.change import Phase
 from model_operator.plan.choice import Choice
+from model_operator.plan.course import Clock, Course, was_given_up
 from model_operator.plan.shortage import lacks_node, with_counts
 from model_operator.render.metadata import pod_selector
 from model_operator.render.service import endpoints
@@ -41,18 +43,22 @@ class Situation:
 
     deployment: ModelDeployment
     observed: Observed
-    choice: Choice
+    course: Course
     is_routed: bool
-    now: datetime
+    clock: Clock
+
+    @property
+    def choice(self) -> Choice:
+        return self.course.choice
 
     def workloads(self) -> dict[str, Workload]:
         """The workloads in use, seen or about to be made; idle ones are about to go."""
-        seen, replicas = self.observed.workloads(), self.deployment.replicas
+        seen = self.observed.workloads()
         if self.deployment.suspend:
             return seen
         coming = {
-            name: Workload(name, replicas, 0, is_current=False, trouble=None)
-            for name in self.choice.in_use
+            name: Workload(name, self.course.replicas_of(name), 0, is_current=False, trouble=None)
+            for name in self.course.in_use
         }
         return {name: seen.get(name, workload) for name, workload in coming.items()}
 
@@ -75,25 +81,13 @@ class Situation:
         return self.choice.is_promoted and self.is_routed and self.has_all_replicas
 
     @property
-    def since(self) -> datetime:
-        """Since when the wanted revision is on its way, or its replicas are too few."""
-        before = self.observed.status
-        candidate = before.get("candidate") or {}
-        if candidate.get("revision") == self.choice.wanted.name and candidate.get("since"):
-            return conditions.moment(candidate["since"])
-        ready = conditions.find(before, ConditionType.READY)
-        if self.choice.is_promoted and ready and ready["status"] == "False":
-            return conditions.moment(ready["lastTransitionTime"])
-        return self.now
-
-    @property
     def deadline(self) -> datetime:
         """When what is not ready will not get there by itself."""
-        return self.since + self.deployment.rollout.deadline
+        return self.clock.since + self.deployment.rollout.deadline
 
     @property
     def is_late(self) -> bool:
-        return self.now >= self.deadline
+        return self.clock.now >= self.deadline
 
 
 def status(situation: Situation) -> Manifest:
@@ -107,7 +101,7 @@ def status(situation: Situation) -> Manifest:
             situation.observed.status.get("conditions") or (),
             _conditions(situation),
             identity.generation,
-            situation.now,
+            situation.clock.now,
         ),
         "stable": _revision_part(situation, choice.stable),
         "candidate": _candidate(situation),
@@ -198,6 +192,8 @@ def _obstacle(situation: Situation) -> tuple[str, str]:
         return "Suspended", "spec.suspend is true and the spec is not carried out yet"
     version = situation.choice.wanted.version
     wanted = situation.deployment.replicas
+    if situation.course.is_given_up:
+        return "ProgressDeadlineExceeded", _given_up(situation)
     awaited = f"version {version} waits for {_count(wanted, 'ready replica')}"
     trouble = _trouble(situation, situation.choice.wanted.name)
     if trouble and (trouble.reason not in PASSING or situation.is_late):
@@ -224,7 +220,7 @@ def _candidate(situation: Situation) -> Manifest | None:
     if situation.choice.is_promoted:
         return None
     part = _revision_part(situation, situation.choice.wanted.name) or {}
-    return part | {"weight": 0, "since": conditions.timestamp(situation.since)}
+    return part | {"weight": 0, "since": conditions.timestamp(situation.clock.since)}
 
 
 def _traffic(situation: Situation) -> list[Manifest]:
@@ -245,16 +241,55 @@ def _next(situation: Situation) -> str | None:
     if situation.choice.is_promoted or situation.deployment.suspend:
         return None
     wanted = _count(situation.deployment.replicas, "replica")
+    new, old = situation.choice.wanted.name, situation.choice.serving
     deadline = conditions.timestamp(situation.deadline)
-    name = situation.choice.wanted.name
+    step = situation.course.step
+    if situation.course.is_given_up:
+        return f"{old} goes on; change spec, or raise spec.rollout.progressDeadlineSeconds"
     if situation.is_late:
-        return f"{name} gets the traffic if it ever has {wanted} ready; change spec to try another"
-    return f"{name} gets the traffic when it has {wanted} ready; stalled if not by {deadline}"
+        return f"{new} gets the traffic if it ever has {wanted} ready; change spec to try another"
+    if step is None:
+        return f"{new} gets the traffic when it has {wanted} ready; stalled if not by {deadline}"
+    match step.phase:
+        case Phase.WAITING:
+            how = f"{new} waits for accelerators; {old} keeps its last ready replica"
+        case Phase.DRAINING:
+            how = f"{old} gives up replicas for {new}, which gets the traffic when it has as many"
+        case _:
+            how = f"{new} gets the traffic when it has {wanted} ready"
+    return f"{how}; given up if not by {deadline}"
+
+
+def _given_up(situation: Situation) -> str:
+    wanted = _count(situation.deployment.replicas, "ready replica")
+    seconds = int(situation.deployment.rollout.deadline.total_seconds())
+    version = situation.choice.wanted.version
+    cause = _cause_of_giving_up(situation)
+    said = f"version {version} was given up: it did not have {wanted} within {seconds} s"
+    return f"{said}; {cause}" if cause else said
+
+
+def _cause_of_giving_up(situation: Situation) -> str | None:
+    """What kept the revision from being ready; its pods go, so the status remembers it."""
+    name, before = situation.choice.wanted.name, situation.observed.status
+    known = {item["name"]: item for item in before.get("revisions") or ()}
+    trouble = None if was_given_up(before, name) else _trouble(situation, name)
+    return _said(trouble) if trouble else known.get(name, {}).get("message")
 
 
 def _revisions(situation: Situation) -> list[Manifest]:
     workloads = situation.workloads()
-    return [_state_of(situation, workloads[name]) for name in sorted(workloads)]
+    found = [_state_of(situation, workload) for workload in workloads.values()]
+    if situation.course.is_given_up:
+        found.append(_aborted(situation))
+    return sorted(found, key=lambda item: str(item["name"]))
+
+
+def _aborted(situation: Situation) -> Manifest:
+    wanted = situation.choice.wanted
+    cause = _cause_of_giving_up(situation)
+    state = {"name": wanted.name, "version": wanted.version, "replicas": 0, "readyReplicas": 0}
+    return state | {"aborted": True} | ({"message": cause} if cause else {})
 
 
 def _state_of(situation: Situation, workload: Workload) -> Manifest:
@@ -263,8 +298,12 @@ def _state_of(situation: Situation, workload: Workload) -> Manifest:
     state |= {"replicas": workload.replicas, "readyReplicas": workload.ready}
     trouble = _trouble(situation, workload.revision)
     if trouble and workload.ready < workload.replicas:
-        state["message"] = f"{trouble.reason}: {trouble.message}"
+        state["message"] = _said(trouble)
     return state
+
+
+def _said(trouble: Trouble) -> str:
+    return f"{trouble.reason}: {trouble.message}"
 
 
 def _revision_part(situation: Situation, name: str | None) -> Manifest | None:

@@ -1,0 +1,158 @@
+"""Where a change of revision stands, read from what is observed, and its next step."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from model_operator.domain import conditions
+from model_operator.domain.capacity import Demand, demand_of, fits, supply_for
+from model_operator.domain.conditions import ConditionType
+from model_operator.domain.manifests import Manifest
+from model_operator.domain.observed import Observed
+from model_operator.domain.spec import ModelDeployment
+from model_operator.domain.troubles import UNSCHEDULABLE
+from model_operator.plan.change import Change, Phase, Pods, Room, Step, advance
+from model_operator.plan.choice import Choice
+
+# A replica that is not ready for this long is no longer waited for where it is in the way.
+DEAD_AFTER = timedelta(seconds=60)
+
+
+@dataclass(frozen=True)
+class Course:
+    """A choice and the replicas that go with it. `step` is None where nothing changes over."""
+
+    choice: Choice
+    replicas: int
+    step: Step | None = None
+
+    @property
+    def is_given_up(self) -> bool:
+        return self.step is not None and self.step.phase is Phase.GIVEN_UP
+
+    @property
+    def in_use(self) -> frozenset[str]:
+        """The revisions that have a workload."""
+        return frozenset({self.choice.serving}) if self.is_given_up else self.choice.in_use
+
+    def replicas_of(self, revision: str) -> int:
+        if self.step is None:
+            return self.replicas
+        return self.step.new if revision == self.choice.wanted.name else self.step.old
+
+
+@dataclass(frozen=True)
+class Clock:
+    """The time, and since when the wanted revision is on its way."""
+
+    now: datetime
+    since: datetime
+
+
+def clock_of(observed: Observed, choice: Choice, now: datetime) -> Clock:
+    """Since when the wanted revision is on its way, or its replicas are too few."""
+    candidate = observed.status.get("candidate") or {}
+    if candidate.get("revision") == choice.wanted.name and candidate.get("since"):
+        return Clock(now, conditions.moment(candidate["since"]))
+    ready = conditions.find(observed.status, ConditionType.READY)
+    if choice.is_promoted and ready and ready["status"] == "False":
+        return Clock(now, conditions.moment(ready["lastTransitionTime"]))
+    return Clock(now, now)
+
+
+def course_of(
+    deployment: ModelDeployment, observed: Observed, choice: Choice, clock: Clock
+) -> Course:
+    """The choice with its next step, if there is an old revision to take over from."""
+    workloads = observed.workloads()
+    if choice.is_promoted or choice.serving == choice.wanted.name or deployment.suspend:
+        return Course(choice, deployment.replicas)
+    if choice.serving not in workloads:
+        return Course(choice, deployment.replicas)
+    old = pods_of(observed, choice.serving)
+    change = Change(
+        strategy=deployment.rollout.strategy,
+        replicas=deployment.replicas,
+        old=old,
+        new=pods_of(observed, choice.wanted.name),
+        room=_room(deployment, observed, choice),
+        is_dead=old.ready == 0 and _is_dead(observed.status, clock.now),
+        is_over=_is_over(deployment, observed, choice, clock),
+    )
+    return Course(choice, deployment.replicas, advance(change))
+
+
+def pods_of(observed: Observed, revision: str) -> Pods:
+    """The counts of a revision's pods; none where it has no workload."""
+    workload = observed.workloads().get(revision)
+    if workload is None:
+        return Pods(0, 0, 0)
+    placed = sum(bool(pod.node) for pod in observed.pods_of(revision))
+    # Counts of the Deployment and the pods that are seen may be of different moments.
+    return Pods(workload.replicas, max(placed, workload.ready), workload.ready)
+
+
+def was_given_up(status: Manifest, revision: str) -> bool:
+    """True when the status remembers that a change to this revision was given up."""
+    known = status.get("revisions") or ()
+    return any(item["name"] == revision and item.get("aborted") for item in known)
+
+
+def dead_at(status: Manifest) -> datetime | None:
+    """When nothing has answered for too long; None while something does."""
+    available = conditions.find(status, ConditionType.AVAILABLE)
+    if available is None or available["status"] == "True":
+        return None
+    return conditions.moment(available["lastTransitionTime"]) + DEAD_AFTER
+
+
+def _is_dead(status: Manifest, now: datetime) -> bool:
+    moment = dead_at(status)
+    return moment is not None and now >= moment
+
+
+def _is_over(deployment: ModelDeployment, observed: Observed, choice: Choice, clock: Clock) -> bool:
+    """Late, and there is something to go back to. What was given up stays so, come what may."""
+    if clock.now < clock.since + deployment.rollout.deadline:
+        return False
+    if was_given_up(observed.status, choice.wanted.name):
+        return True
+    return observed.workloads()[choice.serving].ready > 0
+
+
+def _room(deployment: ModelDeployment, observed: Observed, choice: Choice) -> Room:
+    is_clearing = any(pod.is_terminating for pod in observed.pods)
+    old = next((item for item in observed.revisions() if item.name == choice.serving), None)
+    demand = demand_of(choice.wanted.template)
+    held = demand_of(old.template) if old else None
+    if demand is None or held is None or held.resource != demand.resource:
+        return Room(False, is_clearing)
+    is_short = _is_short(observed, choice.wanted.name, demand)
+    if observed.inventory is not None:
+        return Room(is_short and _holds_what_fits(observed, choice.serving, demand), is_clearing)
+    # Without a look at the nodes: what was given up before must have been taken up.
+    given = deployment.replicas - observed.workloads()[choice.serving].replicas
+    taken = pods_of(observed, choice.wanted.name).placed
+    return Room(
+        is_short and given * held.count < (taken + 1) * demand.count,
+        is_clearing,
+    )
+
+
+def _is_short(observed: Observed, wanted: str, demand: Demand) -> bool:
+    """A pod waits for accelerators by the scheduler's words, and the nodes have none free."""
+    words = f"Insufficient {demand.resource}"
+    waits = any(
+        pod.trouble and pod.trouble.reason == UNSCHEDULABLE and words in pod.trouble.message
+        for pod in observed.pods_of(wanted)
+    )
+    # The scheduler's words may be some seconds old: it comes back to a pod that found no room.
+    return waits and (
+        observed.inventory is None or supply_for(demand, observed.inventory).pods == 0
+    )
+
+
+def _holds_what_fits(observed: Observed, old: str, demand: Demand) -> bool:
+    """Whether an old pod is on a node that the new ones could use."""
+    inventory = observed.inventory
+    nodes = {node.name for node in inventory.nodes if fits(demand, node)} if inventory else set()
+    return any(pod.node in nodes for pod in observed.pods_of(old))
