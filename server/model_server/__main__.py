@@ -7,7 +7,14 @@ from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from typing import NoReturn, TextIO
 
-from model_server.options.command_line import InvalidOptions, check, parse, usage, without_effect
+from model_server.options.command_line import (
+    CommandLine,
+    InvalidOptions,
+    check,
+    parse,
+    usage,
+    without_effect,
+)
 from model_server.options.flags import Options
 from model_server.telemetry import exporting, logs
 
@@ -22,7 +29,7 @@ def main() -> None:
         print(usage(_PROGRAM))
         return
     try:
-        line = parse(arguments)
+        line = _parsed(arguments)
         if line.options.version:
             print(f"TensorFlow ModelServer: {_version('modelfleet')}")
             print(f"TensorFlow Library: {_version('tensorflow', 'tensorflow-cpu')}")
@@ -35,6 +42,14 @@ def main() -> None:
     except InvalidOptions as error:
         _refuse(str(error))
     _serve(line.options)
+
+
+def _parsed(arguments: list[str]) -> CommandLine:
+    try:
+        return parse(arguments)
+    except InvalidOptions:
+        _say(usage(_PROGRAM), sys.stdout)
+        raise
 
 
 def _serve(options: Options) -> None:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,6 +10,7 @@ from model_server.options.flags import Options
 
 _BOOLS = {"": True, "true": True, "1": True, "false": False, "0": False}
 _LOG_FORMATS = ("text", "json")
+_INTEGER = re.compile(r"[+-]?[0-9]{1,20}")
 _INT_MAX = 2**31 - 1
 # The only flag TensorFlow Serving declares as int64, and three of ours.
 _INT64_FLAGS = frozenset(
@@ -67,6 +69,9 @@ def _value(name: str, kind: object, text: str) -> object:
 
 
 def _integer(text: str, largest: int) -> int:
+    if not _INTEGER.fullmatch(text):
+        # Python would take 1_000 and the digits of other scripts.
+        raise ValueError(text)
     value = int(text)
     if not -largest - 1 <= value <= largest:
         raise ValueError(text)
@@ -78,6 +83,8 @@ def usage(program: str) -> str:
     lines = [f"usage: {program}", "Flags:"]
     for flag in dataclasses.fields(Options):
         kind = {bool: "bool", int: "int32", float: "float", str: "string"}[flag.type]  # type: ignore[index]  # annotations are classes
+        if flag.name in _INT64_FLAGS:
+            kind = "int64"
         shown = f'"{flag.default}"' if flag.type is str else str(flag.default).lower()
         unused = " (accepted, without effect)" if flag.metadata["unused"] else ""
         name = f"--{flag.name}={shown}"

@@ -55,6 +55,10 @@ def test_what_is_no_flag_is_told_and_does_not_stop_the_start(argument):
         ("--port=x", '--port must be an integer, not "x"'),
         ("--port=2147483648", '--port must be an integer, not "2147483648"'),
         ("--port=", '--port must be an integer, not ""'),
+        ("--port=8_500", '--port must be an integer, not "8_500"'),
+        ("--port=\u0661", '--port must be an integer, not "\u0661"'),
+        ("--port=8500 ", '--port must be an integer, not "8500 "'),
+        ("--port=" + "9" * 5000, '--port must be an integer, not "' + "9" * 5000 + '"'),
         ("--enable_batching=yes", '--enable_batching must be true or false, not "yes"'),
         (
             "--per_process_gpu_memory_fraction=half",
@@ -69,10 +73,13 @@ def test_a_value_that_does_not_fit_names_the_flag(argument, message):
     assert str(raised.value) == message
 
 
-def test_usage_lists_every_flag():
+def test_usage_lists_every_flag_with_its_type():
     text = usage("model-server")
 
     assert all(f"--{name}=" in text for name in vars(Options()))
+    assert ["--load_retry_interval_micros=60000000", "int64"] in [
+        line.split()[:2] for line in text.splitlines()
+    ]
 
 
 @pytest.mark.parametrize(
