@@ -19,7 +19,7 @@ from model_server.api.rest.endpoint import RestEndpoint, Watch
 from model_server.core.manager import Manager, ManagerOptions
 from model_server.core.source import FileSystemSource, SourceOptions
 from model_server.options.flags import CPUS, Options
-from model_server.options.model_config import read_model_config
+from model_server.options.model_config import reread_model_config
 from model_server.options.monitoring import prometheus_path
 from model_server.options.platforms import platforms_of
 from model_server.options.thread_pool_factory import check_thread_pool_factory
@@ -246,7 +246,7 @@ def _config_poller(options: Options, models: Models) -> ConfigPoller | None:
     if interval <= 0 or not options.model_config_file:
         return None
     return ConfigPoller(
-        lambda: read_model_config(options), models.reload, timedelta(seconds=interval)
+        lambda: reread_model_config(options), models.reload, timedelta(seconds=interval)
     )
 
 

@@ -5,6 +5,7 @@ from tensorflow_serving.config.file_system_storage_path_source_pb2 import (
 )
 from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 
+from model_server.options.command_line import InvalidOptions
 from model_server.options.flags import Options
 from model_server.options.text_files import parse_text, read_text_file
 
@@ -17,6 +18,11 @@ def read_model_config(options: Options) -> ModelServerConfig:
     config = ModelServerConfig()
     if options.model_config_file:
         read_text_file(options.model_config_file, config)
+        if config.HasField("custom_model_config"):
+            raise InvalidOptions(
+                f"{options.model_config_file}: custom_model_config: ModelServer does not yet"
+                " support custom model config."
+            )
         return config
     model = config.model_config_list.config.add()
     model.name = options.model_name
@@ -26,4 +32,19 @@ def read_model_config(options: Options) -> ModelServerConfig:
         policy = FileSystemStoragePathSourceConfig.ServableVersionPolicy()
         parse_text(options.model_version_policy, policy, "--model_version_policy")
         model.model_version_policy.CopyFrom(policy)
+    return config
+
+
+def reread_model_config(options: Options) -> ModelServerConfig:
+    """The models of the config file, which says so if they are none.
+
+    A file that is empty because it is being written must not unload everything. Raises
+    InvalidOptions, also for such a file.
+    """
+    config = read_model_config(options)
+    if not config.HasField("model_config_list"):
+        raise InvalidOptions(
+            f"{options.model_config_file}: says nothing; to serve no model, write"
+            " model_config_list {}"
+        )
     return config

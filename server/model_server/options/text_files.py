@@ -9,6 +9,7 @@ from model_server.options.command_line import InvalidOptions
 
 # Far beyond any configuration; a wrong path such as /dev/zero must not fill the memory.
 _LARGEST = 16 * 2**20
+_LONGEST_TOLD = 1000
 
 
 def read_text_file(path: str, message: Message, pool: Any = None) -> None:
@@ -38,7 +39,11 @@ def parse_text(text: str, message: Message, where: str, pool: Any = None) -> Non
     try:
         text_format.Parse(text, message, descriptor_pool=pool)
     except text_format.ParseError as error:
-        raise InvalidOptions(f"{where}: Error parsing text-format {name}: {error}") from error
+        problem = str(error)
+        if len(problem) > _LONGEST_TOLD:
+            # It quotes the line.
+            problem = f"{problem[:_LONGEST_TOLD]}..."
+        raise InvalidOptions(f"{where}: Error parsing text-format {name}: {problem}") from error
     except RecursionError:
         raise InvalidOptions(
             f"{where}: Error parsing text-format {name}: messages are nested too deeply"

@@ -14,6 +14,7 @@ _log = logging.getLogger(__name__)
 class ConfigPoller:
     """Reads a configuration again and again and applies it; what goes wrong is only logged.
 
+    The same trouble is logged once, until the configuration is taken or another trouble comes.
     ``read`` returns a ModelServerConfig and raises ValueError; ``apply`` raises ServingError.
     """
 
@@ -23,6 +24,7 @@ class ConfigPoller:
         self._read = read
         self._apply = apply
         self._interval = interval
+        self._told = ""
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._poll, name="config-poller", daemon=True)
 
@@ -38,5 +40,14 @@ class ConfigPoller:
         while not self._ended.wait(self._interval.total_seconds()):
             try:
                 self._apply(self._read())
+                self._told = ""
             except (ValueError, ServingError) as error:
-                _log.error("The model configuration was not taken: %s", error)
+                self._tell(str(error))
+            except Exception:
+                # The outermost frame of the thread: the next configuration must find it alive.
+                _log.exception("the model configuration was not taken, unexpectedly")
+
+    def _tell(self, trouble: str) -> None:
+        if trouble != self._told:
+            _log.error("The model configuration was not taken: %s", trouble)
+        self._told = trouble
