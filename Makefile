@@ -39,7 +39,7 @@ lint: $(ENV_STAMP) ## Style, types and import contracts
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/mypy
-	@$(VENV)/bin/mypy images/*.py examples/*.py examples/*/*.py hack/demo/*.py
+	@$(VENV)/bin/mypy images/*.py examples/*.py examples/*/*.py hack/*.py hack/demo/*.py
 	@$(VENV)/bin/lint-imports
 
 .PHONY: format
