@@ -1,5 +1,6 @@
 """Models of every platform are asked in the same ways, over gRPC and over REST."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from tensorflow_serving.apis.predict_pb2 import PredictRequest
 
 from server import onnx_models, saved_models
 from server.conftest import Running, serve
-from server.formats import tflite_models
+from server.formats import tflite_models, warm_ups
 
 HALF_PLUS_TWO = """
 class Model:
@@ -82,7 +83,9 @@ def running(tmp_path_factory) -> Running:
     """A server with version 7 of a model of each platform, named after it."""
     root, entries = tmp_path_factory.mktemp("platforms"), ""
     for kind in KINDS:
-        kind.make(root / kind.platform / "7")
+        version = root / kind.platform / "7"
+        kind.make(version)
+        warm_ups.write(version, warm_ups.predict(**{kind.alias: kind.tensor}))
         entries += (
             f'config {{ name: "{kind.platform}" base_path: "{root / kind.platform}"'
             f' model_platform: "{kind.platform}" }} '
@@ -177,6 +180,18 @@ def test_both_apis_tell_the_same_status(running, kind):
     assert json_format.MessageToDict(by_grpc)["model_version_status"] == [
         {"version": "7", "state": "AVAILABLE", "status": {}}
     ]
+
+
+@each_kind
+def test_every_platform_is_warmed_up_and_counted(running, kind):
+    predicted(running, kind)
+
+    page = running.http.get("/monitoring/prometheus/metrics").text
+
+    warmed = rf':model_warmup_records_read\{{model_path="\S+/{kind.platform}/7",status="OK"\}} 1\n'
+    counted = rf':request_count\{{model_name="{kind.platform}",status="OK"\}} [1-9]'
+    assert re.search(warmed, page)
+    assert re.search(counted, page)
 
 
 @each_kind
