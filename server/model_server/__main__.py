@@ -2,6 +2,7 @@
 
 import logging
 import os
+import resource
 import sys
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
@@ -54,6 +55,9 @@ def _parsed(arguments: list[str]) -> CommandLine:
 
 def _serve(options: Options) -> None:
     logs.set_up(options.log_format)
+    # Each connection is a file; what a login shell allows is less than the server does.
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, hard), hard))
     # TensorFlow reports every failed request on stderr; the client is told anyway.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     for name in without_effect(options):

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
+from http.client import HTTPResponse
 
 import pytest
 
@@ -47,22 +48,35 @@ def all_of(connection: socket.socket) -> bytes:
         return b"".join(iter(lambda: connection.recv(65536), b""))
 
 
+def refusal(connection: socket.socket) -> tuple[int, str]:
+    """The status and the body of an answer after which the server closes.
+
+    It lingers before it does so, to let slow clients read the answer; that is not waited for.
+    """
+    with connection, HTTPResponse(connection) as answer:
+        answer.begin()
+        body = answer.read()
+        assert answer.will_close
+        return answer.status, body.decode()
+
+
 def test_a_body_that_announces_more_than_the_limit_is_refused_before_it_is_sent(listening):
     port = listening(body=BodyLimits(bytes=99))
 
-    answer = all_of(send(port, BEGUN))
+    status, body = refusal(send(port, BEGUN))
 
-    assert answer.startswith(b"HTTP/1.1 413 ")
-    assert b"larger than the 99 bytes of --rest_api_max_body_bytes" in answer
+    assert status == 413
+    assert "larger than the 99 bytes of --rest_api_max_body_bytes" in body
 
 
 def test_a_chunked_body_is_refused_when_it_passes_the_limit(listening):
     port = listening(body=BodyLimits(bytes=99))
     head = b"POST /v1/models/m:predict HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
 
-    answer = all_of(send(port, head, b"40\r\n" + b"a" * 64 + b"\r\n", b"40\r\n" + b"a" * 64))
+    parts = (b"40\r\n" + b"a" * 64 + b"\r\n", b"40\r\n" + b"a" * 64)
+    status, _ = refusal(send(port, head, *parts))
 
-    assert answer.startswith(b"HTTP/1.1 413 ")
+    assert status == 413
 
 
 def test_a_body_of_exactly_the_limit_is_read(listening):
@@ -74,10 +88,10 @@ def test_a_body_of_exactly_the_limit_is_read(listening):
 def test_a_body_that_does_not_come_is_given_up(listening):
     port = listening(body=BodyLimits(patience=0.2))
 
-    answer = all_of(send(port, BEGUN))
+    status, body = refusal(send(port, BEGUN))
 
-    assert answer.startswith(b"HTTP/1.1 408 ")
-    assert b"Only 1 bytes of the request's body came within 0.2 seconds" in answer
+    assert status == 408
+    assert "Only 1 bytes of the request's body came within 0.2 seconds" in body
 
 
 @pytest.mark.parametrize("beginning", [b"", b"POST ", b"POST / HTTP/1.1\r\nHost: a\r\nx"])
@@ -85,6 +99,68 @@ def test_a_header_that_does_not_end_is_given_up(listening, beginning):
     port = listening(idle=0.2)
 
     assert all_of(send(port, beginning)) == b""
+
+
+def test_a_header_that_comes_by_bytes_is_given_up(listening):
+    connection = send(listening(idle=0.5), b"GET /healthz HTTP/1.1\r\nx: ")
+
+    with pytest.raises(OSError):
+        for _ in range(6000):
+            connection.sendall(b"a")
+            time.sleep(0.01)
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        pytest.param(b"GET /" + b"a" * 20_000 + b" HTTP/1.1\r\n\r\n", id="a long path"),
+        pytest.param(b"GET / HTTP/1.1\r\nx: " + b"a" * 20_000 + b"\r\n\r\n", id="a long header"),
+        pytest.param(b"GET / HTTP/1.1\r\n" + b"x: y\r\n" * 1000 + b"\r\n", id="many headers"),
+        pytest.param(b"\x16\x03\x01" + b"a" * 20_000, id="no HTTP"),
+    ],
+)
+def test_a_header_beyond_the_limits_is_refused(listening, head):
+    port = listening()
+
+    status, _ = refusal(send(port, head))
+
+    assert status == 400
+    assert HttpClient(port).get("/healthz").status == 200
+
+
+def test_a_connection_above_the_limit_takes_the_place_of_the_longest_idle(listening):
+    port = listening(connections=2)
+    first, second = send(port), send(port)
+
+    answer = HttpClient(port).get("/healthz")
+
+    assert answer.status == 200
+    assert all_of(first) == b""
+    second.sendall(b"GET /healthz HTTP/1.0\r\n\r\n")
+    assert b"200 OK" in all_of(second)
+
+
+def test_a_connection_above_the_limit_is_refused_if_all_others_are_at_work(listening):
+    began, may_end = threading.Semaphore(0), threading.Event()
+
+    def answer(_route, _body):
+        began.release()
+        may_end.wait(60)
+        return "done"
+
+    port = listening(answer, connections=2, threads=2)
+    request = b"POST /v1/models/m:predict HTTP/1.0\r\nContent-Length: 1\r\n\r\na"
+    working = [send(port, request), send(port, request)]
+    assert began.acquire(timeout=60)
+    assert began.acquire(timeout=60)
+
+    refused = all_of(send(port))
+    may_end.set()
+
+    assert refused.startswith(b"HTTP/1.1 503 ")
+    assert b"as many connections at work as it may" in refused
+    assert [all_of(connection)[-4:] for connection in working] == [b"done", b"done"]
 
 
 def test_slow_clients_keep_nobody_else_waiting(listening):

@@ -49,7 +49,8 @@ class Listen:
     """Where to listen and how; port 0 lets the system choose, times are in seconds.
 
     A request takes at most ``timeout``; a connection waits at most ``idle`` for a whole header;
-    beyond ``in_flight`` requests at the same time, if it is not None, more are refused.
+    beyond ``in_flight`` requests at the same time, if it is not None, more are refused; beyond
+    ``connections``, idle ones are closed, and if there is none, more are refused.
     Clients that ``tls`` asks for a certificate and that show none may ask for health only.
     """
 
@@ -59,6 +60,7 @@ class Listen:
     cors: bool = False
     idle: float = 75.0
     in_flight: int | None = None
+    connections: int = 4096
     body: BodyLimits = _BODY_LIMITS
     tls: Tls | None = None
 
@@ -114,6 +116,7 @@ class RestEndpoint:
     async def _accept(self, listening: socket.socket) -> None:
         self._web = ConnectionServer(
             self._handle,
+            self._listen.connections,
             request_factory=self._request,
             access_log=None,
             auto_decompress=False,
