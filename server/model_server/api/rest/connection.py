@@ -61,7 +61,7 @@ class ConnectionServer(web.Server):
         if len(self._connections) <= self._most:
             return
         for oldest in self._connections:
-            if isinstance(oldest, _Connection) and oldest.is_idle:
+            if oldest is not handler and isinstance(oldest, _Connection) and oldest.is_idle:
                 oldest.force_close()
                 return
         transport.write(_FULL)
