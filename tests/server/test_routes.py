@@ -2,7 +2,7 @@
 
 import pytest
 
-from model_server.api.rest.routes import Route, is_api, route
+from model_server.api.rest.routes import Route, is_api, path_of, route
 from model_server.core.errors import Code, ServingError
 from model_server.service.model_spec import ModelSpec
 
@@ -99,3 +99,17 @@ def test_the_list_of_models_needs_a_name():
 @pytest.mark.parametrize("path", ["/", "/statuspage", "/index", "/v1", "/v2/models/m", "/v1models"])
 def test_what_is_not_under_v1_is_not_of_the_api(path):
     assert not is_api(path)
+
+
+@pytest.mark.parametrize(
+    ("target", "path"),
+    [
+        ("/v1/models/m", "/v1/models/m"),
+        ("http://host:8501/v1/models/m:predict?x=1", "/v1/models/m:predict?x=1"),
+        ("HTTPS://host/v1/models/a://b", "/v1/models/a://b"),
+        ("/v1/models/http://b", "/v1/models/http://b"),
+        ("http://host", "/"),
+    ],
+)
+def test_a_target_may_name_scheme_and_host(target, path):
+    assert path_of(target) == path

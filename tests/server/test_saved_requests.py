@@ -121,6 +121,11 @@ SAVED_REQUESTS = [
         id="HTTP/1.0",
     ),
     pytest.param(
+        post(b"http://models.example:8501/v1/models/default:predict", ROWS, b"Content-Length: 20"),
+        (b"HTTP/1.1 200 OK", PREDICTIONS),
+        id="through a proxy",
+    ),
+    pytest.param(
         post(
             b"/v1/models/default:regress",
             b'{"signature_name": "regress_x_to_y", "examples": [{"x": 2.0}]}',

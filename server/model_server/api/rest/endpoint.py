@@ -153,7 +153,7 @@ class RestEndpoint:
             await self._web.shutdown(grace)
 
     async def _handle(self, request: web.BaseRequest) -> web.Response:
-        path = request.raw_path
+        path = routes.path_of(request.raw_path)
         if path == "/healthz":
             return web.Response(text="ok")
         if path == "/readyz":

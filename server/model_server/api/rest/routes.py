@@ -28,6 +28,14 @@ class Route:
     spec: ModelSpec
 
 
+def path_of(target: str) -> str:
+    """The path and query of a target, which proxies send with scheme and host."""
+    scheme, _, rest = target.partition("://")
+    if scheme.lower() in ("http", "https"):
+        return "/" + rest.partition("/")[2]
+    return target
+
+
 def is_api(path: str) -> bool:
     """Whether the path belongs to the API, so that even its errors are the API's."""
     return _API.fullmatch(path) is not None
