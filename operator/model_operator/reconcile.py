@@ -5,6 +5,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from http import HTTPStatus
 
 from model_operator.cluster.cache import Seen, Watched, Written
 from model_operator.cluster.client import Cluster
@@ -24,10 +25,15 @@ from model_operator.domain.observed import Observed, Pod
 from model_operator.domain.spec import Identity, identify, parse
 from model_operator.domain.troubles import Trouble, trouble_of_answer
 from model_operator.metrics import Metrics
-from model_operator.plan.plan import Plan, make_plan, plan_for_invalid
+from model_operator.plan.plan import Plan, make_plan, plan_for_invalid, plan_for_refused
 from model_operator.settings import Settings
 
 logger = logging.getLogger(__name__)
+
+# The API server's answers to what it will not have; others are no fault of the user's.
+_REFUSALS = frozenset(
+    {HTTPStatus.BAD_REQUEST, HTTPStatus.FORBIDDEN, HTTPStatus.UNPROCESSABLE_ENTITY}
+)
 
 
 @dataclass(frozen=True)
@@ -120,11 +126,23 @@ class Reconciler:
 
     async def _carry_out(self, identity: Identity, observed: Observed, plan: Plan) -> None:
         for manifest in plan.apply:
-            applied = await self._cluster.apply(manifest)
+            applied = await self._apply(identity, observed, manifest)
             self._written.remember(identity.uid, applied)
             logger.info("applied %s", key_of(manifest), extra={"object": str(identity)})
         for key in plan.delete:
             await self._delete(identity, observed, key)
+        await self._tell(identity, plan)
+
+    async def _apply(self, identity: Identity, observed: Observed, manifest: Manifest) -> Manifest:
+        try:
+            return await self._cluster.apply(manifest)
+        except ApiError as error:
+            if error.status in _REFUSALS:
+                now = datetime.now(UTC)
+                await self._tell(identity, plan_for_refused(identity, error, observed, now))
+            raise
+
+    async def _tell(self, identity: Identity, plan: Plan) -> None:
         if plan.status is not None:
             written = await self._cluster.apply_status(identity, plan.status)
             self._written.remember(identity.uid, written | {"kind": names.KIND})

@@ -206,3 +206,29 @@ def test_what_the_user_names_and_is_not_there_is_named_in_the_status(shop, name,
     shop.apply(manifest(name, scheduling=scheduling))
 
     assert told(shop, name, words)["reason"] == "FailedCreate"
+
+
+def test_what_the_api_server_refuses_is_told_until_the_spec_is_put_right(shop):
+    bad = {"maxSkew": 1, "topologyKey": ZONE, "whenUnsatisfiable": "ScheduleAnyway"}
+    bad["labelSelector"] = {"matchLabels": {"not a key": "x"}}
+    shop.apply(manifest("refused", scheduling={"topologySpreadConstraints": [bad]}))
+
+    ready = told(shop, "refused", "topologySpreadConstraints[0].labelSelector")
+    assert ready["reason"] == "Refused"
+    shop.run("wait", "md/refused", "--for=condition=Stalled", "--timeout=60s")
+
+    shop.apply(manifest("refused", scheduling={}))
+    shop.run("wait", "md/refused", "--for=condition=Ready", "--timeout=60s")
+
+
+def test_a_quota_that_leaves_no_object_to_make_is_told(shop):
+    lab = ApiServer(shop.kubectl, shop.kubeconfig, "lab")
+    lab.run("create", "namespace", "lab")
+    lab.run("create", "quota", "none", "--hard=count/deployments.apps=0")
+    eventually(lambda: "hard" in lab.get("quota", "none")["status"])
+
+    lab.apply(manifest("ranker"))
+
+    ready = told(lab, "ranker", "exceeded quota: none")
+    assert ready["reason"] == "Refused"
+    lab.run("wait", "md/ranker", "--for=condition=Reconciling", "--timeout=60s")

@@ -2,14 +2,16 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from http import HTTPStatus
 
 from model_operator.domain import conditions
 from model_operator.domain.conditions import Condition, ConditionType
-from model_operator.domain.errors import InvalidSpec
+from model_operator.domain.errors import ApiError, InvalidSpec
 from model_operator.domain.manifests import Manifest, ObjectKey, is_terminating, key_of
 from model_operator.domain.observed import Observed
 from model_operator.domain.revision import Revision, forgettable
 from model_operator.domain.spec import Identity, ModelDeployment
+from model_operator.domain.troubles import Trouble
 from model_operator.plan.announcements import Announcement, announcements
 from model_operator.plan.change import enough
 from model_operator.plan.choice import Candidates, Choice, choose
@@ -24,6 +26,7 @@ from model_operator.plan.report import (
     waits_for_node,
 )
 
+INVALID_SPEC = "InvalidSpec"
 # A server that runs but is not ready is asked why: often while it starts, seldom when it is stuck.
 _ASK_AGAIN = timedelta(seconds=5)
 _ASK_STUCK_AGAIN = timedelta(seconds=60)
@@ -82,15 +85,35 @@ def plan_for_invalid(
     identity: Identity, error: InvalidSpec, observed: Observed, now: datetime
 ) -> Plan:
     """Only the status changes: what already serves keeps serving."""
+    trouble = Trouble(INVALID_SPEC, str(error))
+    return _only_told(identity, trouble, ConditionType.STALLED, observed, now)
+
+
+def plan_for_refused(
+    identity: Identity, error: ApiError, observed: Observed, now: datetime
+) -> Plan:
+    """What the API server refuses is told; that it is tried again is up to the error itself.
+
+    A quota or an admission rule may change; what is not valid stays so until the spec changes.
+    """
+    passes = error.status == HTTPStatus.FORBIDDEN
+    type_ = ConditionType.RECONCILING if passes else ConditionType.STALLED
+    return _only_told(identity, Trouble("Refused", error.message), type_, observed, now)
+
+
+def _only_told(
+    identity: Identity, trouble: Trouble, type_: ConditionType, observed: Observed, now: datetime
+) -> Plan:
     before = observed.status
-    message = str(error)
     found = [
-        Condition(ConditionType.READY, False, "InvalidSpec", message),
+        Condition(ConditionType.READY, False, trouble.reason, trouble.message),
         available(observed.answering()),
-        Condition(ConditionType.STALLED, True, "InvalidSpec", message),
+        Condition(type_, True, trouble.reason, trouble.message),
     ]
     merged = conditions.merge(before.get("conditions") or (), found, identity.generation, now)
-    kept = {part: value for part, value in before.items() if part not in {"candidate", "next"}}
+    # Nobody can tell the candidate of an invalid spec; of another, its time goes on.
+    gone = {"next", "candidate"} if trouble.reason == INVALID_SPEC else {"next"}
+    kept = {part: value for part, value in before.items() if part not in gone}
     after = kept | {"observedGeneration": identity.generation, "conditions": merged}
     return _with_status(observed, after)
 
