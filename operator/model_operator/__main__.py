@@ -18,10 +18,12 @@ from model_operator.cluster.inventory import Inventories
 from model_operator.cluster.leadership import leading
 from model_operator.cluster.readiness import Readiness
 from model_operator.handlers import endpoints
-from model_operator.handlers.queue import Queue
-from model_operator.handlers.watches import Flags, Watches, watch
+from model_operator.handlers.queue import Queue, Work
+from model_operator.handlers.routers import RouterWatches
+from model_operator.handlers.watches import Flags, Wake, Watches, watch
 from model_operator.metrics import Metrics
 from model_operator.reconcile import Reconciler, Surroundings
+from model_operator.routers import RouterReconciler
 from model_operator.settings import InvalidSettings, LogFormat, Settings
 
 logger = logging.getLogger(__name__)
@@ -76,7 +78,7 @@ async def run(settings: Settings) -> int:
         surroundings = Surroundings(
             cluster, Inventories(cluster), Readiness(session), written, metrics, settings
         )
-        reconciler = Reconciler(surroundings, watches.watched)
+        work = _work(surroundings, watches, queue.wake)
         async with endpoints.serving(
             metrics.registry, flags.is_ready, settings.health_port
         ) as port:
@@ -87,11 +89,26 @@ async def run(settings: Settings) -> int:
                     flags.leads.set()
                     metrics.leads.set(1)
                     logger.info("leads: watches and works")
-                    async with queue.working(reconciler.reconcile):
+                    async with queue.working(work):
                         await watch(watches, settings, flags)
     for reason in reasons[:1]:
         logger.error("ends, to begin anew: %s", reason)
     return 1 if reasons else 0
+
+
+def _work(surroundings: Surroundings, watches: Watches, wake: Wake) -> Work:
+    """Passes by their key: `NAMESPACE/NAME` of a ModelDeployment, or a router's `NAMESPACE`."""
+    reconciler, chosen = Reconciler(surroundings, watches.watched), surroundings.settings.router
+    if chosen is None:
+        return reconciler.reconcile
+    written = surroundings.written
+    seen = RouterWatches(watches.registry, wake, written).seen
+    routers = RouterReconciler(surroundings.cluster, written, chosen, seen)
+
+    async def work(key: str) -> datetime | None:
+        return await (reconciler if "/" in key else routers).reconcile(key)
+
+    return work
 
 
 def main() -> int:

@@ -8,6 +8,7 @@ from enum import StrEnum
 _NAME = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
 _NAMESPACE = re.compile(_NAME)
 _RESOURCE = re.compile(rf"{_NAME}(\.{_NAME})*(/[A-Za-z0-9][-A-Za-z0-9_.]*)?")
+_ROLE = re.compile(r"(?P<kind>Role|ClusterRole)/(?P<name>[A-Za-z0-9][-A-Za-z0-9_.:]*)")
 _LEASE = re.compile(rf"{_NAME}/{_NAME}(\.{_NAME})*")
 
 
@@ -23,6 +24,23 @@ class LeaseName:
     name: str
 
 
+@dataclass(frozen=True)
+class Role:
+    """What a router is allowed, made by whoever installs the operator."""
+
+    kind: str  # Role or ClusterRole
+    name: str
+
+
+@dataclass(frozen=True)
+class RouterSettings:
+    """What an administrator decides for the routers of all namespaces."""
+
+    image: str
+    role: Role
+    replicas: int = 2
+
+
 class LogFormat(StrEnum):
     JSON = "json"
     TEXT = "text"
@@ -36,7 +54,8 @@ class Settings:
     for all of a vendor (`nvidia.com`). `namespaces` empty means all. `allows_node_paths` lets users
     serve file:// models, which mounts a folder of the node into their pods: off unless every user
     may read every node. `lease` is what the operators of one installation elect their leader by;
-    None means that this is the only one.
+    None means that this is the only one. `router` is about the routers of namespaces in use; None
+    means that there are none.
     """
 
     server_image: str
@@ -46,6 +65,7 @@ class Settings:
     log_format: LogFormat = LogFormat.JSON
     health_port: int = 8080
     lease: LeaseName | None = None
+    router: RouterSettings | None = None
 
     def image_for(self, resource: str | None) -> str:
         """The image of model-server for pods that take that resource; None means CPUs only."""
@@ -72,6 +92,7 @@ class Settings:
             log_format=_log_format(environment.get("MODELFLEET_LOG_FORMAT", LogFormat.JSON)),
             health_port=_port(environment.get("MODELFLEET_HEALTH_PORT", "8080")),
             lease=_lease(environment.get("MODELFLEET_LEASE", "")),
+            router=_router(environment),
         )
 
 
@@ -115,6 +136,21 @@ def _lease(text: str) -> LeaseName | None:
         raise InvalidSettings(f"MODELFLEET_LEASE: {text!r} is not NAMESPACE/NAME of a Lease")
     namespace, _, name = text.partition("/")
     return LeaseName(namespace, name)
+
+
+def _router(environment: Mapping[str, str]) -> RouterSettings | None:
+    image = environment.get("MODELFLEET_ROUTER_IMAGE", "").strip()
+    if not image:
+        return None
+    role = _ROLE.fullmatch(environment.get("MODELFLEET_ROUTER_ROLE", ""))
+    if not role:
+        raise InvalidSettings(
+            "MODELFLEET_ROUTER_ROLE: name what routers may do, as Role/NAME or ClusterRole/NAME"
+        )
+    replicas = environment.get("MODELFLEET_ROUTER_REPLICAS", "2")
+    if not replicas.isdecimal() or not 1 <= int(replicas) <= 100:
+        raise InvalidSettings(f"MODELFLEET_ROUTER_REPLICAS: {replicas!r} is not from 1 to 100")
+    return RouterSettings(image, Role(role["kind"], role["name"]), int(replicas))
 
 
 def _port(text: str) -> int:

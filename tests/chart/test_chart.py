@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from helm import CHART, HelmFailed, helm, rendered
-from model_operator.settings import LeaseName, LogFormat, Settings
+from model_operator.settings import LeaseName, LogFormat, Role, RouterSettings, Settings
 
 LEASE = LeaseName("modelfleet-system", "modelfleet-operator")
 CRD = Path(__file__).parents[2] / "crds" / "modelfleet.dev_modeldeployments.yaml"
@@ -74,6 +74,38 @@ def test_the_operator_understands_the_images_for_accelerators():
 
 def test_without_values_all_namespaces_are_served_and_nodes_are_closed():
     assert settings() == Settings("modelfleet/server:0.1.0", lease=LEASE)
+
+
+def test_without_a_switch_there_is_no_router_and_no_right_to_make_one():
+    assert settings().router is None
+    kinds = {word for role in of_kind(rendered(), "ClusterRole") for word in resources_of(role)}
+    assert not kinds & {"serviceaccounts", "rolebindings", "configmaps", "endpointslices"}
+
+
+def resources_of(role):
+    return [word for rule in role["rules"] for word in rule["resources"]]
+
+
+@pytest.mark.parametrize(
+    ("places", "kind"),
+    [((), "ClusterRole"), (("watch.namespaces={shop}", "rbac.aggregate=false"), "Role")],
+)
+def test_routers_get_a_role_that_the_operator_may_bind(places, kind):
+    name = "modelfleet-operator-router"
+    chosen = ("router.enabled=true", "router.replicas=3", *places)
+
+    roles = of_kind(rendered(*chosen), kind)
+
+    assert settings(*chosen).router == RouterSettings(
+        "modelfleet/router:0.1.0", Role(kind, name), replicas=3
+    )
+    [of_routers] = [role for role in roles if role["metadata"]["name"] == name]
+    assert resources_of(of_routers) == ["configmaps", "endpointslices"]
+    assert {verb for rule in of_routers["rules"] for verb in rule["verbs"]} == {"list", "watch"}
+    rules = [rule for role in roles for rule in role["rules"] if rule["verbs"] == ["bind"]]
+    assert [(rule["resources"], rule["resourceNames"]) for rule in rules] == [
+        ([f"{kind.lower()}s"], [name])
+    ]
 
 
 def test_the_pod_passes_the_restricted_standard():

@@ -5,11 +5,12 @@ import uuid
 import pytest
 import yaml
 
-from api_server import eventually
+from api_server import Refused, eventually
 from helm import CHART, helm
 from simulated_world import model_deployment
 
 pytestmark = pytest.mark.api
+ROUTER = "modelfleet-router"
 
 
 @pytest.fixture
@@ -188,3 +189,70 @@ def test_users_get_roles_to_add_to_the_clusters_own(installed, role, action, ans
     may = home.run("auth", "can-i", action, "md", "--as=ann", check=False)
 
     assert may.strip() == answer
+
+
+def test_with_the_charts_rights_a_namespace_gets_a_router_and_loses_it_with_its_last_model(
+    installed, new_namespace, start_operator, tmp_path
+):
+    home, account = installed("router.enabled=true")
+    api = new_namespace()
+    process = start_operator(
+        kubeconfig_of(home, account, tmp_path),
+        MODELFLEET_LEASE=f"{home.namespace}/{account}",
+        MODELFLEET_ROUTER_IMAGE="modelfleet/router:test",
+        MODELFLEET_ROUTER_ROLE=f"ClusterRole/{account}-router",
+    )
+
+    api.apply(manifest())
+    eventually(lambda: ROUTER in api.names("deployments"))
+    router = f"system:serviceaccount:{api.namespace}:{ROUTER}"
+    may = [
+        api.run("auth", "can-i", verb, kind, f"--as={router}", check=False).strip()
+        for verb, kind in (
+            ("watch", "configmaps"),
+            ("list", "endpointslices.discovery.k8s.io"),
+            ("list", "secrets"),
+            ("update", "configmaps"),
+        )
+    ]
+    elsewhere = home.run("auth", "can-i", "list", "configmaps", f"--as={router}", check=False)
+    api.delete("poddisruptionbudget", ROUTER)
+    eventually(lambda: ROUTER in api.names("poddisruptionbudgets"))
+    api.delete("md", "ranker")
+    for kind in ("deployments", "serviceaccounts", "rolebindings", "networkpolicies"):
+        eventually(lambda kind=kind: ROUTER not in api.names(kind))
+    eventually(lambda: ROUTER not in api.names("poddisruptionbudgets"))
+
+    assert may == ["yes", "yes", "no", "no"]
+    assert elsewhere.strip() == "no"
+    assert process.stop() == 0
+    assert "orbidden" not in process.log.read_text()
+
+
+def test_an_object_of_somebody_else_is_not_taken_for_a_router(
+    modelfleet_api, new_namespace, start_operator
+):
+    api = new_namespace()
+    api.run("create", "serviceaccount", ROUTER)
+    process = start_operator(
+        modelfleet_api.kubeconfig,
+        MODELFLEET_NAMESPACES=api.namespace,
+        MODELFLEET_ROUTER_IMAGE="modelfleet/router:test",
+        MODELFLEET_ROUTER_ROLE="ClusterRole/view",
+    )
+
+    api.apply(manifest())
+
+    eventually(lambda: "belongs to somebody else" in process.log.read_text())
+    assert "labels" not in api.get("serviceaccount", ROUTER)["metadata"]
+    assert ROUTER not in api.names("deployments")
+
+
+def test_with_routers_the_operator_may_bind_their_role_and_no_other(installed, new_namespace):
+    home, account = installed("router.enabled=true")
+    api = new_namespace()
+    user = f"--as=system:serviceaccount:{home.namespace}:{account}"
+
+    api.run("create", "rolebinding", "a", f"--clusterrole={account}-router", "--user=ann", user)
+    with pytest.raises(Refused, match="attempting to grant RBAC permissions not currently held"):
+        api.run("create", "rolebinding", "b", "--clusterrole=cluster-admin", "--user=ann", user)

@@ -2,7 +2,13 @@
 
 import pytest
 
-from model_operator.settings import InvalidSettings, LogFormat, Settings
+from model_operator.settings import (
+    InvalidSettings,
+    LogFormat,
+    Role,
+    RouterSettings,
+    Settings,
+)
 
 IMAGE = {"MODELFLEET_SERVER_IMAGE": "modelfleet/server:1"}
 
@@ -38,6 +44,36 @@ def test_the_image_follows_the_accelerator(resource, image):
     settings = Settings.from_environment(IMAGE | {"MODELFLEET_ACCELERATOR_IMAGES": images})
 
     assert settings.image_for(resource) == image
+
+
+ROUTER = {"MODELFLEET_ROUTER_IMAGE": "router:1", "MODELFLEET_ROUTER_ROLE": "ClusterRole/router"}
+
+
+def test_without_an_image_there_are_no_routers():
+    assert Settings.from_environment(IMAGE).router is None
+
+
+def test_routers_have_two_pods_unless_told_otherwise():
+    three = ROUTER | {"MODELFLEET_ROUTER_REPLICAS": "3"}
+    role = Role("ClusterRole", "router")
+
+    assert Settings.from_environment(IMAGE | ROUTER).router == RouterSettings("router:1", role, 2)
+    assert Settings.from_environment(IMAGE | three).router == RouterSettings("router:1", role, 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("MODELFLEET_ROUTER_ROLE", ""),
+        ("MODELFLEET_ROUTER_ROLE", "router"),
+        ("MODELFLEET_ROUTER_ROLE", "Deployment/router"),
+        ("MODELFLEET_ROUTER_REPLICAS", "0"),
+        ("MODELFLEET_ROUTER_REPLICAS", "two"),
+    ],
+)
+def test_a_setting_of_routers_that_makes_no_sense_is_named(name, value):
+    with pytest.raises(InvalidSettings, match=name):
+        Settings.from_environment(IMAGE | ROUTER | {name: value})
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,20 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end -}}
 {{- end -}}
 
+{{- define "modelfleet.routerRole" -}}
+{{- printf "%s-router" (include "modelfleet.name" . | trunc 56 | trimSuffix "-") -}}
+{{- end -}}
+
+{{- /* All that a router does in its namespace. */ -}}
+{{- define "modelfleet.routerRules" -}}
+- apiGroups: [""]
+  resources: [configmaps]
+  verbs: [list, watch]
+- apiGroups: [discovery.k8s.io]
+  resources: [endpointslices]
+  verbs: [list, watch]
+{{- end -}}
+
 {{- /* All that the operator does in the namespaces it serves, and nothing more. */ -}}
 {{- define "modelfleet.rules" -}}
 - apiGroups: [modelfleet.dev]
@@ -57,4 +71,17 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [create]
+{{- if .Values.router.enabled }}
+- apiGroups: [""]
+  resources: [serviceaccounts]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [rbac.authorization.k8s.io]
+  resources: [rolebindings]
+  verbs: [get, list, watch, create, patch, delete]
+# It can hand out the routers' role, and no other that it does not have itself.
+- apiGroups: [rbac.authorization.k8s.io]
+  resources: [{{ if .Values.watch.namespaces }}roles{{ else }}clusterroles{{ end }}]
+  resourceNames: [{{ include "modelfleet.routerRole" . }}]
+  verbs: [bind]
+{{- end }}
 {{- end -}}

@@ -28,6 +28,8 @@ _PATHS = {
     "Service": ("/api/v1", "services"),
     "NetworkPolicy": ("/apis/networking.k8s.io/v1", "networkpolicies"),
     "PodDisruptionBudget": ("/apis/policy/v1", "poddisruptionbudgets"),
+    "ServiceAccount": ("/api/v1", "serviceaccounts"),
+    "RoleBinding": ("/apis/rbac.authorization.k8s.io/v1", "rolebindings"),
     "Event": ("/apis/events.k8s.io/v1", "events"),
     "Node": ("/api/v1", "nodes"),
     "Pod": ("/api/v1", "pods"),

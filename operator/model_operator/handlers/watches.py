@@ -19,6 +19,7 @@ from model_operator.domain.manifests import (
     label_of,
 )
 from model_operator.domain.observed import Pod, pod_of
+from model_operator.handlers.routers import ROUTER_KINDS
 from model_operator.settings import Settings
 
 Wake = Callable[[str], None]
@@ -164,7 +165,7 @@ def _kopf_settings() -> kopf.OperatorSettings:
     settings.posting.enabled = False
     # Without the rights to watch CRDs and namespaces: the set of both is fixed at start.
     settings.scanning.disabled = True
-    for _, _, plural in _CHILDREN:
+    for _, _, plural in (*_CHILDREN, *ROUTER_KINDS):
         settings.watching.label_selectors[plural] = names.MANAGED_BY_SELECTOR
     settings.watching.label_selectors["pods"] = names.MANAGED_BY_SELECTOR
     settings.watching.chunk_size = 500
