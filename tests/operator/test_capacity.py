@@ -1,6 +1,8 @@
 """How many accelerators are free on the nodes that a pod could use."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from model_operator.domain.capacity import (
     Demand,
@@ -173,3 +175,17 @@ def test_init_containers_run_before_the_others_unless_they_stay():
 )
 def test_which_pods_hold_accelerators(pod, use):
     assert use_of(pod) == use
+
+
+@given(
+    gpus=st.lists(st.integers(0, 16), max_size=6),
+    held=st.lists(st.tuples(st.integers(0, 7), st.integers(0, 20)), max_size=8),
+    count=st.integers(1, 8),
+)
+def test_no_more_pods_fit_than_accelerators_are_free(gpus, held, count):
+    nodes = tuple(node(f"n{number}", has) for number, has in enumerate(gpus))
+    uses = tuple(Use(f"n{number}", {GPU: taken}) for number, taken in held)
+
+    supply = supply_for(demand(count), Inventory(nodes, uses))
+
+    assert 0 <= supply.pods * count <= supply.free <= supply.total == sum(gpus)

@@ -129,6 +129,46 @@ def test_a_settled_object_costs_no_request(operator, api_server, control_plane):
     assert written <= {"events", "modeldeployments/status"}
 
 
+def test_an_object_with_all_of_scheduling_settles_as_well(operator, api_server):
+    term = {"matchExpressions": [{"key": "pool", "operator": "NotIn", "values": ["old"]}]}
+    near = {
+        "topologyKey": "kubernetes.io/hostname",
+        "labelSelector": {"matchLabels": {"app": "x"}},
+        "matchLabelKeys": ["pod-template-hash"],
+    }
+    preferred = "preferredDuringSchedulingIgnoredDuringExecution"
+    required = "requiredDuringSchedulingIgnoredDuringExecution"
+    apart = {"maxSkew": 1, "topologyKey": "zone"}
+    serve(
+        api_server,
+        accelerator={"resource": "nvidia.com/gpu", "product": "NVIDIA-A100-SXM4-80GB"},
+        scheduling={
+            "nodeSelector": {"pool": "gpu"},
+            "tolerations": [{"key": "a", "value": "b"}, {"operator": "Exists"}],
+            "affinity": {
+                "nodeAffinity": {required: {"nodeSelectorTerms": [term]}},
+                "podAffinity": {required: [near]},
+                "podAntiAffinity": {preferred: [{"weight": 1, "podAffinityTerm": near}]},
+            },
+            "topologySpreadConstraints": [
+                apart | {"whenUnsatisfiable": "ScheduleAnyway"},
+                apart | {"whenUnsatisfiable": "DoNotSchedule", "minDomains": 2},
+            ],
+            "priorityClassName": "high",
+            "schedulerName": "other",
+            "runtimeClassName": "nvidia",
+            "serviceAccountName": "models",
+            "imagePullSecrets": [{"name": "b"}, {"name": "a"}],
+        },
+    )
+    touch(api_server, operator)
+    before = operator.requests()
+
+    touch(api_server, operator)
+
+    assert operator.requests() == before
+
+
 def test_creation_and_version_change_take_few_writes(operator, api_server, control_plane):
     first = serve(api_server, replicas=2)
     touch(api_server, operator)

@@ -1,0 +1,38 @@
+"""Manifests in the documentation are ones that the API server accepts."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from simulated_world import model_deployment
+
+pytestmark = pytest.mark.api
+
+DOCS = Path(__file__).parents[2] / "docs"
+BLOCK = re.compile(r"^```yaml\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def blocks(beginning):
+    return [
+        pytest.param(text, id=f"{page.stem}-{number}")
+        for page in sorted(DOCS.rglob("*.md"))
+        for number, text in enumerate(BLOCK.findall(page.read_text()))
+        if text.startswith(beginning)
+    ]
+
+
+@pytest.mark.parametrize("text", blocks("apiVersion: modelfleet.dev/"))
+def test_a_whole_manifest_is_accepted(api_server, text):
+    api_server.apply(yaml.safe_load(text))
+
+
+@pytest.mark.parametrize("text", blocks("  accelerator:"))
+def test_a_part_about_accelerators_is_accepted_in_a_manifest(api_server, text):
+    part = yaml.safe_load(f"spec:\n{text}")["spec"]
+    body = model_deployment(**part)
+    body["metadata"] = {"name": "ranker"}
+    del body["status"]
+
+    api_server.apply(body)
