@@ -9,7 +9,7 @@ from model_server.core.loader import Resources
 from model_server.core.servable import ServableId
 from model_server.servables.folders import Folder
 from model_server.servables.platform import Platform, Servable
-from model_server.servables.registry import Platforms
+from model_server.servables.registry import Platforms, check_servable
 
 # TensorFlow Serving's rule of thumb: a model in memory takes what its files take, and a fifth more.
 _RAM_PER_BYTE = 1.2
@@ -55,6 +55,7 @@ class VersionLoader:
             local = self.folder.fetch()
             with self.surroundings.recorded(self.id, self.path):
                 servable = platform.load(self.id.name, self.id.version, local)
+                check_servable(self.platform, servable)
             self._warm_up(platform, servable, local)
         except BaseException:
             self.folder.drop()

@@ -83,6 +83,24 @@ class Platforms:
         return made
 
 
+def check_servable(name: str, servable: object) -> None:
+    """Raises ServingError, INTERNAL, if what the platform of this name loaded cannot be served."""
+    lacking = [
+        what
+        for what, there in {
+            "signatures": isinstance(getattr(servable, "signatures", None), Mapping),
+            "method run": callable(getattr(servable, "run", None)),
+        }.items()
+        if not there
+    ]
+    if lacking:
+        raise ServingError(
+            Code.INTERNAL,
+            f"platform {name} loaded a {type(servable).__name__} that has no"
+            f" {' and no '.join(lacking)}",
+        )
+
+
 def _by_name(points: Iterable[EntryPoint]) -> dict[str, list[EntryPoint]]:
     found: dict[str, list[EntryPoint]] = {}
     for point in points:

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
@@ -13,7 +14,7 @@ from model_server.options.flags import Options
 from model_server.options.model_config import read_model_config
 from model_server.options.platforms import platforms_of
 from model_server.servables.platform import Runtime
-from model_server.servables.registry import Platforms
+from model_server.servables.registry import Platforms, check_servable
 from model_server.service.model_configs import models_of
 
 SOUND = """
@@ -147,6 +148,25 @@ def test_a_class_without_the_methods_is_no_platform(site):
     told = refusal(Platforms(Runtime(), {"acme": "acme_lacking:WithoutUnload"}), "acme")
 
     assert told.endswith("acme_lacking:WithoutUnload has no method unload")
+
+
+@pytest.mark.parametrize(
+    ("members", "lacking"),
+    [
+        ({}, "no signatures and no method run"),
+        ({"signatures": {}}, "no method run"),
+        ({"signatures": [], "run": print}, "no signatures"),
+        ({"signatures": {}, "run": "yes"}, "no method run"),
+    ],
+)
+def test_what_a_platform_loads_must_be_servable(members, lacking):
+    with pytest.raises(ServingError) as raised:
+        check_servable("acme", SimpleNamespace(**members))
+
+    assert (raised.value.code, raised.value.message) == (
+        Code.INTERNAL,
+        f"platform acme loaded a SimpleNamespace that has {lacking}",
+    )
 
 
 @pytest.mark.parametrize(
