@@ -23,7 +23,12 @@ from model_operator.domain.manifests import (
 )
 from model_operator.domain.observed import Observed, Pod
 from model_operator.domain.spec import Identity, identify, parse
-from model_operator.domain.troubles import Trouble, trouble_of_answer
+from model_operator.domain.troubles import (
+    Trouble,
+    most_telling,
+    trouble_of_answer,
+    trouble_of_events,
+)
 from model_operator.metrics import Metrics
 from model_operator.plan.plan import Plan, make_plan, plan_for_invalid, plan_for_refused
 from model_operator.settings import Settings
@@ -87,18 +92,23 @@ class Reconciler:
         own_key, uid = key_of(seen.body), uid_of(seen.body)
         current = self._written.current(uid, {**seen.children, own_key: seen.body})
         body = current.pop(own_key)
-        pods = await asyncio.gather(*(self._with_answer(pod) for pod in seen.pods))
+        namespace = body["metadata"]["namespace"]
+        pods = await asyncio.gather(*(self._with_words(namespace, pod) for pod in seen.pods))
         return body, Observed(body.get("status") or {}, current, tuple(pods))
 
-    async def _with_answer(self, pod: Pod) -> Pod:
-        """The pod with its server's own words, which tell more than the kubelet's."""
+    async def _with_words(self, namespace: str, pod: Pod) -> Pod:
+        """The pod with the words of whoever knows most of it."""
+        if pod.is_stuck(datetime.now(UTC)):
+            events = await self._cluster.warnings_about(namespace, pod.uid)
+            return replace(pod, trouble=trouble_of_events(events) or pod.trouble)
         if pod.is_ready or pod.is_terminating or not pod.is_running or not pod.ip:
             return pod
         answer = await self._readiness.ask(pod.ip)
         if answer is None:
             silent = Trouble("Starting", "the server does not answer yet")
             return replace(pod, trouble=pod.trouble or silent)
-        return replace(pod, trouble=trouble_of_answer(answer) or pod.trouble)
+        said = [trouble for trouble in (trouble_of_answer(answer), pod.trouble) if trouble]
+        return replace(pod, trouble=most_telling(said))
 
     async def _plan(self, body: Manifest, observed: Observed) -> Plan:
         now, identity = datetime.now(UTC), identify(body)
@@ -110,8 +120,10 @@ class Reconciler:
         image = self._settings.image_for(accelerator.resource if accelerator else None)
         plan = make_plan(deployment, observed, now, image)
         if plan.needs_inventory:
-            inventory = await self._inventories.latest(of_now=plan.is_change)
-            observed = replace(observed, inventory=inventory)
+            observed = replace(observed, inventory=await self._inventories.latest())
+            plan = make_plan(deployment, observed, now, image)
+        if plan.needs_inventory and plan.gives_up:
+            observed = replace(observed, inventory=await self._inventories.latest(of_now=True))
             plan = make_plan(deployment, observed, now, image)
         # What no watch shows may exist all the same: somebody else's, or ours without its label.
         found = await self._look_up(identity, plan.apply)

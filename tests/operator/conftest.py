@@ -78,3 +78,13 @@ def new_namespace(modelfleet_api) -> Callable[[], ApiServer]:
 def api_server(new_namespace) -> ApiServer:
     """The API server, in a namespace that no other test uses."""
     return new_namespace()
+
+
+@pytest.fixture(scope="module")
+def operator(modelfleet_api, tmp_path_factory):
+    """An operator beside the API server, for all tests of a file."""
+    log = tmp_path_factory.mktemp("operator") / "operator.log"
+    process = OperatorProcess(modelfleet_api.kubeconfig, log)
+    process.port()
+    yield process
+    assert process.stop() == 0, log.read_text()

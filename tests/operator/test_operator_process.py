@@ -1,85 +1,13 @@
 """The operator beside a real API server; the tests play the controllers of Kubernetes."""
 
-import http.server
-import json
-import threading
-
 import pytest
 
 from api_server import eventually
-from operator_process import OperatorProcess
-from simulated_world import model_deployment
+from ranker import candidate, condition, is_ready, make_ready, manifest, serve, status_of, touch
 
 pytestmark = pytest.mark.api
 
 MANAGED_BY = "app.kubernetes.io/managed-by"
-RUNNING = {
-    "name": "model-server",
-    "image": "modelfleet/server:test",
-    "imageID": "",
-    "ready": False,
-    "restartCount": 0,
-    "state": {"running": {"startedAt": "2026-01-01T00:00:00Z"}},
-}
-
-
-@pytest.fixture(scope="module")
-def operator(modelfleet_api, tmp_path_factory):
-    log = tmp_path_factory.mktemp("operator") / "operator.log"
-    process = OperatorProcess(modelfleet_api.kubeconfig, log)
-    process.port()
-    yield process
-    assert process.stop() == 0, log.read_text()
-
-
-def manifest(**spec):
-    body = model_deployment(**spec)
-    body["metadata"] = {"name": "ranker"}
-    del body["status"]
-    return body
-
-
-def status_of(api):
-    return api.get("md", "ranker")["status"]
-
-
-def condition(api, type_):
-    conditions = status_of(api).get("conditions", [])
-    return next((item for item in conditions if item["type"] == type_), None)
-
-
-def candidate(api):
-    """The candidate's name, once its Deployment is there."""
-    name = eventually(lambda: status_of(api).get("candidate"))["revision"]
-    eventually(lambda: name in api.names("deployments"))
-    return name
-
-
-def make_ready(api, name, ready):
-    generation = api.get("deployment", name)["metadata"]["generation"]
-    counts = {"replicas": ready, "updatedReplicas": ready, "readyReplicas": ready}
-    api.patch_status("deployment", name, counts | {"observedGeneration": generation})
-
-
-def serve(api, **spec):
-    """Apply a manifest and make its first revision serve."""
-    api.apply(manifest(**spec))
-    name = candidate(api)
-    make_ready(api, name, spec.get("replicas", 1))
-    eventually(lambda: is_ready(api))
-    return name
-
-
-def is_ready(api):
-    ready, current = condition(api, "Ready"), api.get("md", "ranker")["metadata"]["generation"]
-    return ready["status"] == "True" and status_of(api)["observedGeneration"] == current
-
-
-def touch(api, operator):
-    """Make the operator look again, by an edit that asks for nothing; and wait until it has."""
-    before = operator.passes()
-    api.run("label", "md", "ranker", "--overwrite", f"touched=at-{int(before)}")
-    eventually(lambda: operator.passes() > before)
 
 
 def test_a_manifest_becomes_pods_and_a_service_owned_by_it(operator, api_server):
@@ -253,99 +181,6 @@ def test_a_child_whose_label_was_taken_is_found_and_labelled_again(operator, api
 
     eventually(lambda: MANAGED_BY in api_server.get("deployment", name)["metadata"]["labels"])
     assert api_server.get("deployment", name)["metadata"]["uid"] == uid
-
-
-def test_a_service_of_somebody_else_is_not_taken(operator, api_server):
-    api_server.run("create", "service", "clusterip", "ranker", "--tcp=80:80")
-    before = api_server.get("service", "ranker")
-
-    api_server.apply(manifest())
-
-    eventually(lambda: condition(api_server, "Stalled"))
-    assert condition(api_server, "Ready")["reason"] == "NameTaken"
-    assert "Service ranker exists" in condition(api_server, "Ready")["message"]
-    assert api_server.get("service", "ranker") == before
-
-
-def test_what_the_scheduler_says_is_in_the_status(operator, api_server):
-    api_server.apply(manifest())
-    run_pod(api_server, candidate(api_server))
-    unscheduled = {
-        "type": "PodScheduled",
-        "status": "False",
-        "reason": "Unschedulable",
-        "message": "0/3 nodes are available: 3 Insufficient nvidia.com/gpu.",
-    }
-
-    api_server.patch_status("pod", "ranker-0", {"conditions": [unscheduled]})
-
-    eventually(lambda: condition(api_server, "Ready")["reason"] == "Unschedulable")
-    assert "pod ranker-0: 0/3 nodes" in condition(api_server, "Ready")["message"]
-    assert condition(api_server, "Reconciling")["status"] == "True"
-    assert condition(api_server, "Stalled") is None
-
-
-def run_pod(api, revision):
-    """What the Deployment's controller would make: a pod by the revision's template."""
-    template = api.get("deployment", revision)["spec"]["template"]
-    metadata = template["metadata"] | {"name": "ranker-0"}
-    api.apply({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": template["spec"]})
-
-
-def test_a_server_that_does_not_answer_is_told_from_one_that_does_not_run(operator, api_server):
-    # An address of the loopback range at which nobody listens on the server's port.
-    api_server.apply(manifest())
-    revision = candidate(api_server)
-    run_pod(api_server, revision)
-
-    ip = {"podIP": "127.0.9.9", "podIPs": [{"ip": "127.0.9.9"}], "phase": "Running"}
-    api_server.patch_status("pod", "ranker-0", ip | {"containerStatuses": [RUNNING]})
-
-    message = "Starting: pod ranker-0: the server does not answer yet"
-    eventually(lambda: status_of(api_server)["revisions"][0].get("message") == message)
-
-
-def test_the_words_of_a_server_that_is_not_ready_reach_the_status(operator, api_server, server):
-    api_server.apply(manifest())
-    run_pod(api_server, candidate(api_server))
-
-    ip = {"podIP": server, "podIPs": [{"ip": server}], "phase": "Running"}
-    api_server.patch_status("pod", "ranker-0", ip | {"containerStatuses": [RUNNING]})
-
-    eventually(lambda: condition(api_server, "Ready")["reason"] == "VersionNotFound")
-    message = "pod ranker-0: version 1 is not under /mnt/models/ranker; found 2, 3"
-    assert message in condition(api_server, "Ready")["message"]
-    assert condition(api_server, "Available")["status"] == "False"
-
-
-@pytest.fixture
-def server():
-    """The address of a model-server, as far as /readyz goes, that has not found its version."""
-    model = {
-        "name": "ranker",
-        "ready": False,
-        "reason": "VersionNotFound",
-        "message": "version 1 is not under /mnt/models/ranker; found 2, 3",
-    }
-    body = json.dumps({"ready": False, "models": [model]}).encode()
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self):
-            self.send_response(503)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_):
-            """Say nothing."""
-
-    address = "127.0.77.8"
-    with http.server.ThreadingHTTPServer((address, 8501), Handler) as listening:
-        thread = threading.Thread(target=listening.serve_forever)
-        thread.start()
-        yield address
-        listening.shutdown()
-        thread.join()
 
 
 def test_a_folder_of_the_node_is_refused_by_this_operator(operator, api_server):

@@ -1,5 +1,7 @@
 """Why a replica is not ready is read from whoever knows, and the most telling reason is shown."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,6 +12,7 @@ from model_operator.domain.troubles import (
     Trouble,
     most_telling,
     trouble_of_answer,
+    trouble_of_events,
     trouble_of_pod,
     trouble_of_workload,
 )
@@ -56,6 +59,35 @@ UNSCHEDULABLE = {"type": "PodScheduled", "status": "False", "message": "0/1 node
             id="too little memory",
         ),
         pytest.param(pod(phase="Failed"), "Evicted", "failed", id="a failed pod"),
+        pytest.param(
+            pod(conditions=[UNSCHEDULABLE | {"message": 'persistentvolumeclaim "m" not found'}]),
+            "ClaimNotFound",
+            '"m"',
+            id="no claim",
+        ),
+        pytest.param(
+            pod(
+                conditions=[
+                    UNSCHEDULABLE | {"message": "pod has unbound immediate PersistentVolumeClaims."}
+                ]
+            ),
+            "ClaimNotBound",
+            "unbound",
+            id="a claim without a volume",
+        ),
+        pytest.param(
+            pod(
+                state={
+                    "waiting": {
+                        "reason": "CreateContainerConfigError",
+                        "message": 'secret "s3" not found',
+                    }
+                }
+            ),
+            "SecretNotFound",
+            '"s3"',
+            id="no such secret",
+        ),
     ],
 )
 def test_what_the_cluster_holds_against_a_pod(seen, reason, word):
@@ -85,12 +117,72 @@ def test_a_pod_without_trouble(seen):
     assert trouble_of_pod(seen) is None
 
 
+def test_the_words_about_an_image_do_not_change_with_each_try():
+    cause = "rpc error: code = NotFound desc = no such image"
+    tries = [
+        {"reason": "ErrImagePull", "message": cause},
+        {
+            "reason": "ImagePullBackOff",
+            "message": f'Back-off pulling image "x": ErrImagePull: {cause}',
+        },
+    ]
+
+    troubles = {trouble_of_pod(pod(state={"waiting": waiting})) for waiting in tries}
+
+    assert troubles == {Trouble("ImagePullFailed", cause)}
+
+
+def test_a_crash_that_goes_on_and_on_is_told_in_the_same_words():
+    ended = {"terminated": {"exitCode": 1}}
+    told = {
+        trouble_of_pod(pod(state={"waiting": {}}, lastState=ended, restartCount=count)).message
+        for count in range(5, 50)
+    }
+
+    assert told == {"the container ended with exit code 1, restarted many times"}
+
+
+@pytest.mark.parametrize(
+    ("message", "reason"),
+    [
+        pytest.param(
+            'error looking up service account shop/x: serviceaccount "x" not found',
+            "ServiceAccountNotFound",
+            id="no account",
+        ),
+        pytest.param("admission webhook said no", "FailedCreate", id="anything else"),
+    ],
+)
+def test_what_keeps_pods_from_being_made_is_told_by_the_workload(message, reason):
+    failure = {"type": "ReplicaFailure", "status": "True", "message": message}
+
+    assert trouble_of_workload({"status": {"conditions": [failure]}}) == Trouble(reason, message)
+
+
+def test_why_containers_are_not_made_is_told_by_events():
+    mount = {"reason": "FailedMount", "message": "hostPath type check failed: /srv is no directory"}
+    other = {"reason": "Unhealthy", "message": "Readiness probe failed"}
+
+    assert trouble_of_events([other, mount]) == Trouble("MountFailed", mount["message"])
+    assert trouble_of_events([other]) is None
+
+
+def test_a_pod_is_stuck_when_its_containers_are_not_made_for_some_time():
+    seen = pod(state={"waiting": {"reason": "ContainerCreating"}})
+    seen["status"]["startTime"] = "2026-01-01T12:00:00Z"
+    noon = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+    assert not pod_of(seen).is_stuck(noon + timedelta(seconds=19))
+    assert pod_of(seen).is_stuck(noon + timedelta(seconds=20))
+    assert not pod_of(pod(state={"running": {}})).is_stuck(noon + timedelta(hours=1))
+
+
 def test_a_spent_quota_is_told_by_the_workload():
     failure = {"type": "ReplicaFailure", "status": "True", "message": "exceeded quota: small"}
 
     trouble = trouble_of_workload({"status": {"conditions": [failure]}})
 
-    assert trouble == Trouble("FailedCreate", "exceeded quota: small")
+    assert trouble == Trouble("QuotaExceeded", "exceeded quota: small")
 
 
 def test_the_servers_own_words_are_taken():

@@ -116,7 +116,7 @@ def test_a_life_from_creation_to_deletion(operator, shop):
 def test_a_missing_claim_is_named_in_the_status(operator, lab):
     lab.apply(manifest())
 
-    eventually(lambda: waits_for(lab, "Unschedulable"))
+    eventually(lambda: waits_for(lab, "ClaimNotFound"))
     assert 'persistentvolumeclaim "models" not found' in condition(lab, "Ready")["message"]
 
 
@@ -125,8 +125,26 @@ def test_a_spent_quota_is_named_in_the_status(operator, lab):
 
     lab.apply(manifest())
 
-    eventually(lambda: waits_for(lab, "FailedCreate"))
+    eventually(lambda: waits_for(lab, "QuotaExceeded"))
     assert "exceeded quota: small" in condition(lab, "Ready")["message"]
+
+
+def test_a_missing_service_account_is_named_in_the_status(operator, lab):
+    lab.apply(manifest(scheduling={"serviceAccountName": "nobody"}))
+
+    eventually(lambda: waits_for(lab, "ServiceAccountNotFound"))
+    assert 'serviceaccount "nobody" not found' in condition(lab, "Ready")["message"]
+
+
+def test_what_was_missing_is_found_as_soon_as_it_is_there(operator, lab):
+    lab.run("create", "quota", "small", "--hard=pods=0")
+    lab.apply(manifest(model={"uri": "pvc://models/ranker"}))
+    eventually(lambda: waits_for(lab, "QuotaExceeded"))
+
+    lab.run("delete", "quota", "small")
+
+    # The ReplicaSet's controller comes back with a growing back-off.
+    eventually(lambda: waits_for(lab, "ClaimNotFound"), 60)
 
 
 def test_a_deployment_deleted_while_it_rolls_leaves_nothing(operator, shop):

@@ -22,6 +22,7 @@ _APPLY = "application/apply-patch+yaml"
 # A hung request must not hold a worker; the pass is repeated with back-off.
 _TIMEOUT_SECONDS = 15
 _PAGE = 500
+_FORBIDDEN = 403
 _PATHS = {
     "Deployment": ("/apis/apps/v1", "deployments"),
     "ControllerRevision": ("/apis/apps/v1", "controllerrevisions"),
@@ -130,6 +131,18 @@ class Cluster:
             query["continue"] = page["metadata"].get("continue") or ""
             if not query["continue"]:
                 return
+
+    async def warnings_about(self, namespace: str, uid: str) -> list[Manifest]:
+        """The Warning events about an object; none where events may not be listed."""
+        fields = {"fieldSelector": f"involvedObject.uid={uid},type=Warning", "limit": str(_PAGE)}
+        path = f"/api/v1/namespaces/{namespace}/events?{urlencode(fields)}"
+        try:
+            found = await self._request("GET", "Event", path)
+        except ApiError as error:
+            if error.status == _FORBIDDEN:
+                return []
+            raise
+        return list(found["items"])
 
     async def announce(self, identity: Identity, event: Manifest, now: datetime) -> None:
         """Post a Kubernetes Event about the ModelDeployment.

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 
 from model_operator.domain import names
 from model_operator.domain.capacity import Inventory
+from model_operator.domain.conditions import moment
 from model_operator.domain.manifests import (
     Manifest,
     ObjectKey,
@@ -12,16 +14,22 @@ from model_operator.domain.manifests import (
     is_terminating,
     key_of,
     label_of,
+    uid_of,
 )
 from model_operator.domain.revision import Revision
 from model_operator.domain.troubles import Trouble, trouble_of_pod, trouble_of_workload
+
+# Volumes are mounted and the network is made in seconds; what takes longer may be stuck.
+STUCK_AFTER = timedelta(seconds=20)
+_BEFORE_CONTAINERS = frozenset({"ContainerCreating", "PodInitializing"})
 
 
 @dataclass(frozen=True)
 class Pod:
     """A pod of a revision. `is_running` means that its server process was started.
 
-    `node` is empty while no node has taken it, and again when it has ended there.
+    `node` is empty while no node has taken it, and again when it has ended there. `waits_since` is
+    since when a node has it and no container has been made.
     """
 
     name: str
@@ -32,6 +40,12 @@ class Pod:
     trouble: Trouble | None
     node: str = ""
     is_terminating: bool = False
+    uid: str = ""
+    waits_since: datetime | None = None
+
+    def is_stuck(self, now: datetime) -> bool:
+        """True when its containers should long have been made; only its events tell why not."""
+        return self.waits_since is not None and now - self.waits_since >= STUCK_AFTER
 
 
 @dataclass(frozen=True)
@@ -118,7 +132,18 @@ def pod_of(manifest: Manifest) -> Pod:
         trouble=trouble_of_pod(manifest),
         node="" if has_ended else (manifest.get("spec") or {}).get("nodeName") or "",
         is_terminating=is_terminating(manifest),
+        uid=uid_of(manifest),
+        waits_since=None if is_terminating(manifest) else _waits_since(status),
     )
+
+
+def _waits_since(status: Manifest) -> datetime | None:
+    reasons = {
+        ((container.get("state") or {}).get("waiting") or {}).get("reason")
+        for container in status.get("containerStatuses") or ()
+    }
+    began = status.get("startTime")
+    return moment(began) if began and reasons & _BEFORE_CONTAINERS else None
 
 
 def _workload(manifest: Manifest) -> Workload:

@@ -1,5 +1,6 @@
 """Why a replica is not ready, in the words of whoever knows: scheduler, kubelet or server."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -28,7 +29,15 @@ _PRECEDENCE = (
     "OutOfMemory",
     "Crashing",
     "ImagePullFailed",
+    "SecretNotFound",
+    "ConfigMapNotFound",
     "ContainerConfigError",
+    "ClaimNotFound",
+    "ClaimNotBound",
+    "MountFailed",
+    "SandboxFailed",
+    "QuotaExceeded",
+    "ServiceAccountNotFound",
     UNSCHEDULABLE,
     "FailedCreate",
     "Evicted",
@@ -51,6 +60,25 @@ _KUBELET_REASONS = {
     "CreateContainerError": "ContainerConfigError",
     "RunContainerError": "ContainerConfigError",
 }
+
+_EVENT_REASONS = {
+    "FailedMount": "MountFailed",
+    "FailedAttachVolume": "MountFailed",
+    "FailedMapVolume": "MountFailed",
+    "FailedCreatePodSandBox": "SandboxFailed",
+}
+# What the broad reasons of Kubernetes mean where their words are known.
+_BY_WORDS = (
+    (UNSCHEDULABLE, re.compile(r'persistentvolumeclaim "[^"]+" not found'), "ClaimNotFound"),
+    (UNSCHEDULABLE, re.compile(r"unbound immediate PersistentVolumeClaims"), "ClaimNotBound"),
+    ("FailedCreate", re.compile(r"exceeded quota"), "QuotaExceeded"),
+    ("FailedCreate", re.compile(r'serviceaccount "[^"]+" not found'), "ServiceAccountNotFound"),
+    ("ContainerConfigError", re.compile(r'secret "[^"]+" not found'), "SecretNotFound"),
+    ("ContainerConfigError", re.compile(r'configmap "[^"]+" not found'), "ConfigMapNotFound"),
+)
+# The kubelet tells the same with and without it, by turns.
+_BACK_OFF = re.compile(r'^Back-off pulling image "[^"]*": ErrImagePull: ')
+_MANY_RESTARTS = 5
 
 
 def most_telling(troubles: Iterable[Trouble]) -> Trouble | None:
@@ -82,6 +110,15 @@ def trouble_of_workload(deployment: Manifest) -> Trouble | None:
     return None
 
 
+def trouble_of_events(events: Iterable[Manifest]) -> Trouble | None:
+    """Why a pod's containers cannot be made, by its Warning events; None when they do not tell."""
+    return most_telling(
+        _trouble(_EVENT_REASONS[event["reason"]], event.get("message") or event["reason"])
+        for event in events
+        if event.get("reason") in _EVENT_REASONS
+    )
+
+
 def trouble_of_answer(answer: Any) -> Trouble | None:
     """What the server itself says in the body of /readyz; None when it says nothing is wrong."""
     models = answer.get("models") if isinstance(answer, dict) else None
@@ -98,7 +135,7 @@ def _trouble_of_container(container: Manifest) -> Trouble | None:
     state = container.get("state") or {}
     waiting = state.get("waiting") or {}
     if reason := _KUBELET_REASONS.get(waiting.get("reason", "")):
-        return _trouble(reason, waiting.get("message") or waiting["reason"])
+        return _trouble(reason, _BACK_OFF.sub("", waiting.get("message") or waiting["reason"]))
     last = state.get("terminated") or (container.get("lastState") or {}).get("terminated")
     if not last or ("running" in state and container.get("ready")):
         return None
@@ -107,8 +144,10 @@ def _trouble_of_container(container: Manifest) -> Trouble | None:
     if last.get("exitCode") == 0:
         return None
     said = (last.get("message") or "").strip()
-    times = container.get("restartCount", 0)
-    ended = f"the container ended with exit code {last.get('exitCode')}, restarted {times} times"
+    ended = f"the container ended with exit code {last.get('exitCode')}"
+    # A count that grows for ever would be a write for each restart.
+    times = int(container.get("restartCount") or 0)
+    ended += f", restarted {times if times < _MANY_RESTARTS else 'many'} times"
     return _trouble("Crashing", f"{ended}: {said}" if said else ended)
 
 
@@ -117,7 +156,8 @@ def _trouble(reason: str, message: str) -> Trouble:
     if len(message) > LONGEST_MESSAGE:
         half = LONGEST_MESSAGE // 2
         message = f"{message[:half]} … {message[-half:]}"
-    return Trouble(reason, message)
+    finer = (name for broad, words, name in _BY_WORDS if broad == reason and words.search(message))
+    return Trouble(next(finer, reason), message)
 
 
 def _rank(trouble: Trouble) -> tuple[int, str]:

@@ -8,7 +8,7 @@ from model_operator.domain import conditions
 from model_operator.domain.conditions import Condition, ConditionType
 from model_operator.domain.errors import ApiError, InvalidSpec
 from model_operator.domain.manifests import Manifest, ObjectKey, is_terminating, key_of
-from model_operator.domain.observed import Observed
+from model_operator.domain.observed import STUCK_AFTER, Observed
 from model_operator.domain.revision import Revision, forgettable
 from model_operator.domain.spec import Identity, ModelDeployment
 from model_operator.domain.troubles import Trouble
@@ -40,7 +40,8 @@ class Plan:
 
     `status` is the new status, None when it would not change. `again_at` is when to look again
     though nothing happens. `needs_inventory` means that a plan made with the cluster's accelerators
-    at hand may be another; of now where `is_change`, as replicas may be given up by what it shows.
+    at hand may be another; `gives_up` that an old revision loses a replica by what they show, which
+    should be looked at once more.
     """
 
     apply: tuple[Manifest, ...] = ()
@@ -49,7 +50,7 @@ class Plan:
     announcements: tuple[Announcement, ...] = ()
     again_at: datetime | None = None
     needs_inventory: bool = False
-    is_change: bool = False
+    gives_up: bool = False
 
 
 def make_plan(
@@ -72,7 +73,7 @@ def make_plan(
         plan,
         again_at=_again_at(situation),
         needs_inventory=waits_for_node(situation),
-        is_change=course.step is not None,
+        gives_up=_gives_up(observed, course),
     )
     if deployment.suspend:
         return plan
@@ -116,6 +117,11 @@ def _only_told(
     kept = {part: value for part, value in before.items() if part not in gone}
     after = kept | {"observedGeneration": identity.generation, "conditions": merged}
     return _with_status(observed, after)
+
+
+def _gives_up(observed: Observed, course: Course) -> bool:
+    workload = observed.workloads().get(course.choice.serving)
+    return workload is not None and course.replicas_of(workload.revision) < workload.replicas
 
 
 def _choice(deployment: ModelDeployment, observed: Observed, wanted: Revision) -> Choice:
@@ -190,6 +196,8 @@ def _again_at(situation: Situation) -> datetime | None:
     if waits_for_node(situation):
         return min(deadline, situation.clock.now + _COUNT_AGAIN)
     pods = situation.observed.pods_of(situation.choice.wanted.name)
+    if any(pod.waits_since for pod in pods):
+        return min(deadline, situation.clock.now + STUCK_AFTER)
     if any(pod.is_running and not pod.is_ready for pod in pods):
         return min(deadline, situation.clock.now + _ASK_AGAIN)
     return deadline
