@@ -13,6 +13,9 @@ from typing import Any
 
 from model_server.core.errors import Code, ServingError
 
+# Clients may name base paths in HandleReloadConfigRequest, so fsspec's wrappers (zip://x::http://y,
+# reference://) and web servers are out of bounds.
+_OTHERS = frozenset({"hdfs", "hf", "memory", "oci", "oss", "sftp", "smb", "ssh", "webhdfs"})
 _OBJECT_STORES = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl"})
 # A poll must not wait for minutes; a load is tried again anyway.
 _PATIENCE = {"retry_config": {"max_retries": 3, "retry_timeout": timedelta(seconds=20)}}
@@ -34,6 +37,9 @@ _registered: set[str] = set()
 def file_system(url: str) -> tuple[Any, str]:
     """An fsspec file system and the path in it. Raises ServingError, FAILED_PRECONDITION."""
     scheme = url.partition("://")[0].lower()
+    if scheme not in _OBJECT_STORES | _OTHERS or "::" in url:
+        known = ", ".join(sorted(_OBJECT_STORES | _OTHERS))
+        raise _unusable(f"it is in no file system that models are read from: {known}")
     if find_spec("fsspec") is None:
         raise _unusable(f"reading {scheme}:// needs more packages: {_EXTRA}")
     import fsspec

@@ -7,6 +7,7 @@ import math
 from typing import Any
 
 import numpy as np
+from google.protobuf.message import EncodeError
 from tensorflow.core.framework.tensor_pb2 import TensorProto
 
 from model_server.servables import dtypes
@@ -15,7 +16,9 @@ from model_server.servables.signature import Tensor
 
 # A TensorProto can announce a huge shape with a single value that fills it: the wire limit of a
 # message does not bound what it unpacks to, so this does.
-_LARGEST_FILLED = 2**31
+_LARGEST_FILLED = 2**28
+# What protobuf can serialize, less what is around the values.
+_LARGEST_ENCODED = 2**31 - 2**10
 # TensorFlow allows 254 dimensions, numpy 64.
 _LARGEST_RANK = 64
 # numpy counts bytes in an int64, even those of an array without elements.
@@ -162,8 +165,11 @@ def encode(array: Tensor, proto: TensorProto, *, as_content: bool = False) -> No
 
     ``as_content`` packs the values into ``tensor_content`` instead, as
     --enable_serialization_as_tensor_content asks; strings have no such form.
-    Raises TensorError for an array of a type TensorFlow does not know.
+    Raises TensorError for an array of a type TensorFlow does not know, EncodeError for one that no
+    message can hold.
     """
+    if array.nbytes > _LARGEST_ENCODED:
+        raise EncodeError(f"{array.nbytes} bytes in a tensor")
     dtype = dtypes.BY_NUMPY.get(array.dtype)
     if dtype is None:
         raise TensorError(f"arrays of type {array.dtype} cannot be sent")

@@ -107,9 +107,27 @@ def test_a_slow_listing_is_not_waited_for_and_found_when_it_has_ended(s3):
     assert found == ["1"]
 
 
-def test_a_scheme_that_nobody_speaks_is_told(files):
-    with pytest.raises(ServingError, match="nosuch:// cannot be read here") as raised:
-        files.children("nosuch://models/m")
+@pytest.mark.parametrize(
+    "url",
+    [
+        "nosuch://models/m",
+        "http://127.0.0.1:1/m",
+        "zip://m::s3://models/m.zip",
+        "s3://models/m::http://127.0.0.1:1",
+        "reference://m",
+        "local:///etc",
+    ],
+)
+def test_what_is_no_file_system_for_models_is_refused(files, url):
+    with pytest.raises(ServingError, match="in no file system that models are read from") as raised:
+        files.children(url)
+
+    assert raised.value.code is Code.FAILED_PRECONDITION
+
+
+def test_a_file_system_whose_package_is_missing_is_told(files):
+    with pytest.raises(ServingError, match="smb:// cannot be read here") as raised:
+        files.children("smb://host/m")
 
     assert raised.value.code is Code.FAILED_PRECONDITION
 

@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import grpc
-from google.protobuf.message import DecodeError, Message
+from google.protobuf.message import DecodeError, EncodeError, Message
 
 from model_server.api.codes import details, grpc_status
 from model_server.core.errors import ServingError
@@ -70,6 +70,11 @@ def _handler(
         except DecodeError:
             name = request.DESCRIPTOR.full_name
             context.abort(grpc.StatusCode.INTERNAL, f"The request is no {name}")
+        except EncodeError:
+            context.abort(
+                grpc.StatusCode.RESOURCE_EXHAUSTED,
+                "The answer is larger than the 2 GiB that a message can hold",
+            )
         except Exception:
             # The outermost frame of a request: a fault of ours must not reach the client as text.
             _log.exception("a request failed unexpectedly")
