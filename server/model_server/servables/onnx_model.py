@@ -54,6 +54,11 @@ _ERRORS_ONLY = 3
 # How onnxruntime begins its messages: "[ONNXRuntimeError] : 2 : INVALID_ARGUMENT : ".
 _PREFIX = re.compile(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ")
 
+# What onnxruntime says of a file that is short, or of one of weights that is not there yet.
+_UNFINISHED = re.compile(
+    r"Protobuf parsing failed|No graph was found|External data path does not exist|file_length"
+)
+
 
 class OnnxModel:
     """One loaded graph; onnxruntime lets many threads run it at once."""
@@ -106,8 +111,9 @@ class Onnx:
     def load(self, name: str, version: int, path: str) -> OnnxModel:
         """See Platform.load.
 
-        Raises ServingError: NOT_FOUND without the file, UNIMPLEMENTED for an input or output that
-        is no tensor the APIs can carry, INVALID_ARGUMENT for any other flaw.
+        Raises ServingError: NOT_FOUND without the file, DATA_LOSS for files that may not be whole,
+        UNIMPLEMENTED for an input or output that is no tensor the APIs can carry, INVALID_ARGUMENT
+        for any other flaw.
         """
         file = Path(path) / _FILE
         if not file.is_file():
@@ -118,9 +124,9 @@ class Onnx:
             )
         except Exception as error:
             # The file comes from outside, and the errors have no base class of their own.
-            raise ServingError(
-                Code.INVALID_ARGUMENT, f"Cannot load the ONNX graph {file}: {_text(error)}"
-            ) from error
+            text = _text(error)
+            code = Code.DATA_LOSS if _UNFINISHED.search(text) else Code.INVALID_ARGUMENT
+            raise ServingError(code, f"Cannot load the ONNX graph {file}: {text}") from error
         return OnnxModel(session)
 
     def unload(self, servable: OnnxModel) -> None:

@@ -84,7 +84,7 @@ class Platforms:
 
 
 def check_servable(name: str, servable: object) -> None:
-    """Raises ServingError, INTERNAL, if what the platform of this name loaded cannot be served."""
+    """Raises ServingError, FAILED_PRECONDITION, if what this platform loaded cannot be served."""
     lacking = [
         what
         for what, there in {
@@ -95,7 +95,7 @@ def check_servable(name: str, servable: object) -> None:
     ]
     if lacking:
         raise ServingError(
-            Code.INTERNAL,
+            Code.FAILED_PRECONDITION,
             f"platform {name} loaded a {type(servable).__name__} that has no"
             f" {' and no '.join(lacking)}",
         )

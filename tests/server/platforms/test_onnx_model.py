@@ -129,22 +129,56 @@ def test_what_fails_inside_the_graph_is_internal_and_told(platform, tmp_path):
 
 
 @pytest.mark.parametrize("content", [b"", b"garbage"])
-def test_a_file_that_is_no_graph_is_refused(platform, tmp_path, content):
+def test_a_file_that_is_no_graph_may_become_one(platform, tmp_path, content):
     (tmp_path / "model.onnx").write_bytes(content)
 
     code, message = refusal(lambda: platform.load("m", 1, str(tmp_path)))
 
-    assert code is Code.INVALID_ARGUMENT
+    assert code is Code.DATA_LOSS
     assert message.startswith(f"Cannot load the ONNX graph {tmp_path / 'model.onnx'}: ")
 
 
-def test_a_truncated_graph_is_refused(platform, tmp_path):
+@pytest.mark.parametrize("missing", [1, 20, 100])
+def test_a_truncated_graph_may_still_be_copied(platform, tmp_path, missing):
     file = onnx_models.half_plus_two(tmp_path) / "model.onnx"
-    file.write_bytes(file.read_bytes()[:-20])
+    file.write_bytes(file.read_bytes()[:-missing])
 
     code, _ = refusal(lambda: platform.load("m", 1, str(tmp_path)))
 
+    assert code is Code.DATA_LOSS
+
+
+@pytest.mark.parametrize("named", ["absent.bin", "short.bin"])
+def test_weights_may_still_be_copied(platform, tmp_path, named):
+    onnx_models.with_external_weight(tmp_path, named)
+    (tmp_path / "short.bin").write_bytes(b"\0\0")
+
+    code, _ = refusal(lambda: platform.load("m", 1, str(tmp_path)))
+
+    assert code is Code.DATA_LOSS
+
+
+@pytest.mark.parametrize(
+    ("node", "part"),
+    [
+        (onnx_models.node("NoSuchOp", ["x"], ["y"]), "No Op registered for NoSuchOp"),
+        (onnx_models.node("Add", ["x", "z"], ["y"]), "Node input 'z' is not a graph input"),
+        (onnx_models.node("Foo", ["x"], ["y"], domain="com.acme"), "'com.acme'"),
+    ],
+)
+def test_a_graph_that_cannot_run_is_told_at_once(platform, tmp_path, node, part):
+    value = onnx_models.value
+    onnx_models.graph(
+        tmp_path,
+        nodes=[node],
+        inputs=[value("x", TensorProto.FLOAT, ["n"])],
+        outputs=[value("y", TensorProto.FLOAT, ["n"])],
+    )
+
+    code, message = refusal(lambda: platform.load("m", 1, str(tmp_path)))
+
     assert code is Code.INVALID_ARGUMENT
+    assert part in message
 
 
 def test_an_output_that_is_no_tensor_is_refused_by_name(platform, tmp_path):

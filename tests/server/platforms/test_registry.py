@@ -164,7 +164,7 @@ def test_what_a_platform_loads_must_be_servable(members, lacking):
         check_servable("acme", SimpleNamespace(**members))
 
     assert (raised.value.code, raised.value.message) == (
-        Code.INTERNAL,
+        Code.FAILED_PRECONDITION,
         f"platform acme loaded a SimpleNamespace that has {lacking}",
     )
 
