@@ -155,6 +155,15 @@ def test_with_a_list_of_namespaces_there_are_rights_in_those_only():
     assert bound == ["modelfleet-system"] * 3
 
 
+def test_a_list_of_namespaces_may_come_with_a_view_of_all_accelerators():
+    objects = rendered("watch.namespaces={shop}", "watch.nodes=true", "rbac.aggregate=false")
+
+    [role] = of_kind(objects, "ClusterRole")
+    assert role["rules"] == [{"apiGroups": [""], "resources": ["nodes", "pods"], "verbs": ["list"]}]
+    [binding] = of_kind(objects, "ClusterRoleBinding")
+    assert binding["roleRef"]["name"] == role["metadata"]["name"]
+
+
 def test_no_right_is_a_wildcard():
     roles = of_kind(rendered(), "ClusterRole")
     rules = [rule for role in roles for rule in role["rules"]]

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from http import HTTPStatus
 
 from model_operator.cluster.client import Cluster
 from model_operator.domain.capacity import Inventory, node_of, use_of
@@ -16,7 +17,8 @@ _HOLDING = "spec.nodeName!=,status.phase!=Succeeded,status.phase!=Failed"
 # cluster it takes long, and is kept so much longer.
 _KEPT_SECONDS = 3.0
 _KEPT_FOR_EACH_SECOND = 20.0
-_FORBIDDEN = 403
+# Rights change seldom, and a refusal costs as much as an answer.
+_FORBIDDEN_SECONDS = 600.0
 
 
 class Inventories:
@@ -41,14 +43,16 @@ class Inventories:
         """
         async with self._lock:
             began = time.monotonic()
-            if self._is_forbidden or (began < self._kept_until and not of_now):
+            if began < self._kept_until and (self._is_forbidden or not of_now):
                 return self._latest
+            self._is_forbidden = False
             try:
                 self._latest = await self._look()
             except ApiError as error:
                 self._give_up(error)
             ended = time.monotonic()
-            self._kept_until = ended + max(_KEPT_SECONDS, _KEPT_FOR_EACH_SECOND * (ended - began))
+            kept = max(_KEPT_SECONDS, _KEPT_FOR_EACH_SECOND * (ended - began))
+            self._kept_until = ended + (_FORBIDDEN_SECONDS if self._is_forbidden else kept)
             return self._latest
 
     async def _look(self) -> Inventory:
@@ -62,7 +66,7 @@ class Inventories:
     def _give_up(self, error: ApiError) -> None:
         # Counts make a status clearer; nothing may fail for want of them.
         self._latest = None
-        self._is_forbidden = error.status == _FORBIDDEN
+        self._is_forbidden = error.status == HTTPStatus.FORBIDDEN
         if self._is_forbidden:
             logger.info("free accelerators are not counted: nodes may not be listed")
         else:
