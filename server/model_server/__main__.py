@@ -8,10 +8,10 @@ from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from typing import NoReturn, TextIO
 
+from model_server.options.checks import check
 from model_server.options.command_line import (
     CommandLine,
     InvalidOptions,
-    check,
     parse,
     usage,
     without_effect,

@@ -18,6 +18,7 @@ from model_server.api.rest.endpoint import Listen as RestListen
 from model_server.api.rest.endpoint import RestEndpoint, Watch
 from model_server.core.manager import Manager, ManagerOptions
 from model_server.core.source import FileSystemSource, SourceOptions
+from model_server.options.channel_arguments import channel_arguments_of
 from model_server.options.flags import CPUS, Options
 from model_server.options.model_config import reread_model_config
 from model_server.options.monitoring import prometheus_path
@@ -253,8 +254,8 @@ def _config_poller(options: Options, models: Models) -> ConfigPoller | None:
 def _file_limits(options: Options) -> FileLimits:
     return FileLimits(
         options.request_log_folder,
-        max(options.request_log_file_bytes, 0),
-        max(options.request_log_files, 1),
+        options.request_log_file_bytes,
+        options.request_log_files,
     )
 
 
@@ -274,8 +275,8 @@ def _grpc_listen(options: Options) -> GrpcListen:
     return GrpcListen(
         port=options.port or None,
         socket_path=options.grpc_socket_path,
-        threads=options.grpc_max_threads,
-        channel_arguments=_channel_arguments(options.grpc_channel_arguments),
+        threads=max(options.grpc_max_threads, 1),
+        channel_arguments=channel_arguments_of(options.grpc_channel_arguments),
         tls=_tls(options.ssl_config_file),
         alts=options.use_alts_credentials,
         in_flight=max(options.max_in_flight_requests, 0) or None,
@@ -304,11 +305,3 @@ def _tls(path: str) -> Tls | None:
         if problem := doubt(tls.certificate, datetime.now(UTC)):
             _log.error("%s: %s; clients will not trust it", path, problem)
     return tls
-
-
-def _channel_arguments(text: str) -> tuple[tuple[str, int | str], ...]:
-    arguments: list[tuple[str, int | str]] = []
-    for argument in filter(None, text.split(",")):
-        key, _, value = argument.partition("=")
-        arguments.append((key, int(value) if value.lstrip("-").isdigit() else value))
-    return tuple(arguments)

@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from model_server.options.checks import MOST_THREADS
 from model_server.options.command_line import InvalidOptions
 from model_server.options.flags import CPUS
 from model_server.options.messages import BatchingParameters
@@ -82,7 +83,9 @@ def batching_of(message: Any, where: str) -> Batching:
         max_size=size,
         timeout=timedelta(microseconds=waits),
         max_enqueued=_number(message, "max_enqueued_batches", default.max_enqueued, where),
-        threads=_number(message, "num_batch_threads", default.threads, where),
+        threads=_between(1, MOST_THREADS, message, "num_batch_threads", where)
+        if message.HasField("num_batch_threads")
+        else default.threads,
         threads_name=message.thread_pool_name.value or default.threads_name,
         allowed_sizes=_allowed_sizes(message, size, where),
         pad_variable_length_inputs=message.pad_variable_length_inputs,

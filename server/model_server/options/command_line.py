@@ -1,7 +1,6 @@
 """How a command line becomes Options, with tensorflow_model_server's forms and messages."""
 
 import dataclasses
-import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +8,6 @@ from dataclasses import dataclass
 from model_server.options.flags import Options
 
 _BOOLS = {"": True, "true": True, "1": True, "false": False, "0": False}
-_LOG_FORMATS = ("text", "json")
 _INTEGER = re.compile(r"[+-]?[0-9]{1,20}")
 _INT_MAX = 2**31 - 1
 # The only flag TensorFlow Serving declares as int64, and three of ours.
@@ -99,47 +97,3 @@ def without_effect(options: Options) -> list[str]:
         for flag in dataclasses.fields(Options)
         if flag.metadata["unused"] and getattr(options, flag.name) != flag.default
     ]
-
-
-def check(options: Options) -> None:
-    """Raises InvalidOptions for flags that contradict each other."""
-    if not options.port and not options.grpc_socket_path:
-        raise InvalidOptions(
-            "At least one of server_options.grpc_port or server_options.grpc_socket_path must be"
-            " set."
-        )
-    if options.use_alts_credentials and options.ssl_config_file:
-        raise InvalidOptions(
-            "Either use_alts_credentials must be false or ssl_config_file must be empty."
-        )
-    if not options.model_base_path and not options.model_config_file:
-        raise InvalidOptions(
-            "Both server_options.model_base_path and server_options.model_config_file are empty!"
-        )
-    if options.model_version_policy and options.model_config_file:
-        raise InvalidOptions(
-            "--model_version_policy goes with --model_base_path only; in a config file,"
-            " model_version_policy is a field of each model."
-        )
-    if options.log_format not in _LOG_FORMATS:
-        raise InvalidOptions(f'--log_format must be text or json, not "{options.log_format}"')
-    if not 0 <= options.per_process_gpu_memory_fraction < math.inf:
-        raise InvalidOptions("--per_process_gpu_memory_fraction must be 0 or more, and finite")
-    if options.platform_config_file:
-        # Then the flags below mean nothing, together or alone.
-        return
-    if options.batching_parameters_file and not options.enable_batching:
-        raise InvalidOptions(
-            "server_options.batching_parameters_file is set without setting"
-            " server_options.enable_batching to true."
-        )
-    if (
-        options.tensorflow_session_parallelism > 0
-        and options.tensorflow_intra_op_parallelism > 0
-        and options.tensorflow_inter_op_parallelism > 0
-    ):
-        raise InvalidOptions(
-            "Either configure server_options.tensorflow_session_parallelism or"
-            " (server_options.tensorflow_intra_op_parallelism,"
-            " server_options.tensorflow_inter_op_parallelism) separately. You cannot configure all."
-        )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from model_server.options.batching import Batching, batching_of, batching_of_file
 from model_server.options.flags import CPUS, Options
+from model_server.options.session_config import written_of
 from model_server.servables.platform import Runtime
 
 if TYPE_CHECKING:
@@ -108,8 +109,7 @@ def _session_config(path: str) -> bytes:
 
     config = ConfigProto()
     read_text_file(path, config)
-    written: bytes = config.SerializeToString()
-    return written
+    return written_of(config, path)
 
 
 def _precision(name: str, where: str) -> str:
@@ -144,7 +144,7 @@ def _of_adapter(adapter: "SavedModelAdapter") -> Runtime:
     return Runtime(
         tags=frozenset(bundle.saved_model_tags or [_SERVE]),
         mixed_precision=_precision(bundle.mixed_precision, f"{where}: mixed_precision"),
-        session_config=bundle.session_config.SerializeToString(),
+        session_config=written_of(bundle.session_config, f"{where}: session_config"),
         batching=batching,
         batching_of_versions=bundle.enable_per_model_batching_params,
         prefer_tflite=bundle.prefer_tflite_model,

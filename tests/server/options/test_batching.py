@@ -110,7 +110,7 @@ def test_allowed_sizes_are_put_in_order(file):
         ("num_batch_threads { value: -3 }", "num_batch_threads must be positive; was -3"),
         (
             "num_batch_threads { value: 2147483648 }",
-            "num_batch_threads must be at most 2147483647; was 2147483648",
+            "num_batch_threads must be at most 4096; was 2147483648",
         ),
         (
             "allowed_batch_sizes: 4",

@@ -2,7 +2,8 @@
 
 import pytest
 
-from model_server.options.command_line import InvalidOptions, check, parse, usage, without_effect
+from model_server.options.checks import check
+from model_server.options.command_line import InvalidOptions, parse, usage, without_effect
 from model_server.options.flags import Options
 from model_server.options.model_config import read_model_config
 
@@ -90,6 +91,20 @@ def test_usage_lists_every_flag_with_its_type():
             "At least one of server_options.grpc_port or server_options.grpc_socket_path must be"
             " set.",
         ),
+        ([BASE, "--port=65536"], "--port must be 65535 or less, not 65536"),
+        ([BASE, "--rest_api_port=-1"], "--rest_api_port must be 0 or more, not -1"),
+        (
+            [BASE, "--rest_api_max_body_bytes=0"],
+            "--rest_api_max_body_bytes must be 1 or more, not 0",
+        ),
+        (
+            [BASE, "--model_memory_limit_bytes=-1"],
+            "--model_memory_limit_bytes must be 0 or more, not -1",
+        ),
+        (
+            [BASE, "--tensorflow_intra_op_parallelism=2147483647"],
+            "--tensorflow_intra_op_parallelism must be 4096 or less, not 2147483647",
+        ),
         (
             [BASE, "--use_alts_credentials", "--ssl_config_file=x"],
             "Either use_alts_credentials must be false or ssl_config_file must be empty.",
@@ -117,11 +132,11 @@ def test_usage_lists_every_flag_with_its_type():
         ),
         (
             [BASE, "--per_process_gpu_memory_fraction=-0.1"],
-            "--per_process_gpu_memory_fraction must be 0 or more, and finite",
+            "--per_process_gpu_memory_fraction must be 0 or more, not -0.1",
         ),
         (
             [BASE, "--per_process_gpu_memory_fraction=nan"],
-            "--per_process_gpu_memory_fraction must be 0 or more, and finite",
+            "--per_process_gpu_memory_fraction must be finite",
         ),
         (
             ["--model_config_file=x", "--model_version_policy=all {}"],

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from model_server.options.command_line import check, parse, usage, without_effect
+from model_server.options.checks import check
+from model_server.options.command_line import parse, usage, without_effect
 from model_server.options.flags import CPUS, Options
 from model_server.options.flags_page import UPSTREAM, page
 

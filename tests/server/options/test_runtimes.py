@@ -114,6 +114,23 @@ def test_a_session_config_that_does_not_parse_is_named(file):
     )
 
 
+@pytest.mark.parametrize(
+    ("text", "field"),
+    [
+        ("intra_op_parallelism_threads: 4097", "intra_op_parallelism_threads"),
+        ("inter_op_parallelism_threads: 4097", "inter_op_parallelism_threads"),
+        ("session_inter_op_thread_pool { num_threads: 4097 }", "session_inter_op_thread_pool"),
+    ],
+)
+def test_more_threads_than_a_process_can_have_are_refused(file, text, field):
+    path = file(text)
+
+    with pytest.raises(InvalidOptions) as raised:
+        runtimes_of(Options(tensorflow_session_config_file=path))
+
+    assert str(raised.value) == f"{path}: {field} must be at most 4096; was 4097"
+
+
 def test_a_platform_config_says_everything_of_its_platform(file):
     bundle = """
       session_config { intra_op_parallelism_threads: 3 }
