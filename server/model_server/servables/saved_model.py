@@ -65,6 +65,9 @@ class SavedModel:
             values = run(*[inputs[alias] for alias in signature.inputs])
         except tf.errors.OpError as error:
             raise _serving_error(error) from error
+        except UnicodeDecodeError as error:
+            # The runtime's message quotes bytes of the request, and its code is lost with it.
+            raise ServingError(Code.INVALID_ARGUMENT, _text(error.object)) from error
         return [value if type(value) is np.ndarray else _scalar(value) for value in values]
 
     def run_jointly(self, signatures: Sequence[Signature], inputs: Tensors) -> list[Tensors]:
@@ -189,6 +192,10 @@ def _scalar(value: Any) -> Tensor:
 
 def _serving_error(error: tf.errors.OpError) -> ServingError:
     return ServingError(Code(error.error_code), _TRACE.sub("", str(error.message)))
+
+
+def _text(message: bytes) -> str:
+    return _TRACE.sub("", message.decode(errors="backslashreplace"))
 
 
 def _load_error(error: Exception, path: str) -> ServingError:

@@ -1,14 +1,12 @@
 """One TensorFlow Lite interpreter: inputs of any shape in, copies of the outputs out."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
-import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
 from model_server.core.errors import Code, ServingError
-from model_server.servables.dtypes import STRING
-from model_server.servables.signature import Tensor, Tensors
+from model_server.servables.signature import Tensor
+from model_server.servables.tflite_blank import blank
 from model_server.servables.tflite_signatures import LiteSignature
 
 
@@ -22,7 +20,7 @@ class LiteInterpreter:
     def __init__(self, built: Interpreter) -> None:
         self._lite = built
         built.allocate_tensors()
-        self._blanks = {each["index"]: _blank(each) for each in built.get_input_details()}
+        self._blanks = {each["index"]: blank(each) for each in built.get_input_details()}
         self._shapes = {index: value.shape for index, value in self._blanks.items()}
 
     @property
@@ -31,8 +29,11 @@ class LiteInterpreter:
         shapes = list(self._shapes.values())
         return int(shapes[0][0]) if len(shapes) == 1 and shapes[0] else 1
 
-    def run(self, lite: LiteSignature, inputs: Tensors, outputs: Sequence[str]) -> list[Tensor]:
-        """The outputs of these aliases, in that order; ``inputs`` has all of the signature's.
+    def run(
+        self, lite: LiteSignature, inputs: Mapping[int, Tensor], outputs: Sequence[str]
+    ) -> list[Tensor]:
+        """The outputs of these aliases, in that order; ``inputs`` are by tensor index,
+        and those that are none of the main subgraph's do not matter.
 
         Raises ServingError: INVALID_ARGUMENT for shapes that the model refuses, INTERNAL for what
         fails inside it.
@@ -40,7 +41,7 @@ class LiteInterpreter:
         if lite.runner is not None:
             return self._run_other(lite, inputs, outputs)
         # A signature may leave out inputs of the model: nothing of another call must be in them.
-        fed = self._blanks | {index: inputs[alias] for alias, index in lite.inputs.items()}
+        fed = {index: inputs.get(index, unfed) for index, unfed in self._blanks.items()}
         self._reshape(fed)
         try:
             for index, value in fed.items():
@@ -48,7 +49,9 @@ class LiteInterpreter:
             self._lite.invoke()
         except (RuntimeError, ValueError) as error:
             raise _failed(error) from error
-        return [self._output(lite.outputs[alias]) for alias in outputs]
+        wanted = [lite.outputs[alias] for alias in outputs]
+        # An output may be an input, whose memory the interpreter is free to use for others.
+        return [fed[index] if index in fed else self._output(index) for index in wanted]
 
     def _reshape(self, fed: dict[int, Tensor]) -> None:
         changed = [index for index, value in fed.items() if value.shape != self._shapes[index]]
@@ -76,27 +79,19 @@ class LiteInterpreter:
             )
             if 0 not in details["shape"]:
                 raise _failed(error) from error
-            return _blank(details)
+            return blank(details)
         return value
 
     def _run_other(
-        self, lite: LiteSignature, inputs: Tensors, outputs: Sequence[str]
+        self, lite: LiteSignature, inputs: Mapping[int, Tensor], outputs: Sequence[str]
     ) -> list[Tensor]:
-        # A runner keeps the interpreter from being used otherwise, so it lives for one call.
-        runner = self._lite.get_signature_runner(lite.runner)
         try:
-            found = runner(**{alias: inputs[alias] for alias in lite.inputs})
+            # A runner keeps the interpreter from other uses, so it lives for one call.
+            runner = self._lite.get_signature_runner(lite.runner)
+            found = runner(**{alias: inputs[index] for alias, index in lite.inputs.items()})
         except (RuntimeError, ValueError, OverflowError) as error:
             raise _failed(error) from error
         return [found[alias] for alias in outputs]
-
-
-def _blank(details: dict[str, Any]) -> Tensor:
-    # Strings are bytes in the interpreter's details, but objects in its tensors. One element in
-    # memory will do: the interpreter copies.
-    if np.dtype(details["dtype"]).kind == "S":
-        return np.broadcast_to(np.array(b"", STRING.numpy), details["shape"])
-    return np.broadcast_to(np.zeros((), details["dtype"]), details["shape"])
 
 
 def _failed(error: Exception) -> ServingError:

@@ -1,17 +1,20 @@
 """The platform ``tflite``: a TensorFlow Lite model in the version folder's ``model.tflite``.
 
-The interpreter is LiteRT's, which verifies the file before it believes anything in it. Operations
-of TensorFlow itself ("Select TF ops") are not in it, nor is TensorFlow Serving's ParseExample.
+The interpreter is LiteRT's. Operations of TensorFlow itself ("Select TF ops") are not in it; those
+that parse tf.Examples are run by TensorFlow before it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from ai_edge_litert.interpreter import Interpreter
+from tensorflow.errors import OpError
 
 from model_server.core.errors import Code, ServingError
 from model_server.servables.platform import Runtime
 from model_server.servables.signature import Signature, Tensor, Tensors
+from model_server.servables.tflite_examples import ExampleParser, without_parsing
 from model_server.servables.tflite_interpreter import LiteInterpreter
 from model_server.servables.tflite_pool import Pool
 from model_server.servables.tflite_signatures import (
@@ -20,6 +23,7 @@ from model_server.servables.tflite_signatures import (
     signatures_of,
 )
 from model_server.servables.tflite_splitting import Splitter, most_rows
+from model_server.servables.tflite_trial import TRIALS
 
 _FILE = "model.tflite"
 
@@ -34,12 +38,14 @@ class TfLiteModel:
         self,
         signatures: dict[str, LiteSignature],
         pool: Pool[LiteInterpreter],
+        parsers: Sequence[ExampleParser] = (),
         splitter: Splitter | None = None,
     ) -> None:
         self.signatures = {name: each.signature for name, each in signatures.items()}
         self.signature_defs = {name: each.definition for name, each in signatures.items()}
         self._lite = signatures
         self._pool = pool
+        self._parsers = parsers
         self._splitter = splitter
 
     def run(self, signature: Signature, inputs: Tensors, outputs: Sequence[str]) -> list[Tensor]:
@@ -55,13 +61,19 @@ class TfLiteModel:
         return self._splitter.run(rows, lambda part: self._run(lite, {alias: part}, outputs))
 
     def _run(self, lite: LiteSignature, inputs: Tensors, outputs: Sequence[str]) -> list[Tensor]:
+        fed = {index: inputs[alias] for alias, index in lite.inputs.items()}
+        for parser in self._parsers:
+            if parser.serialized in fed:
+                fed |= parser.run(fed[parser.serialized])
         with self._pool.lent() as interpreter:
-            return interpreter.run(lite, inputs, outputs)
+            return interpreter.run(lite, fed, outputs)
 
     def close(self) -> None:
         """Gives the interpreters' memory back; the servable cannot run any more."""
         if self._splitter is not None:
             self._splitter.close()
+        for parser in self._parsers:
+            parser.close()
         self._pool.close()
 
 
@@ -91,11 +103,18 @@ class TfLite:
             raise ServingError(Code.NOT_FOUND, f"there is no {_FILE} in {path}") from error
         except OSError as error:
             raise ServingError(Code.DATA_LOSS, f"Cannot read {file}: {error}") from error
-        built = self._built(content, file)
+        TRIALS.run(content)
+        # Nothing is read from it before it is verified.
+        self._built(content, file)
         signatures = signatures_of(content)
-        first = _prepared(built, content, file)
-        pool = Pool(lambda: _prepared(self._built(content, file), content, file), first, self._size)
-        return TfLiteModel(signatures, pool, self._splitter(first))
+        with _reading(file):
+            runnable, parsings = without_parsing(content)
+            parsers = [ExampleParser(parsing) for parsing in parsings]
+        if parsers:
+            TRIALS.run(runnable)
+        first = self._prepared(runnable, file)
+        pool = Pool(lambda: self._prepared(runnable, file), first, self._size)
+        return TfLiteModel(signatures, pool, parsers, self._splitter(first))
 
     def unload(self, servable: TfLiteModel) -> None:
         """See Platform.unload."""
@@ -116,19 +135,30 @@ class TfLite:
                 Code.DATA_LOSS, f"Cannot build FlatBufferModel from buffer. {file}: {error}"
             ) from error
 
+    def _prepared(self, content: bytes, file: Path) -> LiteInterpreter:
+        built = self._built(content, file)
+        try:
+            return LiteInterpreter(built)
+        except (RuntimeError, ValueError) as error:
+            if names := operations_of_tensorflow(content):
+                reason = f"it is made of operations of TensorFlow: {', '.join(names)}"
+                raise _unimplemented(file, reason) from error
+            if str(error).startswith(_NO_OPERATION):
+                raise _unimplemented(file, str(error)) from error
+            raise _unsound(file, error) from error
 
-def _prepared(built: Interpreter, content: bytes, file: Path) -> LiteInterpreter:
+
+@contextmanager
+def _reading(file: Path) -> Iterator[None]:
+    """What fails because of what is in the file is told as a flaw of the file."""
     try:
-        return LiteInterpreter(built)
-    except (RuntimeError, ValueError) as error:
-        if names := operations_of_tensorflow(content):
-            reason = f"it is made of operations of TensorFlow: {', '.join(names)}"
-            raise _unimplemented(file, reason) from error
-        if str(error).startswith(_NO_OPERATION):
-            raise _unimplemented(file, str(error)) from error
-        raise ServingError(
-            Code.INVALID_ARGUMENT, f"Cannot load the TFLite model {file}: {error}"
-        ) from error
+        yield
+    except (ValueError, IndexError, KeyError, TypeError, AttributeError, OpError) as error:
+        raise _unsound(file, error) from error
+
+
+def _unsound(file: Path, error: Exception) -> ServingError:
+    return ServingError(Code.INVALID_ARGUMENT, f"Cannot load the TFLite model {file}: {error}")
 
 
 def _unimplemented(file: Path, reason: str) -> ServingError:

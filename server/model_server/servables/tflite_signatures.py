@@ -5,8 +5,7 @@ Source: TensorFlow Serving ``servables/tensorflow/tflite_session.cc`` and Tensor
 converters since TensorFlow 2.5 write are a table of their own in ``lite/schema/schema.fbs``.
 """
 
-import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,17 +14,15 @@ from flatbuffers import flexbuffers
 from tensorflow.core.protobuf.meta_graph_pb2 import SignatureDef
 
 from model_server.core.errors import Code, ServingError
-from model_server.servables import dtypes
+from model_server.servables import dtypes, tflite_soundness
 from model_server.servables.definitions import definition_of
 from model_server.servables.dtypes import DType
 from model_server.servables.signature import DEFAULT_SIGNATURE, Signature, TensorSpec
 
 _METADATA = "signature_defs_metadata"
 _FLEX = "Flex"
-# A tensor's default shape comes from the file, and memory for it is taken at load.
-_LARGEST_TENSOR = 2**31
 
-_TYPES: dict[int, DType] = {
+TYPES: dict[int, DType] = {
     schema.TensorType.FLOAT32: dtypes.FLOAT,
     schema.TensorType.FLOAT16: dtypes.HALF,
     schema.TensorType.FLOAT64: dtypes.DOUBLE,
@@ -71,31 +68,28 @@ def signatures_of(content: bytes) -> dict[str, LiteSignature]:
     """
     try:
         model = schema.Model.GetRootAs(content)
+        tflite_soundness.check(model)
         graphs = [_tensors(model.Subgraphs(at)) for at in range(model.SubgraphsLength())]
-        _check_sizes(graphs)
         main = _Main(model.Subgraphs(0), graphs[0])
         definitions = _metadata(model)
         if definitions:
             return {name: main.described(name, each) for name, each in definitions.items()}
         return _listed(model, graphs) or {DEFAULT_SIGNATURE: main.mock()}
-    except (IndexError, AttributeError, TypeError, UnicodeDecodeError) as error:
-        # The flatbuffer is sound, but what must be in it is not.
-        raise _invalid(f"The TfLite model is not complete: {error}") from error
+    except (tflite_soundness.Unsound, AttributeError, UnicodeDecodeError) as error:
+        raise _invalid(f"The TfLite model is not sound: {error}") from error
+
+
+def custom_operations(content: bytes) -> frozenset[str]:
+    """The names of the operations in a whole flatbuffer that are not TensorFlow Lite's own."""
+    model = schema.Model.GetRootAs(content)
+    codes = [model.OperatorCodes(at) for at in range(model.OperatorCodesLength())]
+    return frozenset((code.CustomCode() or b"").decode() for code in codes) - {""}
 
 
 def operations_of_tensorflow(content: bytes) -> list[str]:
-    """The names of TensorFlow's operations that a whole flatbuffer has beside TFLite's own."""
-    model = schema.Model.GetRootAs(content)
-    codes = [model.OperatorCodes(at) for at in range(model.OperatorCodesLength())]
-    names = {(code.CustomCode() or b"").decode() for code in codes}
+    """The names of TensorFlow's operations in a whole flatbuffer, sorted."""
+    names = custom_operations(content)
     return sorted(name.removeprefix(_FLEX) for name in names if name.startswith(_FLEX))
-
-
-def _check_sizes(graphs: Iterable[list[Any]]) -> None:
-    for tensor in (tensor for graph in graphs for tensor in graph):
-        dtype = _TYPES.get(tensor.Type(), dtypes.DOUBLE)
-        if math.prod(_shape(tensor)) * dtype.numpy.itemsize > _LARGEST_TENSOR:
-            raise _invalid(f"tensor {_name(tensor)} of the TfLite model has shape {_shape(tensor)}")
 
 
 class _Main:
@@ -203,14 +197,14 @@ def _specs(tensors: list[Any], indices: Mapping[str, int]) -> dict[str, TensorSp
 
 
 def _spec(tensor: Any) -> TensorSpec:
-    dtype = _TYPES.get(tensor.Type())
+    dtype = TYPES.get(tensor.Type())
     if dtype is None:
         kind = _TYPE_NAMES.get(tensor.Type(), tensor.Type())
         raise ServingError(
             Code.UNIMPLEMENTED, f"tensor {_name(tensor)} has the unknown TfLite type: {kind}"
         )
     sizes = tensor.ShapeSignatureLength()
-    shape = tuple(tensor.ShapeSignature(at) for at in range(sizes)) or _shape(tensor)
+    shape = tuple(max(tensor.ShapeSignature(at), -1) for at in range(sizes)) or _shape(tensor)
     return TensorSpec(_name(tensor), dtype, shape)
 
 

@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
+from model_server.core.errors import Code, ServingError
 from server.conftest import model_config
 from server.formats import object_models
 
@@ -144,3 +145,13 @@ def test_a_saved_model_without_signatures_loads_and_says_so_when_asked(started, 
 
     assert answer.status == 400
     assert "serving_default" in answer.json["error"]
+
+
+def test_an_error_that_quotes_bytes_of_the_request_is_told(load, model_folders):
+    servable = load(model_folders / "two" / "1")
+    signature = servable.signatures["regress_x_to_y"]
+
+    with pytest.raises(ServingError, match=r"Could not parse example input, value: '\\xff'") as e:
+        servable.run(signature, {"inputs": np.array([b"\xff"], object)}, ["outputs"])
+
+    assert e.value.code is Code.INVALID_ARGUMENT

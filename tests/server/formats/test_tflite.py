@@ -5,8 +5,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from ai_edge_litert.schema_py_generated import TensorType
+from tensorflow_serving.apis.classification_pb2 import ClassificationRequest
 from tensorflow_serving.apis.get_model_metadata_pb2 import GetModelMetadataRequest
 from tensorflow_serving.apis.predict_pb2 import PredictRequest
+from tensorflow_serving.apis.regression_pb2 import RegressionRequest
 
 from server import saved_models
 from server.conftest import model_config, serve
@@ -22,6 +24,8 @@ def lite(tmp_path_factory):
     models.written(root / "both" / "1", models.half_plus_two())
     saved_models.half_plus_two(root / "saved" / "1", addend=4.0)
     models.written(root / "only" / "1", models.half_plus_two())
+    models.written(root / "scores" / "1", models.scores())
+    models.written(root / "regression" / "1", models.regression())
     models.written(root / "two" / "1", models.two_signatures())
     models.written(root / "words" / "1", models.packed(models.reshape(TensorType.STRING)))
     running = serve(
@@ -157,3 +161,33 @@ def test_a_broken_tflite_model_is_told_and_the_saved_model_beside_it_not_served(
     (version,) = running.http.get("/v1/models/m").json["model_version_status"]
     assert version["status"]["error_code"] == "DATA_LOSS"
     assert "Cannot build FlatBufferModel from buffer." in version["status"]["error_message"]
+
+
+def asked_with_examples(request, model):
+    """The request with an Example of x = 0.25 and one of x = 1."""
+    request.model_spec.name = model
+    for number in (0.25, 1.0):
+        feature = request.input.example_list.examples.add().features.feature["x"]
+        feature.float_list.value.append(number)
+    return request
+
+
+def test_classify_asks_a_model_that_parses_examples(lite):
+    request = asked_with_examples(ClassificationRequest(), "scores")
+
+    by_grpc = lite.grpc.prediction.Classify(request).result.classifications
+    by_rest = lite.http.post("/v1/models/scores:classify", {"examples": [{"x": 0.25}, {"x": 1.0}]})
+
+    scores = [[each.score for each in one.classes] for one in by_grpc]
+    assert scores == [[0.25, 0.75], [1.0, 0.0]]
+    assert by_rest.json == {"results": [[["", 0.25], ["", 0.75]], [["", 1.0], ["", 0.0]]]}
+
+
+def test_regress_asks_a_model_that_parses_examples(lite):
+    request = asked_with_examples(RegressionRequest(), "regression")
+
+    by_grpc = lite.grpc.prediction.Regress(request).result.regressions
+    by_rest = lite.http.post("/v1/models/regression:regress", {"examples": [{"x": 0.25}, {}]})
+
+    assert [each.value for each in by_grpc] == [2.125, 2.5]
+    assert by_rest.json == {"results": [2.125, 5.5]}

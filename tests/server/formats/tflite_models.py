@@ -36,6 +36,43 @@ class Functions(tf.Module):
         weights = np.random.default_rng(3).normal(size=(WIDTH, WIDTH))
         return {"y": tf.matmul(x, tf.constant(weights, tf.float32))}
 
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="inputs")])
+    def features(self, inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+        found = tf.io.parse_example(
+            inputs,
+            {
+                "x": tf.io.FixedLenFeature([1], tf.float32),
+                "pair": tf.io.FixedLenFeature([2], tf.float32, default_value=[1.0, 2.0]),
+                "word": tf.io.FixedLenFeature([], tf.string, default_value="no"),
+                "some": tf.io.VarLenFeature(tf.int64),
+                "many": tf.io.FixedLenSequenceFeature([], tf.float32, allow_missing=True),
+            },
+        )
+        return {
+            "sum": found["x"] * 2.0 + found["pair"],
+            "word": found["word"],
+            "some": found["some"].values,
+            "many": found["many"],
+        }
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="inputs")])
+    def scores(self, inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+        found = tf.io.parse_example(inputs, {"x": tf.io.FixedLenFeature([1], tf.float32)})
+        return {"scores": tf.concat([found["x"], 1.0 - found["x"]], 1)}
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="inputs")])
+    def regression(self, inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+        dense = tf.raw_ops.ParseExample(
+            serialized=inputs,
+            names=[],
+            sparse_keys=["s"],
+            dense_keys=["x"],
+            dense_defaults=[[7.0]],
+            sparse_types=[tf.int64],
+            dense_shapes=[[1]],
+        ).dense_values
+        return {"outputs": dense[0] * 0.5 + 2.0}
+
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="text")])
     def lower(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
         return {"lower": tf.strings.lower(text)}
@@ -71,6 +108,24 @@ def quantised() -> bytes:
 
 
 @functools.cache
+def features() -> bytes:
+    """Examples to features of every kind that TensorFlow Lite can have."""
+    return _with_custom_operations(Functions().features)
+
+
+@functools.cache
+def scores() -> bytes:
+    """Examples with x to scores, as Classify asks it."""
+    return _with_custom_operations(Functions().scores)
+
+
+@functools.cache
+def regression() -> bytes:
+    """Examples with x to outputs, as Regress asks it, by the older operation that parses."""
+    return _with_custom_operations(Functions().regression)
+
+
+@functools.cache
 def heavy() -> bytes:
     """x [-1, WIDTH] to y of the same shape, with 9 MB of weights."""
     module = Functions()
@@ -83,6 +138,12 @@ def with_operation_of_tensorflow() -> bytes:
     module = Functions()
     converter = _converter(module.lower, module)
     converter.target_spec.supported_ops = [tf.lite.OpsSet.SELECT_TF_OPS]
+    return converter.convert()
+
+
+def _with_custom_operations(function: Callable) -> bytes:
+    converter = _converter(function, Functions())
+    converter.allow_custom_ops = True
     return converter.convert()
 
 
