@@ -89,7 +89,8 @@ class Trials:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    with process, contextlib.suppress(BrokenPipeError):
+    # Its pipe may still hold a model that it never took.
+    with contextlib.suppress(BrokenPipeError), process:
         process.kill()
 
 

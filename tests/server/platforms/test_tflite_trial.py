@@ -91,6 +91,7 @@ def test_trials_go_on_where_their_process_was_ended(own_trials):
     own_trials.run(models.half_plus_two())
     (process,) = own_children() - before
     os.kill(process, signal.SIGKILL)
+    os.waitid(os.P_PID, process, os.WEXITED | os.WNOWAIT)
 
     own_trials.run(models.half_plus_two())
 
