@@ -74,8 +74,10 @@ def decode(proto: TensorProto) -> Tensor:
         raise TensorError(f"tensors of type {dtype.name} cannot be sent")
     shape = _shape(proto)
     count = math.prod(shape)
-    if proto.tensor_content:
-        return _from_content(proto.tensor_content, dtype, shape)
+    # Once, because each look at it is a copy.
+    content = proto.tensor_content
+    if content:
+        return _from_content(content, dtype, shape)
     if dtype is dtypes.STRING:
         return _strings(list(proto.string_val), count).reshape(shape)
     values = _values(proto, field, dtype)
@@ -183,7 +185,8 @@ def encode(array: Tensor, proto: TensorProto, *, as_content: bool = False) -> No
     elif as_content:
         proto.tensor_content = array.tobytes()
     elif dtype in _PACKED_TAGS and array.size >= _PACKED_FROM:
-        proto.MergeFromString(_PACKED_TAGS[dtype] + _varint(array.nbytes) + array.tobytes())
+        values = np.ascontiguousarray(array).data
+        proto.MergeFromString(b"".join((_PACKED_TAGS[dtype], _varint(array.nbytes), values)))
     elif dtype.name.startswith("float8"):
         proto.float8_val = array.tobytes()
     else:
