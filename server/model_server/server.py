@@ -129,6 +129,13 @@ class Server:
         Raises CannotListen, and ServingError for a configuration that cannot be.
         """
         self._models.start(self._config)
+        if self._options.model_base_path and not self._options.model_config_file:
+            # After the path was checked, as it could hold a password.
+            _log.info(
+                "Building single TensorFlow model file config:  model_name: %s model_base_path: %s",
+                self._options.model_name,
+                self._options.model_base_path,
+            )
         self._cache.sweep()
         rest = self._rest.start() if self._rest else None
         grpc = self._grpc.start()
@@ -178,6 +185,7 @@ class Server:
             # All threads bring up the first models; later ones load beside requests.
             self._manager.set_load_threads(self._options.num_load_threads)
         ports = self._ports
+        _log.info("Finished adding/updating models")
         if self._options.enable_profiler:
             _log.info("Profiler service is enabled")
         if ports.grpc is not None:

@@ -102,8 +102,11 @@ class Models:
             models = models_of(config, self.platforms.names, self.platforms.off)
             check_change(self._models, models)
             new = sorted(models.keys() - self._models.keys())
+            changed = models != self._models
             self._apply(models)
             self._wait_for(new)
+            if changed:
+                _log.info("Finished adding/updating models")
             self.manager.set_labels(
                 labels_of(models.values()), allow_unavailable=self.allow_unavailable_labels
             )
@@ -111,6 +114,9 @@ class Models:
     def _apply(self, models: dict[str, ModelConfig]) -> None:
         loggings = loggings_of(models.values())
         self.request_logs.check(loggings)
+        if models != self._models:
+            # A file that is polled says the same again and again.
+            _log.info("Adding/updating models.")
         for name in sorted(models.keys() - self._models.keys()):
             _log.info(" (Re-)adding model: %s", name, extra={"model": name})
         self._models = models
