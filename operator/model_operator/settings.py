@@ -1,9 +1,11 @@
 """The operator's own settings, read from the environment once."""
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 _NAME = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
 _NAMESPACE = re.compile(_NAME)
@@ -34,11 +36,16 @@ class Role:
 
 @dataclass(frozen=True)
 class RouterSettings:
-    """What an administrator decides for the routers of all namespaces."""
+    """What an administrator decides for the routers of all namespaces.
+
+    `resources` are those of a pod, as Kubernetes has them; empty leaves them to the operator.
+    """
 
     image: str
     role: Role
     replicas: int = 2
+    logs_requests: bool = False
+    resources: Mapping[str, Any] = field(default_factory=dict)
 
 
 class LogFormat(StrEnum):
@@ -150,7 +157,23 @@ def _router(environment: Mapping[str, str]) -> RouterSettings | None:
     replicas = environment.get("MODELFLEET_ROUTER_REPLICAS", "2")
     if not replicas.isdecimal() or not 1 <= int(replicas) <= 100:
         raise InvalidSettings(f"MODELFLEET_ROUTER_REPLICAS: {replicas!r} is not from 1 to 100")
-    return RouterSettings(image, Role(role["kind"], role["name"]), int(replicas))
+    return RouterSettings(
+        image,
+        Role(role["kind"], role["name"]),
+        int(replicas),
+        _switch(environment, "MODELFLEET_ROUTER_LOGS_REQUESTS"),
+        _resources(environment.get("MODELFLEET_ROUTER_RESOURCES", "{}")),
+    )
+
+
+def _resources(text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise InvalidSettings(f"MODELFLEET_ROUTER_RESOURCES: not JSON ({error})") from error
+    if not isinstance(found, dict) or not found.keys() <= {"requests", "limits"}:
+        raise InvalidSettings("MODELFLEET_ROUTER_RESOURCES: an object of requests and limits")
+    return found
 
 
 def _port(text: str) -> int:

@@ -92,12 +92,17 @@ def resources_of(role):
 )
 def test_routers_get_a_role_that_the_operator_may_bind(places, kind):
     name = "modelfleet-operator-router"
-    chosen = ("router.enabled=true", "router.replicas=3", *places)
+    values = ("router.replicas=3", "router.accessLog=true", "router.resources.requests.cpu=2")
+    chosen = ("router.enabled=true", *values, *places)
 
     roles = of_kind(rendered(*chosen), kind)
 
     assert settings(*chosen).router == RouterSettings(
-        "modelfleet/router:0.1.0", Role(kind, name), replicas=3
+        image="modelfleet/router:0.1.0",
+        role=Role(kind, name),
+        replicas=3,
+        logs_requests=True,
+        resources={"requests": {"cpu": 2, "memory": "192Mi"}, "limits": {"memory": "1Gi"}},
     )
     [of_routers] = [role for role in roles if role["metadata"]["name"] == name]
     assert resources_of(of_routers) == ["configmaps", "endpointslices"]

@@ -1,5 +1,7 @@
 """Which router a namespace has, decided without a cluster."""
 
+from dataclasses import replace
+
 import pytest
 
 from model_operator.domain.manifests import ObjectKey, key_of
@@ -106,6 +108,18 @@ def test_the_router_understands_its_command_line(tmp_path):
     options = _options([*words, "--envoy", "/bin/true"])
 
     assert (options.namespace, options.health_port) == ("shop", 8080)
+
+
+def test_resources_and_the_log_of_requests_are_the_administrators_choice():
+    chosen = replace(ROUTERS, logs_requests=True, resources={"limits": {"memory": "2Gi"}})
+
+    [plain], [other] = (
+        deployment(settings)["spec"]["template"]["spec"]["containers"]
+        for settings in (ROUTERS, chosen)
+    )
+
+    assert other["resources"] == {"limits": {"memory": "2Gi"}}
+    assert [word for word in other["args"] if word not in plain["args"]] == ["--access-log"]
 
 
 def test_the_ports_of_models_are_open_and_those_of_envoy_are_not():

@@ -69,6 +69,9 @@ def test_routers_have_two_pods_unless_told_otherwise():
         ("MODELFLEET_ROUTER_ROLE", "Deployment/router"),
         ("MODELFLEET_ROUTER_REPLICAS", "0"),
         ("MODELFLEET_ROUTER_REPLICAS", "two"),
+        ("MODELFLEET_ROUTER_LOGS_REQUESTS", "perhaps"),
+        ("MODELFLEET_ROUTER_RESOURCES", "{"),
+        ("MODELFLEET_ROUTER_RESOURCES", '{"cpu": 1}'),
     ],
 )
 def test_a_setting_of_routers_that_makes_no_sense_is_named(name, value):

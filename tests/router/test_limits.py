@@ -214,3 +214,33 @@ async def test_a_large_body_is_sent_again_after_a_failed_connection(unlimited):
     answers = [await ask(unlimited[1], method="POST", data=io.BytesIO(body)) for _ in range(6)]
 
     assert answers == [(200, "m-stable")] * 6
+
+
+async def test_what_revisions_did_is_told_as_metrics(router, pod):
+    ports = (free_port(), free_port())
+    router.write_endpoints("told-a", pod)
+    router.write_record("told", ports, {"told-a": 100}, timeoutSeconds=1)
+    await router.until("told", "Programmed")
+    await rest_answers(ports[1], 40)
+    await ask(ports[1], "/error")
+    await ask(ports[1], "/stuck")
+    await grpc_answers(ports[0], 8)
+    await call(ports[0], "/test.Echo/Unknown")
+
+    async def lines():
+        _, text = await ask(router.health_port, "/metrics")
+        return [line for line in text.splitlines() if 'envoy_cluster_name="told/told-a/' in line]
+
+    async def all_is_counted():
+        found = " ".join(await lines())
+        return "upstream_rq_timeout" in found and "upstream_rq_time_bucket" in found
+
+    await eventually(all_is_counted, "the request that took too long is counted")
+    found = set(await lines())
+    rest, grpc_ = 'envoy_cluster_name="told/told-a/rest"', 'envoy_cluster_name="told/told-a/grpc"'
+    assert f"envoy_cluster_upstream_rq_completed{{{rest}}} 42" in found
+    assert f"envoy_cluster_upstream_rq_timeout{{{rest}}} 1" in found
+    assert f'envoy_cluster_upstream_rq_xx{{envoy_response_code_class="5",{rest}}} 2' in found
+    assert f"envoy_cluster_grpc_0{{{grpc_}}} 8" in found
+    assert f"envoy_cluster_grpc_12{{{grpc_}}} 1" in found
+    assert len(found) < 150

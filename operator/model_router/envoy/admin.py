@@ -49,6 +49,10 @@ class Admin:
         """The number of clients' requests that have not been answered."""
         return await self._sum("downstream_rq_active")
 
+    def metrics_blocking(self) -> bytes:
+        """What Envoy has counted, in Prometheus' text format; what was never used is left out."""
+        return self._call_blocking("GET", "/stats/prometheus?usedonly")
+
     async def _sum(self, gauge: str) -> int:
         stats = json.loads(await self._call("GET", f"{_STATS}{gauge}$"))["stats"]
         return sum(s["value"] for s in stats if not s["name"].startswith("http.admin."))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from model_router.envoy.statistics import stats_config
+
 _MOST_CONNECTIONS = 20_000
 _HTTP2 = {
     "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
@@ -27,6 +29,7 @@ def bootstrap(admin_socket: str, ads_socket: str) -> dict[str, Any]:
         },
         "static_resources": {"clusters": [_ads_cluster(ads_socket)]},
         "stats_flush_interval": "1s",
+        "stats_config": stats_config(),
         "deferred_stat_options": {"enable_deferred_creation_stats": True},
         "overload_manager": {
             "resource_monitors": [

@@ -1,4 +1,4 @@
-"""Liveness and readiness over HTTP: GET /healthz and GET /readyz."""
+"""Liveness, readiness and metrics over HTTP: GET /healthz, /readyz and /metrics."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 
+from model_router.envoy.admin import AdminError
 from model_router.router.model import ModelStatus
 
 
@@ -39,7 +40,13 @@ class HealthServer:
     Raises OSError from the constructor when the port cannot be had.
     """
 
-    def __init__(self, address: str, port: int, health: Callable[[], Health]) -> None:
+    def __init__(
+        self,
+        address: str,
+        port: int,
+        health: Callable[[], Health],
+        metrics: Callable[[], bytes],
+    ) -> None:
         class Handler(BaseHTTPRequestHandler):
             timeout = 10  # seconds a client may take to send its request
 
@@ -50,8 +57,17 @@ class HealthServer:
                     case "/readyz":
                         found = health()
                         self._answer(200 if found.ready else 503, "application/json", found.body())
+                    case "/metrics":
+                        self._answer_metrics()
                     case _:
-                        self._answer(404, "text/plain", b"there are /healthz and /readyz")
+                        said = b"there are /healthz, /readyz and /metrics"
+                        self._answer(404, "text/plain", said)
+
+            def _answer_metrics(self) -> None:
+                try:
+                    self._answer(200, "text/plain; version=0.0.4", metrics())
+                except AdminError as error:
+                    self._answer(503, "text/plain", str(error).encode())
 
             def _answer(self, code: int, kind: str, body: bytes) -> None:
                 self.send_response(code)

@@ -76,7 +76,9 @@ class Router:
         server = grpc.aio.server()
         ads_pb2_grpc.add_AggregatedDiscoveryServiceServicer_to_server(self._ads, server)
         server.add_insecure_port(f"unix:{settings.envoy.ads_socket}")
-        with HealthServer(settings.listening.address, settings.health_port, self.health):
+        metrics = Admin(settings.envoy.admin_socket).metrics_blocking
+        address = settings.listening.address
+        with HealthServer(address, settings.health_port, self.health, metrics):
             await server.start()
             try:
                 async with asyncio.TaskGroup() as tasks:
