@@ -42,7 +42,17 @@ def test_a_settled_object_costs_no_request(operator, api_server, control_plane):
         api_server,
         serving={
             "args": ["--x=1"],
-            "env": [{"name": "A", "value": ""}, {"name": "B", "value": "b"}],
+            "env": [
+                {"name": "A", "value": ""},
+                {"name": "B", "value": "b"},
+                {
+                    "name": "C",
+                    "valueFrom": {
+                        "resourceFieldRef": {"resource": "limits.cpu", "containerName": ""}
+                    },
+                },
+                {"name": "D", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
+            ],
             "resources": {"requests": {"cpu": "0.5"}, "limits": {"cpu": 1, "memory": "1024Mi"}},
         },
     )
@@ -58,11 +68,13 @@ def test_a_settled_object_costs_no_request(operator, api_server, control_plane):
 
 
 def test_an_object_with_all_of_scheduling_settles_as_well(operator, api_server):
-    term = {"matchExpressions": [{"key": "pool", "operator": "NotIn", "values": ["old"]}]}
+    term = {"matchExpressions": [{"key": "pool", "operator": "Exists", "values": []}]}
     near = {
         "topologyKey": "kubernetes.io/hostname",
-        "labelSelector": {"matchLabels": {"app": "x"}},
+        "labelSelector": {"matchLabels": {"app": "x", "tier": ""}, "matchExpressions": []},
         "matchLabelKeys": ["pod-template-hash"],
+        "namespaces": [],
+        "namespaceSelector": {},
     }
     preferred = "preferredDuringSchedulingIgnoredDuringExecution"
     required = "requiredDuringSchedulingIgnoredDuringExecution"
@@ -71,12 +83,15 @@ def test_an_object_with_all_of_scheduling_settles_as_well(operator, api_server):
         api_server,
         accelerator={"resource": "nvidia.com/gpu", "product": "NVIDIA-A100-SXM4-80GB"},
         scheduling={
-            "nodeSelector": {"pool": "gpu"},
-            "tolerations": [{"key": "a", "value": "b"}, {"operator": "Exists"}],
+            "nodeSelector": {"pool": "gpu", "empty": ""},
+            "tolerations": [{"key": "a", "value": "b"}, {"operator": "Exists", "value": ""}],
             "affinity": {
                 "nodeAffinity": {required: {"nodeSelectorTerms": [term]}},
                 "podAffinity": {required: [near]},
-                "podAntiAffinity": {preferred: [{"weight": 1, "podAffinityTerm": near}]},
+                "podAntiAffinity": {
+                    preferred: [{"weight": 1, "podAffinityTerm": near}],
+                    required: [],
+                },
             },
             "topologySpreadConstraints": [
                 apart | {"whenUnsatisfiable": "ScheduleAnyway"},

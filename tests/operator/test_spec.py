@@ -50,6 +50,20 @@ def test_uris_that_do_not(uri):
         parse(model_deployment(model={"uri": uri}), allows_node_paths=True)
 
 
+def test_what_the_api_server_would_drop_is_not_asked_for():
+    variable = {"name": "A", "valueFrom": {"resourceFieldRef": {"resource": "limits.cpu"}}}
+    empty = {
+        "name": "A",
+        "valueFrom": {"resourceFieldRef": {"resource": "limits.cpu"}},
+        "value": "",
+    }
+    resources = {"limits": {}, "requests": {"cpu": 1}}
+
+    serving = parse(model_deployment(serving={"env": [empty], "resources": resources})).serving
+
+    assert serving == Serving(None, (), (variable,), {"requests": {"cpu": 1}})
+
+
 def test_a_folder_of_the_node_needs_the_administrators_consent():
     with pytest.raises(InvalidSpec, match=r"nodePaths\.allowed"):
         parse(model_deployment(model={"uri": "file:///srv/m"}))

@@ -7,6 +7,8 @@ from typing import Any, TypeAlias
 # operator decides something by it.
 Manifest: TypeAlias = dict[str, Any]
 
+_LABELS = frozenset({"matchLabels", "nodeSelector"})
+
 
 @dataclass(frozen=True, order=True)
 class ObjectKey:
@@ -50,3 +52,20 @@ def is_terminating(manifest: Manifest) -> bool:
 def resource_version(manifest: Manifest) -> int:
     """The resourceVersion as a number: comparable within a resource type (Kubernetes KEP-5504)."""
     return int(manifest["metadata"].get("resourceVersion") or 0)
+
+
+def as_stored(value: Any, name: str = "") -> Any:
+    """A part of a pod's spec as the API server stores it: it drops what is empty.
+
+    An empty mapping may say something (a selector of everything), and so may a label's value.
+    """
+    if isinstance(value, list):
+        return [as_stored(item) for item in value]
+    if not isinstance(value, dict) or name in _LABELS:
+        return value
+    stored = {key: as_stored(part, key) for key, part in value.items()}
+    return {key: part for key, part in stored.items() if not _is_dropped(key, part)}
+
+
+def _is_dropped(name: str, value: Any) -> bool:
+    return value in ([], "") or (name in _LABELS and not value)

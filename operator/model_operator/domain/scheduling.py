@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from model_operator.domain.errors import InvalidSpec
-from model_operator.domain.manifests import Manifest
+from model_operator.domain.manifests import Manifest, as_stored
 
 _PATH = "spec.scheduling"
 _KINDS: Mapping[str, type] = {
@@ -48,4 +48,5 @@ def parse_scheduling(given: Manifest) -> Scheduling:
     for name, value in given.items():
         if not isinstance(value, _KINDS.get(name, ())):
             raise InvalidSpec(f"{_PATH}.{name}", "is not known, or not of the kind that pods have")
-    return Scheduling({name: value for name, value in given.items() if value})
+    fields = {name: as_stored(value, name) for name, value in given.items()}
+    return Scheduling({name: value for name, value in fields.items() if value})

@@ -7,7 +7,7 @@ from typing import Any
 
 from model_operator.domain.accelerator import Accelerator, parse_accelerator
 from model_operator.domain.errors import InvalidSpec
-from model_operator.domain.manifests import Manifest
+from model_operator.domain.manifests import Manifest, as_stored
 from model_operator.domain.rollout import Rollout, parse_rollout
 from model_operator.domain.scheduling import Scheduling, parse_scheduling
 
@@ -155,11 +155,12 @@ def _model(model: Manifest, default_name: str) -> Model:
 
 
 def _serving(serving: Manifest) -> Serving:
+    resources = serving.get("resources") or {}
     return Serving(
         image=serving.get("image"),
         args=tuple(serving.get("args") or ()),
-        env=tuple(_variable(variable) for variable in serving.get("env") or ()),
-        resources=serving.get("resources") or {},
+        env=tuple(as_stored(variable) for variable in serving.get("env") or ()),
+        resources={part: given for part, given in resources.items() if given},
     )
 
 
@@ -172,11 +173,6 @@ def _accelerator(spec: Manifest, serving: Serving) -> Accelerator | None:
             field = f"spec.serving.resources.{part}"
             raise InvalidSpec(field, f"{accelerator.resource} follows from spec.accelerator")
     return accelerator
-
-
-def _variable(variable: Manifest) -> Manifest:
-    # The API server drops an empty value: it must not look like a difference afterwards.
-    return {key: value for key, value in variable.items() if (key, value) != ("value", "")}
 
 
 def _mapping(parent: Manifest, path: str) -> Manifest:
