@@ -1,5 +1,7 @@
 """The operator beside a real API server; the tests play the controllers of Kubernetes."""
 
+import json
+
 import pytest
 
 from api_server import eventually
@@ -238,6 +240,56 @@ def test_scaling_reaches_the_pods_and_the_scale_subresource(operator, api_server
     eventually(lambda: api_server.get("deployment", name)["spec"]["replicas"] == 3)
     eventually(lambda: status_of(api_server)["replicas"] == 3)
     assert f"modelfleet.dev/revision={name}" in status_of(api_server)["selector"]
+
+
+def test_pods_that_get_ready_one_by_one_do_not_cost_a_write_each(
+    operator, api_server, control_plane
+):
+    api_server.apply(manifest(replicas=8))
+    name = candidate(api_server)
+    eventually(lambda: condition(api_server, "Ready"))
+    before = len(writes(control_plane, api_server.namespace))
+
+    for ready in range(1, 8):
+        make_ready(api_server, name, ready)
+        touch(api_server, operator)
+
+    written = writes(control_plane, api_server.namespace)[before:]
+    assert len(written) < 7
+    eventually(lambda: status_of(api_server)["readyReplicas"] == 7)
+
+
+def test_metrics_count_objects_by_reason_and_changes_by_phase(operator, api_server):
+    serve(api_server)
+    api_server.apply(manifest(model={"version": 2}))
+    candidate(api_server)
+
+    eventually(lambda: operator.samples("modelfleet_changes").get('{phase="Surging"}', 0) >= 1)
+    assert operator.samples("modelfleet_deployments")['{reason="Progressing"}'] >= 1
+    assert sum(operator.samples("modelfleet_queue_wait_seconds_count").values()) >= 1
+    seen = operator.samples("modelfleet_api_request_duration_seconds_count")
+    assert seen['{verb="PATCH"}'] >= 1
+
+
+def test_each_line_about_an_object_names_it(operator, api_server):
+    name = serve(api_server)
+
+    lines = operator.log.read_text().splitlines()
+    applied = [line for line in lines if "applied" in line and name in line]
+    assert len(applied) == 2
+    assert all(f" INFO {api_server.namespace}/ranker applied " in line for line in applied)
+
+
+def test_a_log_of_json_has_one_object_a_line(modelfleet_api, api_server, start_operator):
+    process = start_operator(
+        modelfleet_api.kubeconfig,
+        MODELFLEET_NAMESPACES=api_server.namespace,
+        MODELFLEET_LOG_FORMAT="json",
+    )
+    process.port()
+
+    lines = [json.loads(line) for line in process.log.read_text().splitlines()]
+    assert {"time", "level", "logger", "message"} <= set(lines[0])
 
 
 def test_health_readiness_and_metrics_are_served(operator):

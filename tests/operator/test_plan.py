@@ -133,6 +133,19 @@ def test_a_new_operator_with_another_default_image_changes_nothing(serving):
     assert (plan.apply, plan.delete, plan.status) == ((), (), None)
 
 
+def test_a_pod_more_that_is_ready_is_told_from_other_news(serving):
+    serving.edit(replicas=3)
+    serving.settle()
+    serving.make_ready(serving.stable(), 2)
+    one_more = serving.plan()
+    serving.make_ready(serving.stable(), 3)
+    all_of_them = serving.plan()
+
+    assert one_more.status["readyReplicas"] == 2
+    assert one_more.is_only_counts
+    assert not all_of_them.is_only_counts
+
+
 def test_a_candidate_that_was_given_up_goes_at_once(serving):
     serving.edit(model={"version": 2})
     serving.settle()

@@ -1,6 +1,7 @@
 """The only code that writes to the API server, and that reads from it beside watches."""
 
 import json
+import time
 from collections.abc import AsyncIterator, Callable
 from datetime import datetime
 from typing import Any
@@ -15,8 +16,8 @@ from model_operator.domain.errors import ApiError
 from model_operator.domain.manifests import Manifest, ObjectKey
 from model_operator.domain.spec import Identity
 
-# How a request ended: verb, kind, HTTP status (0 when no answer came).
-RequestObserver = Callable[[str, str, int], None]
+# How a request ended: verb, kind, HTTP status (0 when no answer came), and after how many seconds.
+RequestObserver = Callable[[str, str, int, float], None]
 
 _APPLY = "application/apply-patch+yaml"
 # A hung request must not hold a worker; the pass is repeated with back-off.
@@ -185,7 +186,7 @@ class Cluster:
         if content_type == _APPLY:
             query += [("force", "true"), ("fieldValidation", "Strict")]
         headers = {"Content-Type": content_type, "Accept": "application/json"}
-        status = 0
+        status, began = 0, time.monotonic()
         try:
             prepared = await self._api.param_serialize(
                 method,
@@ -202,7 +203,7 @@ class Cluster:
             reason = str(error) or type(error).__name__
             raise ApiError(f"{method} {path}", 0, reason) from error
         finally:
-            self._observe_request(method, kind, status)
+            self._observe_request(method, kind, status, time.monotonic() - began)
         return _decoded(f"{method} {path}", status, answer)
 
 

@@ -26,7 +26,7 @@ class Queue:
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
-        self._waiting: asyncio.Queue[str] = asyncio.Queue()
+        self._waiting: asyncio.Queue[tuple[str, float]] = asyncio.Queue()
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._queued: set[str] = set()
         self._running: set[str] = set()
@@ -58,7 +58,8 @@ class Queue:
 
     async def _work(self, work: Work) -> None:
         while True:
-            key = await self._waiting.get()
+            key, since = await self._waiting.get()
+            self._metrics.waited.observe(asyncio.get_running_loop().time() - since)
             self._queued.discard(key)
             self._metrics.queued.set(len(self._queued))
             self._running.add(key)
@@ -76,7 +77,7 @@ class Queue:
             self._woken_while_running.add(key)
         elif key not in self._queued:
             self._queued.add(key)
-            self._waiting.put_nowait(key)
+            self._waiting.put_nowait((key, asyncio.get_running_loop().time()))
             self._metrics.queued.set(len(self._queued))
 
     async def _pass(self, work: Work, key: str) -> None:
@@ -96,6 +97,7 @@ class Queue:
         # An error of the API is explained by its message; anything else is our own mistake.
         is_expected = isinstance(error, OperatorError)
         self._metrics.passes.labels("refused" if is_expected else "error").inc()
+        self._metrics.retries.inc()
         failures = self._failures.get(key, 0)
         self._failures[key] = failures + 1
         delay = min(_FIRST_BACKOFF_SECONDS * 2**failures, _LONGEST_BACKOFF_SECONDS)

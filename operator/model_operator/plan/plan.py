@@ -13,7 +13,7 @@ from model_operator.domain.revision import Revision, forgettable
 from model_operator.domain.spec import Identity, ModelDeployment
 from model_operator.domain.troubles import Trouble
 from model_operator.plan.announcements import Announcement, announcements
-from model_operator.plan.change import enough
+from model_operator.plan.change import Phase, enough
 from model_operator.plan.choice import Candidates, Choice, choose
 from model_operator.plan.course import Course, clock_of, course_of, dead_at, pods_of
 from model_operator.plan.desired import desired_objects, wanted_revision
@@ -24,6 +24,7 @@ from model_operator.plan.report import (
     is_same,
     status,
     waits_for_node,
+    without_counts,
 )
 
 INVALID_SPEC = "InvalidSpec"
@@ -38,10 +39,11 @@ _COUNT_AGAIN = timedelta(seconds=30)
 class Plan:
     """What a pass does, in this order. All empty when the object is settled.
 
-    `status` is the new status, None when it would not change. `again_at` is when to look again
-    though nothing happens. `needs_inventory` means that a plan made with the cluster's accelerators
-    at hand may be another; `gives_up` that an old revision loses a replica by what they show, which
-    should be looked at once more.
+    `status` is the new status, None when it would not change; `is_only_counts` says that nothing
+    but numbers of ready replicas would. `again_at` is when to look again though nothing happens.
+    `phase` is that of a change of revision. `needs_inventory` means that a plan made with the
+    cluster's accelerators at hand may be another; `gives_up` that an old revision loses a replica
+    by what they show, which should be looked at once more.
     """
 
     apply: tuple[Manifest, ...] = ()
@@ -51,6 +53,8 @@ class Plan:
     again_at: datetime | None = None
     needs_inventory: bool = False
     gives_up: bool = False
+    phase: Phase | None = None
+    is_only_counts: bool = False
 
 
 def make_plan(
@@ -73,6 +77,7 @@ def make_plan(
         plan,
         again_at=_again_at(situation),
         needs_inventory=waits_for_node(situation),
+        phase=course.step.phase if course.step else None,
         gives_up=_gives_up(observed, course),
     )
     if deployment.suspend:
@@ -181,7 +186,9 @@ def _unneeded(observed: Observed, course: Course, limit: int) -> tuple[ObjectKey
 def _with_status(observed: Observed, after: Manifest) -> Plan:
     if is_same(observed.status, after):
         return Plan()
-    return Plan(status=after, announcements=announcements(observed.status, after))
+    told = announcements(observed.status, after)
+    is_only_counts = is_same(without_counts(observed.status), without_counts(after))
+    return Plan(status=after, announcements=told, is_only_counts=is_only_counts)
 
 
 def _again_at(situation: Situation) -> datetime | None:

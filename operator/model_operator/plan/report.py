@@ -149,6 +149,15 @@ def _trouble(situation: Situation, name: str) -> Trouble | None:
     return with_counts(trouble, revisions[name], situation.observed.inventory)
 
 
+def without_counts(status: Manifest) -> Manifest:
+    """The status without the numbers that change with each pod."""
+    revisions = [
+        {part: value for part, value in item.items() if part != "readyReplicas"}
+        for item in status.get("revisions") or ()
+    ]
+    return status | {"readyReplicas": 0, "revisions": revisions}
+
+
 def trouble_of(observed: Observed, revision: str) -> Trouble | None:
     """What keeps a revision from being ready, for all its pods; the most telling of it."""
     workload = observed.workloads().get(revision)
