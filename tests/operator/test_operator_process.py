@@ -275,9 +275,13 @@ def test_each_line_about_an_object_names_it(operator, api_server):
     name = serve(api_server)
 
     lines = operator.log.read_text().splitlines()
-    applied = [line for line in lines if "applied" in line and name in line]
-    assert len(applied) == 2
-    assert all(f" INFO {api_server.namespace}/ranker applied " in line for line in applied)
+    ours = [line for line in lines if f" INFO {api_server.namespace}/ranker " in line]
+    assert [line.partition(" applied ")[2] for line in ours if " applied " in line] == [
+        f"ControllerRevision {name}",
+        "NetworkPolicy ranker-model-server",
+        f"Deployment {name}",
+        "Service ranker",
+    ]
 
 
 def test_a_log_of_json_has_one_object_a_line(modelfleet_api, api_server, start_operator):
