@@ -16,14 +16,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[1]
-sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "hack" / "cluster")]
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "hack" / "cluster"))
 
 from api_server import ApiServer, eventually
 from operator_process import OperatorProcess
 from simulated_world import model_deployment
 from testcluster import Contents, ControlPlane, binaries
 
+_CRDS = Path(__file__).parents[1] / "crds"
 _OBJECTS = 200
 _LONG = 300.0
 _CHILDREN = ("controllerrevisions", "networkpolicies", "deployments", "services")
@@ -35,7 +36,7 @@ class Bench:
     def __init__(self, plane: ControlPlane, folder: Path) -> None:
         self.plane, self.folder = plane, folder
         self.api = ApiServer(binaries.location("kubectl"), plane.kubeconfig)
-        self.api.run("apply", "--server-side", "-f", str(ROOT / "crds"))
+        self.api.run("apply", "--server-side", "-f", str(_CRDS))
         eventually(lambda: "modeldeployments" in self.api.run("api-resources", "-o", "name"))
         self.operator = self.start("operator.log")
 
@@ -56,8 +57,7 @@ class Bench:
         return [
             event
             for event in self.audited()
-            if event.get("userAgent", "").startswith("modelfleet-operator")
-            and event["objectRef"]["resource"] != "leases"
+            if _is_ours(event) and event["objectRef"]["resource"] != "leases"
         ]
 
     def audited(self) -> list[dict[str, Any]]:
@@ -133,10 +133,7 @@ def _print_delays(bench: Bench, prefix: str, how: str) -> None:
         name = about.get("name", "")
         if about["resource"] == "modeldeployments" and event["verb"] == "create":
             asked[name] = moment
-        elif (
-            event.get("userAgent", "").startswith("modelfleet-operator")
-            and about["resource"] in _CHILDREN
-        ):
+        elif _is_ours(event) and about["resource"] in _CHILDREN:
             owner = max((n for n in asked if name == n or name.startswith(f"{n}-")), key=len)
             made.setdefault(owner, []).append(moment)
     delays = sorted(
@@ -146,6 +143,10 @@ def _print_delays(bench: Bench, prefix: str, how: str) -> None:
     )
     p50, p99 = statistics.median(delays), statistics.quantiles(delays, n=100)[98]
     _print(f"apply to children created, {how}", f"p50 {p50:.3f} s, p99 {p99:.3f} s")
+
+
+def _is_ours(event: dict[str, Any]) -> bool:
+    return str(event.get("userAgent", "")).startswith("modelfleet-operator")
 
 
 def _serve(bench: Bench, manifest: dict[str, Any]) -> None:

@@ -149,7 +149,8 @@ class Reconciler:
 
     async def _look_up(self, identity: Identity, wanted: Sequence[Manifest]) -> list[Manifest]:
         unseen = [key_of(manifest) for manifest in wanted if not uid_of(manifest)]
-        found = [await self._cluster.read(identity.namespace, key) for key in unseen]
+        reads = (self._cluster.read(identity.namespace, key) for key in unseen)
+        found = await asyncio.gather(*reads)
         return [manifest for manifest in found if manifest is not None]
 
     async def _carry_out(self, identity: Identity, observed: Observed, plan: Plan) -> None:
