@@ -98,3 +98,31 @@ def test_those_who_watch_health_keep_nobody_waiting(started, model_folders):
 
     assert set(seen) == {health_pb2.HealthCheckResponse.SERVICE_UNKNOWN}
     assert answer.status == 200
+
+
+@pytest.mark.parametrize("method", ["Check", "Watch"])
+def test_health_calls_without_a_message_keep_nobody_waiting(started, model_folders, method):
+    running = started(model_config(model_folders / "two"), enable_grpc_healthcheck_service=True)
+    running.http.wait_until_ready()
+    channel = running.grpc.channel
+    silent = threading.Event()
+    call = channel.stream_stream(f"/grpc.health.v1.Health/{method}")
+    calls = [call(iter(silent.wait, True)) for _ in range(300)]
+
+    request = health_pb2.HealthCheckRequest()
+    answer = health_pb2_grpc.HealthStub(channel).Check(request, timeout=300)
+    running.grpc.model.GetModelStatus(STATUS_OF_TWO, timeout=300)
+    for other in calls:
+        other.cancel()
+    silent.set()
+
+    assert answer.status in (SERVING, NOT_SERVING)
+
+
+def test_a_health_request_that_does_not_parse_is_told(started, model_folders):
+    running = started(model_config(model_folders / "two"), enable_grpc_healthcheck_service=True)
+
+    with pytest.raises(grpc.RpcError) as refused:
+        running.grpc.channel.unary_unary("/grpc.health.v1.Health/Check")(b"\xff", timeout=60)
+
+    assert refused.value.code() is grpc.StatusCode.INTERNAL

@@ -1,5 +1,6 @@
 """A version is fetched whole, within bounds, and nothing of it is left behind."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -51,6 +52,20 @@ def test_all_files_are_there_under_the_versions_name(s3, folder):
     found = {name: Path(path, name).read_bytes() for name in content}
     assert found == content
     assert folder.size() == 3 + len(LARGE)
+
+
+def test_google_cloud_storage_is_read_the_same_way(s3, root, monkeypatch):
+    # Its XML API lists and reads as S3 does; an account may name another address and need no token.
+    account = {"client_email": "", "private_key": "", "private_key_id": "", "disable_oauth": True}
+    monkeypatch.setenv(
+        "GOOGLE_SERVICE_ACCOUNT_KEY", json.dumps({**account, "gcs_base_url": s3.url})
+    )
+    s3.asks_for_key = False
+    s3.buckets["models"] = {"m/1/saved_model.pb": b"abc", "m/1/variables/data": b"defg"}
+
+    path = RemoteFolder("gs://models/m/1", ModelCache(str(root))).fetch()
+
+    assert Path(path, "variables", "data").read_bytes() == b"defg"
 
 
 def test_nothing_has_the_versions_name_before_all_of_it_is_there(s3, folder, root):

@@ -134,7 +134,7 @@ class GrpcEndpoint:
         )
         add_reflection(self._server, with_health=health is not None)
         if health is not None:
-            health.add_to(self._server)
+            health.add_to(self._server, self._receiving)
 
     def start(self) -> int | None:
         """Opens the ports; returns the TCP port, None if there is none. Raises CannotListen."""

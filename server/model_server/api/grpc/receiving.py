@@ -4,8 +4,11 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TypeVar
 
 import grpc
+
+T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 
@@ -51,7 +54,7 @@ class Receiving:
         """Watches no longer."""
         self._ended.set()
 
-    def message(self, sent: Iterator[bytes], context: grpc.ServicerContext) -> bytes:
+    def message(self, sent: Iterator[T], context: grpc.ServicerContext) -> T:
         """The message of a unary call. Ends the call if there is none."""
         self._waiting[context] = self._now()
         try:

@@ -1,13 +1,14 @@
 """``grpc.health.v1.Health`` and server reflection, for tools that know nothing of models."""
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import grpc
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_health.v1 import health, health_pb2
 from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 
+from model_server.api.grpc.receiving import Receiving
 from model_server.service.readiness import Readiness
 
 # TensorFlow Serving uses the short names; the full ones are what health checkers try.
@@ -36,9 +37,12 @@ class Health:
         self._said: health_pb2.HealthCheckResponse.ServingStatus | None = None
         self._thread = threading.Thread(target=self._follow, name="health", daemon=True)
 
-    def add_to(self, server: grpc.Server) -> None:
+    def add_to(self, server: grpc.Server, receiving: Receiving) -> None:
         """Registers the service, before the server is started, and begins to follow."""
-        health_pb2_grpc.add_HealthServicer_to_server(self._servicer, server)
+        handlers = _handlers(self._servicer, receiving)
+        server.add_generic_rpc_handlers(
+            (grpc.method_handlers_generic_handler(health.SERVICE_NAME, handlers),)
+        )
         self._say(health_pb2.HealthCheckResponse.NOT_SERVING)
         self._thread.start()
 
@@ -86,6 +90,27 @@ class _HealthServicer(health.HealthServicer):
         if request.service not in _HEALTH_NAMES:
             request = health_pb2.HealthCheckRequest(service=_UNKNOWN)
         return super().Watch(request, context, send_response_callback)
+
+
+def _handlers(servicer: _HealthServicer, receiving: Receiving) -> dict[str, Any]:
+    # Streams to grpcio, because it holds a thread for a message that does not come.
+    def check(sent: Iterator[Any], context: grpc.ServicerContext) -> Any:
+        return servicer.Check(receiving.message(sent, context), context)
+
+    def watch(
+        sent: Iterator[Any], context: grpc.ServicerContext, send_response_callback: Any
+    ) -> None:
+        servicer.Watch(receiving.message(sent, context), context, send_response_callback)
+
+    watch.experimental_non_blocking = True  # type: ignore[attr-defined]  # grpcio looks for it
+    messages = {
+        "request_deserializer": health_pb2.HealthCheckRequest.FromString,
+        "response_serializer": health_pb2.HealthCheckResponse.SerializeToString,
+    }
+    return {
+        "Check": grpc.stream_unary_rpc_method_handler(check, **messages),
+        "Watch": grpc.stream_stream_rpc_method_handler(watch, **messages),
+    }
 
 
 class _ReflectionServicer(reflection.ReflectionServicer):
