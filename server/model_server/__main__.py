@@ -17,6 +17,7 @@ from model_server.options.command_line import (
     without_effect,
 )
 from model_server.options.flags import Options
+from model_server.servables import allocator
 from model_server.telemetry import exporting, logs
 
 _PROGRAM = "model-server"
@@ -54,6 +55,8 @@ def _parsed(arguments: list[str]) -> CommandLine:
 
 
 def _serve(options: Options) -> None:
+    # First of all, because it counts only for threads that are started later.
+    allocator.set_up(os.environ)
     logs.set_up(options.log_format)
     # Each connection is a file; what a login shell allows is less than the server does.
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

@@ -27,6 +27,7 @@ from model_server.options.thread_pool_factory import check_thread_pool_factory
 from model_server.options.tls import Tls, tls_of
 from model_server.request_logs.files import FileLimits
 from model_server.request_logs.request_logs import RequestLogs
+from model_server.servables.allocator import GivingBack
 from model_server.servables.files import Files
 from model_server.servables.folders import folders
 from model_server.servables.model_cache import ModelCache
@@ -73,6 +74,8 @@ class Server:
         chosen = {**self._runtimes.classes, **platforms_of(options)}
         platforms = Platforms(self._runtimes.common, chosen, self._runtimes.named)
         self._manager: Manager[Servable] = Manager(_manager_options(options))
+        self._giving_back = GivingBack()
+        self._manager.subscribe(self._giving_back)
         metrics = ServingMetrics(self._manager)
         self._cache = ModelCache(
             options.model_cache_folder, options.model_cache_limit_bytes or None
@@ -217,6 +220,7 @@ class Server:
             self._config_poller.stop()
         self._starting.stop()
         self._source.stop()
+        self._giving_back.stop()
         self._manager.stop(_UNLOAD)
         self._cache.close()
 

@@ -208,6 +208,19 @@ def slow(folder: Path) -> Path:
     return folder
 
 
+def weighty(folder: Path, megabytes: int) -> Path:
+    """TF1: y = x plus the mean of a variable of this size, of ones."""
+    graph = tf.Graph()
+    with graph.as_default(), v1.Session(graph=graph) as session:
+        x = v1.placeholder(tf.float32, [None], name="x")
+        shape = [megabytes * 2**18]
+        weights = v1.get_variable("weights", shape, initializer=v1.ones_initializer())
+        y = tf.add(x, tf.reduce_mean(weights), name="y")
+        session.run(v1.global_variables_initializer())
+        _save(session, folder, {"serving_default": _signature({"x": x}, {"y": y}, PREDICT)})
+    return folder
+
+
 def _signature(inputs, outputs, method):
     infos = v1.saved_model.build_tensor_info
     return v1.saved_model.signature_def_utils.build_signature_def(

@@ -1,0 +1,118 @@
+"""Memory: what a server holds does not grow with reloads, and goes back when a model goes."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from google.protobuf import text_format
+from tensorflow_serving.apis.model_management_pb2 import ReloadConfigRequest
+
+from model_server.servables.allocator import set_up
+from server.clients import GrpcClient, HttpClient
+from server.conftest import free_port
+
+COMMAND = str(Path(sys.executable).with_name("model-server"))
+MEGABYTES = 40
+
+
+class Process:
+    """The command with no model of weight yet, its memory, and what it serves."""
+
+    def __init__(self, folder: Path) -> None:
+        rest, over_grpc = free_port(), free_port()
+        # The first model, which stays.
+        config = folder / "models.config"
+        self._light = self._entry("light", folder / "light", 1)
+        self._weighty = folder / "weighty"
+        config.write_text(f"model_config_list {{ {self._light} }}")
+        flags = [f"--port={over_grpc}", f"--rest_api_port={rest}", f"--model_config_file={config}"]
+        # As users run it; other tests turn oneDNN off, and with it the allocator in question.
+        environment = {**os.environ, "TF_ENABLE_ONEDNN_OPTS": "1"}
+        self.process = subprocess.Popen([COMMAND, *flags], env=environment)
+        self.http = HttpClient(rest)
+        self.grpc = GrpcClient(f"127.0.0.1:{over_grpc}")
+
+    def _entry(self, name: str, folder: Path, version: int) -> str:
+        return (
+            f'config {{ name: "{name}" base_path: "{folder}" model_platform: "tensorflow"'
+            f" model_version_policy {{ specific {{ versions: {version} }} }} }}"
+        )
+
+    def serve(self, version: int | None) -> None:
+        """Serves this version of the weighty model and no other; returns when that is so."""
+        entry = self._entry("weighty", self._weighty, version) if version else ""
+        text = f"config {{ model_config_list {{ {self._light} {entry} }} }}"
+        self.grpc.model.HandleReloadConfigRequest(text_format.Parse(text, ReloadConfigRequest()))
+        self.http.wait_for(
+            "/models",
+            lambda answer: (
+                answer.text.count('"AVAILABLE"') == (2 if version else 1)
+                and '"UNLOADING"' not in answer.text
+                and (not version or self._is_available(version))
+            ),
+        )
+
+    def _is_available(self, version: int) -> bool:
+        path = f"/v1/models/weighty/versions/{version}"
+        return '"AVAILABLE"' in self.http.get(path).text
+
+    def megabytes(self) -> float:
+        """What of its memory is resident."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        (line,) = [each for each in status.splitlines() if each.startswith("VmRSS")]
+        return int(line.split()[1]) / 1024
+
+    def wait_until_below(self, megabytes: float) -> bool:
+        """Whether its memory falls below this soon."""
+        until = time.monotonic() + 60
+        while self.megabytes() >= megabytes and time.monotonic() < until:
+            time.sleep(0.2)
+        return self.megabytes() < megabytes
+
+
+@pytest.fixture
+def process(model_folders, tmp_path) -> Iterator[Process]:
+    from server import saved_models
+
+    (tmp_path / "light").mkdir()
+    (tmp_path / "light" / "1").symlink_to(model_folders / "two" / "1")
+    saved_models.weighty(tmp_path / "weighty" / "1", MEGABYTES)
+    (tmp_path / "weighty" / "2").symlink_to(tmp_path / "weighty" / "1")
+    running = Process(tmp_path)
+    running.http.wait_until_ready()
+    yield running
+    running.grpc.close()
+    running.process.kill()
+    running.process.wait()
+
+
+def test_fifty_reloads_need_no_more_memory_than_five_and_all_of_it_goes_back(process):
+    without = process.megabytes()
+    seen = []
+    for number in range(50):
+        process.serve(1 + number % 2)
+        seen.append(process.megabytes())
+    process.serve(None)
+
+    assert max(seen[5:]) < max(seen[:5]) + MEGABYTES / 2
+    # What TensorFlow needs to run its first model at all remains.
+    assert process.wait_until_below(without + MEGABYTES / 2)
+
+
+@pytest.mark.parametrize(
+    ("given", "tensorflow"),
+    [
+        pytest.param({}, "1", id="the system's allocator"),
+        pytest.param({"TF_ONEDNN_USE_SYSTEM_ALLOCATOR": "0"}, "0", id="what the user chose"),
+    ],
+)
+def test_the_environment_decides_on_the_allocator(given, tensorflow):
+    environment = given | {"GLIBC_TUNABLES": "glibc.malloc.arena_max=2"}
+
+    set_up(environment)
+
+    assert environment["TF_ONEDNN_USE_SYSTEM_ALLOCATOR"] == tensorflow
