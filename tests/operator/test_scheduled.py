@@ -205,7 +205,7 @@ def test_copies_are_spread_as_the_user_says(shop):
 def test_what_the_user_names_and_is_not_there_is_named_in_the_status(shop, name, scheduling, words):
     shop.apply(manifest(name, scheduling=scheduling))
 
-    assert told(shop, name, words)["reason"] == "FailedCreate"
+    assert told(shop, name, words)["status"] == "False"
 
 
 def test_what_the_api_server_refuses_is_told_until_the_spec_is_put_right(shop):
