@@ -15,7 +15,7 @@ from datetime import timedelta
 from importlib.metadata import version
 from pathlib import Path
 
-from model_router.cluster.connection import NotConnected
+from model_router.cluster.errors import NotConnected
 from model_router.envoy.process import EnvoySettings
 from model_router.resources.listeners import Listening
 from model_router.router.run import Router, RouterSettings

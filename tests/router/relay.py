@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Self
 from urllib.parse import urlsplit
 
 import yaml
@@ -16,30 +17,36 @@ class Relay:
 
     def __init__(self, target: Callable[[], int]) -> None:
         self._target = target
-        self._server: asyncio.Server | None = None
         self._open: set[asyncio.StreamWriter] = set()
+        self._is_cut = False
         self.port = 0
 
-    async def mend(self) -> None:
-        """Listen, on the same port as before if there was one."""
-        self._server = await asyncio.start_server(self._relay, "127.0.0.1", self.port)
-        self.port = self._server.sockets[0].getsockname()[1]
+    def cut(self) -> None:
+        """End every connection, and every new one as soon as it comes.
 
-    async def cut(self) -> None:
-        """End every connection, and take no other."""
-        assert self._server is not None
-        self._server.close()
+        The port stays: somebody else could take it until the way is mended.
+        """
+        self._is_cut = True
         for writer in self._open:
             writer.transport.abort()
 
-    async def __aenter__(self) -> Relay:
-        await self.mend()
+    def mend(self) -> None:
+        """Let connections through again."""
+        self._is_cut = False
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_server(self._relay, "127.0.0.1", 0)
+        self.port = self._server.sockets[0].getsockname()[1]
         return self
 
     async def __aexit__(self, *error: object) -> None:
-        await self.cut()
+        self.cut()
+        self._server.close()
 
     async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._is_cut:
+            writer.transport.abort()
+            return
         with suppress(OSError):
             there, back = await asyncio.open_connection("127.0.0.1", self._target())
             self._open |= {writer, back}

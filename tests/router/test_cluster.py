@@ -143,12 +143,12 @@ async def test_what_changed_while_the_api_server_was_away_is_made_up_for(
     await following.until("m", "Programmed")
     await following.until("gone", "Programmed")
 
-    await relay.cut()
+    relay.cut()
     namespace.delete("configmap", "gone-traffic")
     namespace.apply(config_map(record("m", ports, {"m-a": 100}, timeoutSeconds=7)))
     namespace.apply(config_map(record("new", (free_port(), free_port()), {"new-a": 100})))
     away = await following.status("m"), await following.status("new")
-    await relay.mend()
+    relay.mend()
 
     assert (away[0]["reason"], away[1]) == ("Programmed", {})
     await following.until("new", "Programmed")
@@ -157,11 +157,11 @@ async def test_what_changed_while_the_api_server_was_away_is_made_up_for(
 
 async def test_a_new_router_is_not_ready_until_it_has_seen_the_cluster(new_router, relay, tmp_path):
     path = relay.kubeconfig(tmp_path)
-    await relay.cut()
+    relay.cut()
     router = await new_router(path)
     await router.until_answering()
     before = await router.health()
-    await relay.mend()
+    relay.mend()
     await router.until_ready()
 
     assert before == (503, {"ready": False, "models": []})
@@ -200,7 +200,7 @@ async def test_a_router_that_starts_while_the_api_server_is_away_serves_at_once(
     new_router, relay, tmp_path, kept_model, ports
 ):
     path = relay.kubeconfig(tmp_path)
-    await relay.cut()
+    relay.cut()
     router = await new_router(path)
     await router.until("m", "Programmed")
     await router.until_ready()

