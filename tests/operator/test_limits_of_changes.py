@@ -67,6 +67,21 @@ def test_a_change_that_was_given_up_goes_on_when_the_user_says_so(serving, edit)
     assert serving.condition("Stalled")["status"] == "absent"
 
 
+def test_the_time_of_a_change_begins_anew_when_its_suspension_ends(serving):
+    serving.edit(model={"version": 2})
+    serving.settle()
+    serving.edit(suspend=True)
+    serving.settle()
+    serving.wait(minutes=30)
+    serving.edit(suspend=False)
+
+    serving.settle()
+
+    assert len(serving.deployments()) == 2
+    assert serving.condition("Reconciling")["status"] == "True"
+    assert serving.condition("Paused")["status"] == "absent"
+
+
 def test_a_change_is_not_given_up_while_there_is_nothing_to_go_back_to(serving):
     serving.edit(model={"version": 2})
     serving.settle()

@@ -22,7 +22,7 @@ class Trouble:
 UNSCHEDULABLE = "Unschedulable"
 
 # The most telling first: what the user must change comes before what may pass by itself.
-_PRECEDENCE = (
+REASONS = (
     "BasePathNotFound",
     "VersionNotFound",
     "LoadFailed",
@@ -46,7 +46,7 @@ _PRECEDENCE = (
     "Starting",
 )
 # A server may know reasons that this operator does not; they come from the model, so they lead.
-_PRECEDENCE_OF_OTHERS = _PRECEDENCE.index("LoadFailed")
+_PRECEDENCE_OF_OTHERS = REASONS.index("LoadFailed")
 
 # Reasons that pass by themselves in a start that goes well.
 PASSING = frozenset({"Loading", "Starting", "Draining"})
@@ -161,6 +161,6 @@ def _trouble(reason: str, message: str) -> Trouble:
 
 
 def _rank(trouble: Trouble) -> tuple[int, str]:
-    known = trouble.reason in _PRECEDENCE
-    place = _PRECEDENCE.index(trouble.reason) if known else _PRECEDENCE_OF_OTHERS
+    known = trouble.reason in REASONS
+    place = REASONS.index(trouble.reason) if known else _PRECEDENCE_OF_OTHERS
     return place, trouble.message

@@ -48,8 +48,11 @@ class Clock:
     since: datetime
 
 
-def clock_of(observed: Observed, choice: Choice, now: datetime) -> Clock:
+def clock_of(observed: Observed, choice: Choice, now: datetime, is_suspended: bool) -> Clock:
     """Since when the wanted revision is on its way, or its replicas are too few."""
+    was_suspended = conditions.find(observed.status, ConditionType.PAUSED) is not None
+    if was_suspended and not is_suspended:
+        return Clock(now, now)  # no time was given to it meanwhile
     candidate = observed.status.get("candidate") or {}
     if candidate.get("revision") == choice.wanted.name and candidate.get("since"):
         return Clock(now, conditions.moment(candidate["since"]))

@@ -63,7 +63,7 @@ def make_plan(
     """The steps that bring what is observed nearer to what the user asks for."""
     wanted = wanted_revision(deployment, observed, default_image)
     choice = _choice(deployment, observed, wanted)
-    clock = clock_of(observed, choice, now)
+    clock = clock_of(observed, choice, now, deployment.suspend)
     course = course_of(deployment, observed, choice, clock)
     desired = desired_objects(deployment, observed, course)
     missing = _missing(desired, observed)

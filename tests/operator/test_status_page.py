@@ -1,0 +1,42 @@
+"""The page about the status tells of everything that the operator says."""
+
+import re
+from pathlib import Path
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from model_operator.domain.conditions import ConditionType
+from model_operator.domain.troubles import REASONS
+from model_operator.metrics import Metrics
+from model_operator.plan.change import Phase
+from model_operator.plan.report import STATUS_PARTS
+
+PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "status.md").read_text()
+NAMED = re.findall(r"`([A-Za-z_]+)`", PAGE)
+
+
+@pytest.mark.parametrize("word", [*ConditionType, *REASONS, *Phase, *sorted(STATUS_PARTS)])
+def test_the_page_names(word):
+    assert word in NAMED
+
+
+def test_the_reasons_are_in_the_order_in_which_they_are_shown():
+    found = [word for word in dict.fromkeys(NAMED) if word in REASONS]
+
+    assert found == list(REASONS)
+
+
+def test_the_page_names_every_metric():
+    families = {metric.name for metric in Metrics(CollectorRegistry()).registry.collect()}
+
+    named = {word.removesuffix("_total") for word in NAMED}
+    assert families <= named
+
+
+def test_the_page_names_no_metric_that_there_is_not():
+    families = {metric.name for metric in Metrics(CollectorRegistry()).registry.collect()}
+
+    assert {
+        word.removesuffix("_total") for word in NAMED if word.startswith("modelfleet_")
+    } <= families
