@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from model_server.options.flags import Options
 
-_BOOLS = {"": True, "true": True, "1": True, "false": False, "0": False}
+_BOOLS = {"true": True, "1": True, "false": False, "0": False}
 _INTEGER = re.compile(r"[+-]?[0-9]{1,20}")
 _INT_MAX = 2**31 - 1
 # The only flag TensorFlow Serving declares as int64, and three of ours.
@@ -48,7 +48,7 @@ def parse(arguments: Sequence[str]) -> CommandLine:
         if not argument.startswith("--") or kind is None or not (equals or kind is bool):
             unknown.append(argument)
         else:
-            values[name] = _value(name, kind, text)
+            values[name] = _value(name, kind, text if equals else "true")
     return CommandLine(Options(**values), tuple(unknown))  # type: ignore[arg-type]  # by _value
 
 
@@ -59,16 +59,23 @@ def _value(name: str, kind: object, text: str) -> object:
         if kind is int:
             return _integer(text, 2**63 - 1 if name in _INT64_FLAGS else _INT_MAX)
         if kind is float:
-            return float(text)
+            return _number(text)
     except (KeyError, ValueError):
         wanted = {bool: "true or false", int: "an integer", float: "a number"}[kind]  # type: ignore[index]  # the three above
         raise InvalidOptions(f'--{name} must be {wanted}, not "{text}"') from None
     return text
 
 
+def _number(text: str) -> float:
+    if "_" in text or not text.isascii():
+        # Python would take 1_0 and the digits of other scripts.
+        raise ValueError(text)
+    return float(text)
+
+
 def _integer(text: str, largest: int) -> int:
     if not _INTEGER.fullmatch(text):
-        # Python would take 1_000 and the digits of other scripts.
+        # As above.
         raise ValueError(text)
     value = int(text)
     if not -largest - 1 <= value <= largest:

@@ -1,13 +1,29 @@
 """The command line means what it means to tensorflow_model_server."""
 
-import pytest
+import contextlib
+from dataclasses import fields, replace
 
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from model_server.options.channel_arguments import channel_arguments_of
 from model_server.options.checks import check
 from model_server.options.command_line import InvalidOptions, parse, usage, without_effect
 from model_server.options.flags import Options
 from model_server.options.model_config import read_model_config
+from model_server.options.platforms import platforms_of
 
 BASE = "--model_base_path=/models/m"
+NAMES = st.sampled_from([flag.name for flag in fields(Options)])
+VALUES = st.one_of(
+    st.text(),
+    st.integers().map(str),
+    st.floats().map(str),
+    st.sampled_from(
+        ["true", "False", "1e3", "/m", "a=1", "a=m:C", "all {}", "specific { versions: 1 }"]
+    ),
+)
 
 
 def test_nothing_typed_leaves_the_defaults():
@@ -60,6 +76,11 @@ def test_what_is_no_flag_is_told_and_does_not_stop_the_start(argument):
         ("--port=\u0661", '--port must be an integer, not "\u0661"'),
         ("--port=8500 ", '--port must be an integer, not "8500 "'),
         ("--port=" + "9" * 5000, '--port must be an integer, not "' + "9" * 5000 + '"'),
+        (
+            "--per_process_gpu_memory_fraction=0_5",
+            '--per_process_gpu_memory_fraction must be a number, not "0_5"',
+        ),
+        ("--enable_batching=", '--enable_batching must be true or false, not ""'),
         ("--enable_batching=yes", '--enable_batching must be true or false, not "yes"'),
         (
             "--per_process_gpu_memory_fraction=half",
@@ -81,6 +102,17 @@ def test_usage_lists_every_flag_with_its_type():
     assert ["--load_retry_interval_micros=60000000", "int64"] in [
         line.split()[:2] for line in text.splitlines()
     ]
+
+
+@settings(max_examples=60)
+@given(st.lists(st.one_of(st.text(), st.builds("--{}={}".format, NAMES, VALUES)), max_size=8))
+def test_whatever_is_typed_is_read_or_refused(arguments):
+    with contextlib.suppress(InvalidOptions):
+        line = parse(arguments)
+        check(line.options)
+        channel_arguments_of(line.options.grpc_channel_arguments)
+        platforms_of(line.options)
+        read_model_config(replace(line.options, model_config_file=""))
 
 
 @pytest.mark.parametrize(
