@@ -262,7 +262,10 @@ def test_a_platform_config_that_cannot_be_is_refused_by_name(file, text, message
 
 
 def test_what_is_left_out_is_told_once(file, caplog):
-    bundle = "enable_session_metadata: true session_run_load_threadpool_index { value: 0 }"
+    bundle = (
+        "enable_session_metadata: true session_run_load_threadpool_index { value: 0 }"
+        " batching_parameters {}"
+    )
     path = file(saved_models(bundle))
 
     with caplog.at_level(logging.WARNING):
@@ -273,4 +276,5 @@ def test_what_is_left_out_is_told_once(file, caplog):
         "--tensorflow_session_parallelism is not for platforms of --platform_config_file",
         f"{where}: session_run_load_threadpool_index is accepted, but has no effect",
         f"{where}: enable_session_metadata is accepted, but has no effect",
+        f"{where}: batching_parameters is read, but not followed",
     ]
