@@ -33,7 +33,7 @@ UPSTREAM: dict[str, dict[str, str]] = {
         "num_unload_threads": "0 is one thread for each CPU",
         "max_num_load_retries": "only where another try may go better",
         "load_retry_interval_micros": "",
-        "flush_filesystem_caches": "without effect, as TensorFlow's Python package cannot do it",
+        "flush_filesystem_caches": "without effect, as it is there for local files",
         "allow_version_labels_for_unavailable_models": "labels of the first configuration need no"
         " flag",
         "saved_model_tags": "",
