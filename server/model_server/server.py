@@ -303,7 +303,7 @@ def _rest_listen(options: Options) -> RestListen:
         timeout=milliseconds / 1000 if milliseconds > 0 else None,
         cors=options.rest_api_enable_cors_support,
         in_flight=max(options.max_in_flight_requests, 0) or None,
-        body=BodyLimits(options.rest_api_max_body_bytes),
+        body=BodyLimits(options.rest_api_max_body_bytes, options.rest_api_max_json_values),
         tls=_tls(options.rest_api_ssl_config_file),
     )
 

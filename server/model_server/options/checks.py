@@ -14,6 +14,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "port": (0, 65535),
     "rest_api_port": (0, 65535),
     "rest_api_max_body_bytes": (1, math.inf),
+    "rest_api_max_json_values": (1, math.inf),
     "model_memory_limit_bytes": (0, math.inf),
     "model_cache_limit_bytes": (0, math.inf),
     "request_log_file_bytes": (1, math.inf),

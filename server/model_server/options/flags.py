@@ -30,6 +30,9 @@ class Options:
     rest_api_timeout_in_ms: int = _flag(30000, "timeout of a REST request; 0 or less means none")
     rest_api_enable_cors_support: bool = _flag(False, "add CORS headers to REST answers")
     rest_api_max_body_bytes: int = _flag(256 * 2**20, "largest body of a REST request")
+    rest_api_max_json_values: int = _flag(
+        2**23, "most JSON values in a REST request, each of which takes up to 200 bytes of memory"
+    )
     max_in_flight_requests: int = _flag(
         4096, "most requests at hand, for each API; more are refused at once; 0 means any number"
     )

@@ -1,9 +1,11 @@
 """What one HTTP client can take of the REST port is bounded in size, number and time."""
 
+import gzip
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from http.client import HTTPResponse
 
@@ -161,6 +163,74 @@ def test_a_connection_above_the_limit_is_refused_if_all_others_are_at_work(liste
     assert refused.startswith(b"HTTP/1.1 503 ")
     assert b"as many connections at work as it may" in refused
     assert [all_of(connection)[-4:] for connection in working] == [b"done", b"done"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b'{"instances": [' + b"1," * 99 + b"1]}", b'{"inputs": ' + b"[" * 99, b"{" * 200],
+    ids=["numbers", "lists", "objects"],
+)
+@pytest.mark.parametrize("packed", [bytes, gzip.compress], ids=["plain", "gzip"])
+def test_more_json_values_than_the_limit_are_refused(listening, body, packed):
+    # What is below a mebibyte is not counted unless it is packed.
+    client = HttpClient(listening(body=BodyLimits(values=90)))
+    padding = b" " * 2**20
+    encoding = {} if packed is bytes else {"Content_Encoding": "gzip"}
+
+    refused = client.request("POST", PATH, packed(body + padding), **encoding)
+    answered = client.request("POST", PATH, packed(body[:90] + padding), **encoding)
+
+    assert refused.status == 400
+    assert "90 are the limit of --rest_api_max_json_values" in refused.json["error"]
+    assert answered.status == 200
+
+
+def test_requests_of_many_values_wait_for_each_other_and_keep_nobody_else_waiting(listening):
+    may_end, at_work, most = threading.Event(), [], []
+
+    def answer(_route, body):
+        if len(body) > 2**20:
+            at_work.append(1)
+            most.append(len(at_work))
+            may_end.wait(60)
+            at_work.pop()
+        return str(len(body))
+
+    client = HttpClient(listening(answer, threads=2))
+    large = b"," * (2**20 + 1)
+    with ThreadPoolExecutor(4) as pool:
+        asked = [pool.submit(client.post, PATH, large) for _ in range(4)]
+        while not at_work:
+            time.sleep(0.01)
+        small = client.post(PATH, b"four")
+        may_end.set()
+        answers = {asked_one.result().text for asked_one in asked}
+
+    assert small.text == "4"
+    assert answers == {str(len(large))}
+    assert max(most) == 1
+
+
+def test_more_bytes_of_bodies_than_the_limit_are_refused(listening):
+    began, may_end = threading.Event(), threading.Event()
+
+    def answer(_route, body):
+        if len(body) > 50:
+            began.set()
+            may_end.wait(60)
+        return str(len(body))
+
+    client = HttpClient(listening(answer, body=BodyLimits(together=100)))
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(client.post, PATH, b"a" * 60)
+        began.wait(60)
+        second, small = client.post(PATH, b"a" * 60), client.post(PATH, b"a" * 40)
+        may_end.set()
+        assert first.result().text == "60"
+
+    assert (second.status, small.text) == (429, "40")
+    assert "has 60 bytes of bodies at hand" in second.json["error"]
+    assert client.post(PATH, b"a" * 60).text == "60"
 
 
 def test_slow_clients_keep_nobody_else_waiting(listening):

@@ -2,10 +2,14 @@
 
 import asyncio
 import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from aiohttp import HttpVersion11, web
 from aiohttp.client_exceptions import ClientPayloadError
+
+from model_server.core.errors import Code, ServingError
 
 # TensorFlow Serving's limit on what a compressed body may inflate to.
 _LARGEST_INFLATED = 100 * 2**20
@@ -22,15 +26,51 @@ class BodyRefused(Exception):
 
 @dataclass(frozen=True)
 class BodyLimits:
-    """At most ``bytes``; ``patience`` seconds, and one more for each ``slowest`` bytes received."""
+    """At most ``bytes``; ``patience`` seconds, and one more for each ``slowest`` bytes received.
+
+    At most ``values`` of JSON in one body, because each takes up to 200 bytes on its way; at most
+    ``together`` bytes of all bodies at hand.
+    """
 
     bytes: int = 256 * 2**20
+    values: int = 2**23
+    together: int = 2**30
     patience: float = 30.0
     slowest: int = 64 * 2**10
 
 
-async def read(request: web.BaseRequest, limits: BodyLimits) -> bytes:
-    """The whole body as it was sent. Raises BodyRefused; ConnectionError if the client is gone."""
+class Held:
+    """The bytes of all bodies at hand; the loop's thread counts them."""
+
+    def __init__(self, limits: BodyLimits) -> None:
+        self._limits = limits
+        self._bytes = 0
+
+    @contextmanager
+    def body(self) -> Iterator[Callable[[int], None]]:
+        """Counts what one body brings, until it is not needed any more. Raises BodyRefused."""
+        came = 0
+
+        def more(size: int) -> None:
+            nonlocal came
+            if self._bytes + size > self._limits.together:
+                raise BodyRefused(
+                    429, f"The server has {self._bytes} bytes of bodies at hand; try again"
+                )
+            came += size
+            self._bytes += size
+
+        try:
+            yield more
+        finally:
+            self._bytes -= came
+
+
+async def read(request: web.BaseRequest, limits: BodyLimits, more: Callable[[int], None]) -> bytes:
+    """The whole body as it was sent; ``more`` is told of its bytes, and may refuse them.
+
+    Raises BodyRefused; ConnectionError if the client is gone.
+    """
     _check_size(request.content_length or 0, limits)
     await _invite(request)
     began = asyncio.get_running_loop().time()
@@ -43,6 +83,7 @@ async def read(request: web.BaseRequest, limits: BodyLimits) -> bytes:
                 chunk = await request.content.readany()
             if not chunk:
                 return bytes(body)
+            more(len(chunk))
             body += chunk
             _check_size(len(body), limits)
     except TimeoutError:
@@ -71,6 +112,24 @@ def _check_size(size: int, limits: BodyLimits) -> None:
             f"The request's body is larger than the {limits.bytes} bytes of"
             " --rest_api_max_body_bytes",
         )
+
+
+def plain(body: bytes, limits: BodyLimits, *, zipped: bool) -> tuple[bytes, int]:
+    """The body unzipped, and about how many JSON values it has.
+
+    Raises ServingError, INVALID_ARGUMENT, for more values than the limit. Counts what separates and
+    opens them, which is quick, and the commas of strings with them.
+    """
+    if zipped:
+        body = inflated(body)
+    count = body.count(b",") + body.count(b"[") + body.count(b"{")
+    if count > limits.values:
+        raise ServingError(
+            Code.INVALID_ARGUMENT,
+            f"The request's body has about {count} JSON values, and {limits.values} are the limit"
+            " of --rest_api_max_json_values; send large tensors over gRPC",
+        )
+    return body, count
 
 
 def inflated(body: bytes) -> bytes:

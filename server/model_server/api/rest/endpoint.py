@@ -5,9 +5,10 @@ import json
 import logging
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import uvloop
@@ -33,6 +34,9 @@ _CORS = {
     "Access-Control-Allow-Methods": "POST, GET",
     "Access-Control-Allow-Headers": "Content-Type",
 }
+# So many JSON values take 100 MB of memory at most; a body below this size has fewer.
+_MANY_VALUES = 2**19
+_MEASURED = 2**20
 _BACKLOG = 1024
 _BODY_LIMITS = BodyLimits()
 # Seconds for a client to finish a TLS handshake, and to say that it saw the end.
@@ -100,6 +104,9 @@ class RestEndpoint:
         self._thread = threading.Thread(
             target=self._loop.run_forever, name="rest-loop", daemon=True
         )
+        # For bodies of many values, one at a time: each takes much memory, and long.
+        self._large = ThreadPoolExecutor(1, thread_name_prefix="rest-large")
+        self._held = body.Held(listen.body)
         self._in_flight = 0
         self._headers = _CORS if listen.cors else {}
         self._web: web.Server | None = None
@@ -145,7 +152,8 @@ class RestEndpoint:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        for pool in (self._pool, self._large):
+            pool.shutdown(wait=False, cancel_futures=True)
 
     async def _drain(self, grace: float) -> None:
         if self._listener is not None and self._web is not None:
@@ -208,11 +216,18 @@ class RestEndpoint:
 
     async def _api(self, request: web.BaseRequest, path: str) -> str:
         route = routes.route(request.method, path)
-        sent = await body.read(request, self._listen.body)
-        zipped = "gzip" in request.headers.get("Content-Encoding", "")
-        answered = self._loop.run_in_executor(
-            self._pool, self._answer_sent, _asked(request, route), route, sent, zipped
-        )
+        with self._held.body() as more:
+            sent = await body.read(request, self._listen.body, more)
+            pool = self._pool
+            zipped = "gzip" in request.headers.get("Content-Encoding", "")
+            if zipped or len(sent) > _MEASURED:
+                measure = partial(body.plain, sent, self._listen.body, zipped=zipped)
+                sent, values = await self._loop.run_in_executor(pool, measure)
+                pool = self._large if values > _MANY_VALUES else pool
+            answer = partial(self._answer_sent, _asked(request, route), route, sent)
+            return await self._in_time(self._loop.run_in_executor(pool, answer))
+
+    async def _in_time(self, answered: Awaitable[str]) -> str:
         try:
             async with asyncio.timeout(self._listen.timeout):
                 return await answered
@@ -223,11 +238,11 @@ class RestEndpoint:
                 " --rest_api_timeout_in_ms",
             ) from None
 
-    def _answer_sent(self, asked: Asked, route: Route, sent: bytes, zipped: bool) -> str:
+    def _answer_sent(self, asked: Asked, route: Route, sent: bytes) -> str:
         with self._tracing.request(asked) as span:
             code = Code.INTERNAL
             try:
-                text = self._answer(route, body.inflated(sent) if zipped else sent)
+                text = self._answer(route, sent)
                 code = Code.OK
             except ServingError as error:
                 code = error.code
