@@ -16,24 +16,40 @@ class LogStream(logging.Handler):
     """Writes to a file descriptor from a thread of its own.
 
     A full disk, a reader that is gone, or one that has stopped reading loses lines; how many is
-    said when lines can be written again. ``close`` waits a short while for what is left.
+    said when lines can be written again. ``close`` waits ``last_words`` seconds for what is left.
     """
 
-    def __init__(self, descriptor: int, most_waiting: int = _MOST_WAITING) -> None:
+    def __init__(
+        self,
+        descriptor: int,
+        most_waiting: int = _MOST_WAITING,
+        last_words: float = _LAST_WORDS,
+    ) -> None:
         super().__init__()
         self._descriptor = descriptor
         self._most_waiting = most_waiting
+        self._last_words = last_words
         self._lines: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._lost = 0
+        self._counting = threading.Lock()
         self._thread = threading.Thread(target=self._write_all, name="log", daemon=True)
         self._thread.start()
 
     def emit(self, record: logging.LogRecord) -> None:
         """See logging.Handler. Formats at once, because only the caller knows its trace."""
         if self._lines.qsize() >= self._most_waiting:
-            self._lost += 1
+            self._lose()
             return
         self._lines.put(self._line(record))
+
+    def _lose(self) -> None:
+        with self._counting:
+            self._lost += 1
+
+    def _lost_until_now(self) -> int:
+        with self._counting:
+            lost, self._lost = self._lost, 0
+        return lost
 
     def _line(self, record: logging.LogRecord) -> bytes:
         try:
@@ -46,9 +62,8 @@ class LogStream(logging.Handler):
     def _write_all(self) -> None:
         while (line := self._lines.get()) is not None:
             if not self._written(line):
-                self._lost += 1
-            elif self._lost:
-                lost, self._lost = self._lost, 0
+                self._lose()
+            elif lost := self._lost_until_now():
                 self._written(self._line(_losses(lost)))
 
     def _written(self, line: bytes) -> bool:
@@ -65,7 +80,7 @@ class LogStream(logging.Handler):
     def close(self) -> None:
         """Writes what is left, if that can be done soon."""
         self._lines.put(None)
-        self._thread.join(_LAST_WORDS)
+        self._thread.join(self._last_words)
         super().close()
 
 

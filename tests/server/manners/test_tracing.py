@@ -155,6 +155,15 @@ def test_a_clients_mistake_is_no_fault_of_the_server(told):
     assert request.status.code == Status.STATUS_CODE_UNSET
 
 
+def test_every_line_of_a_json_log_is_an_object_that_names_its_servable(told):
+    _, lines = told
+
+    loaded = [line for line in lines if line["message"].startswith("Successfully loaded")]
+
+    assert {(line["model"], line["version"]) for line in loaded} >= {("two", 2)}
+    assert lines[-1]["message"] == "Ended"
+
+
 def test_log_lines_name_the_trace_and_span_of_the_request_that_caused_them(told):
     kept, lines = told
 
