@@ -21,7 +21,8 @@ RUN python3 /tools/requirements.py /tools/pyproject.toml ${EXTRA} > /tools/requi
 FROM ${BASE} AS dependencies
 COPY constraints.txt /usr/share/doc/modelfleet/
 COPY --from=requirements /tools/requirements.txt /usr/share/doc/modelfleet/
-# In one layer, so that what is removed at the end takes no room. pip itself stays outside.
+# In one layer, so that what is removed at the end takes no room. pip itself stays outside, and so
+# does the bytecode of the client's classes for Kubernetes' objects, which the router never loads.
 RUN --mount=type=secret,id=pip.conf --mount=type=secret,id=certificates \
     export PIP_CONFIG_FILE=/run/secrets/pip.conf PIP_DISABLE_PIP_VERSION_CHECK=1 \
         PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore && \
@@ -30,6 +31,8 @@ RUN --mount=type=secret,id=pip.conf --mount=type=secret,id=certificates \
     install="/tmp/pip/bin/pip --python /opt/modelfleet/bin/python install -q" && \
     $install -c /usr/share/doc/modelfleet/constraints.txt \
         -r /usr/share/doc/modelfleet/requirements.txt && \
+    find /opt/modelfleet/lib -path "*/kubernetes/*client/models/*.pyc" -delete && \
+    find /opt/modelfleet/lib -path "*/kubernetes/*client/api/*.pyc" -delete && \
     rm -rf /tmp/pip
 
 # The program itself, and its licence; a change here rebuilds seconds only.

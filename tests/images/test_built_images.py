@@ -70,7 +70,11 @@ def image(request: pytest.FixtureRequest) -> Iterator[Image]:
 STARTS = {
     "server": ["python", "-c", "import tensorflow, model_server.__main__; print('loaded')"],
     "operator": ["python", "-c", "import kopf, model_operator.__main__; print('loaded')"],
-    "router": ["python", "-c", "import model_router.__main__; print('loaded')"],
+    "router": [
+        "python",
+        "-c",
+        "import model_router.__main__, model_router.cluster.source; print('loaded')",
+    ],
 }
 
 
