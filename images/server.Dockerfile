@@ -34,8 +34,11 @@ RUN --mount=type=secret,id=pip.conf --mount=type=secret,id=certificates \
         -r /usr/share/doc/modelfleet/requirements.txt && \
     # Its metadata asks for the GPU build of TensorFlow although it needs only the protos.
     $install -c /usr/share/doc/modelfleet/constraints.txt --no-deps tensorflow-serving-api && \
-    # C++ headers, and a C parser that only building TensorFlow Lite bindings needs.
-    rm -rf /opt/modelfleet/lib/python3*/site-packages/tensorflow/include && \
+    # C++ headers, LiteRT's compilers and its driver for GPUs, and a C parser that only building
+    # TensorFlow Lite bindings needs.
+    cd /opt/modelfleet/lib/python3*/site-packages && \
+    rm -rf tensorflow/include ai_edge_litert/libLiteRtWebGpuAccelerator.so && \
+    rm -rf ai_edge_litert/aot ai_edge_litert/tools ai_edge_litert/vendors && cd / && \
     /tmp/pip/bin/pip --python /opt/modelfleet/bin/python uninstall -q -y libclang && \
     rm -rf /tmp/pip
 

@@ -108,6 +108,25 @@ def quantised() -> bytes:
 
 
 @functools.cache
+def counting() -> bytes:
+    """The sum of all x so far."""
+
+    class Counting(tf.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.sum = tf.Variable(0.0)
+
+        @tf.function(input_signature=[tf.TensorSpec([], tf.float32, name="x")])
+        def add(self, x: tf.Tensor) -> dict[str, tf.Tensor]:
+            return {"sum": self.sum.assign_add(x)}
+
+    module = Counting()
+    with tempfile.TemporaryDirectory() as folder:
+        tf.saved_model.save(module, folder, signatures=module.add)
+        return tf.lite.TFLiteConverter.from_saved_model(folder).convert()
+
+
+@functools.cache
 def features() -> bytes:
     """Examples to features of every kind that TensorFlow Lite can have."""
     return _with_custom_operations(Functions().features)

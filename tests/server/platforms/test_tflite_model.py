@@ -175,6 +175,13 @@ def test_calls_wait_for_an_interpreter(load):
         assert list(threads.map(call, range(0, 12, 2))) == [2, 3, 4, 5, 6, 7]
 
 
+def test_state_is_kept_by_the_one_interpreter_of_a_load(load):
+    servable = load(models.counting(), tflite_pools=1)
+
+    assert [ask(servable, x=np.float32(x)).item() for x in (1, 2, 4)] == [1, 3, 7]
+    assert ask(load(models.counting(), tflite_pools=1), x=np.float32(8)).item() == 8
+
+
 def test_a_model_without_signatures_is_asked_by_its_tensors(load):
     servable = load(models.packed(models.reshape()))
 
