@@ -36,20 +36,22 @@ def define(file: str, messages: Messages, imports: Iterable[Any], enums: Enums) 
     """Messages of the package ``tensorflow.serving`` in a pool that nothing else shares.
 
     So that whoever brings TensorFlow Serving's own files can add them to the default pool.
-    ``imports`` are the file descriptors of messages outside of the table; ``enums`` are of the
-    file's scope, their values numbered from 0.
+    ``imports`` are the file descriptors of messages outside of the table; ``enums`` are named
+    ``Message.Enum`` after the message they belong to, their values numbered from 0.
     """
     imported = {each.name: each for each in imports}
     proto = descriptor_pb2.FileDescriptorProto(
         name=file, package=_PACKAGE, syntax="proto3", dependency=imported
     )
-    for name, values in enums.items():
-        enum = proto.enum_type.add(name=name)
-        for number, value in enumerate(values):
-            enum.value.add(name=value, number=number)
     for name, fields in messages.items():
         message = proto.message_type.add(name=name)
         message.field.extend(_field(field, enums) for field in fields)
+        for scoped, values in enums.items():
+            owner, _, enum_name = scoped.partition(".")
+            if owner == name:
+                enum = message.enum_type.add(name=enum_name)
+                for number, value in enumerate(values):
+                    enum.value.add(name=value, number=number)
     pool = descriptor_pool.DescriptorPool()
     for each in imported.values():
         _copy(pool, each, set())

@@ -13,7 +13,7 @@ from model_server.options.messages import BATCHING
 
 _INT32 = ".google.protobuf.Int32Value"
 
-_ENUMS: Enums = {"HashmapFormat": ("SIMPLE_CSV",)}
+_ENUMS: Enums = {"HashmapSourceAdapterConfig.Format": ("SIMPLE_CSV",)}
 _MESSAGES: Messages = {
     **BATCHING,
     "ModelWarmupOptions": (
@@ -47,7 +47,7 @@ _MESSAGES: Messages = {
     ),
     "SavedModelBundleSourceAdapterConfig": (("legacy_config", 1000, "SessionBundleConfig"),),
     "SessionBundleSourceAdapterConfig": (("config", 1, "SessionBundleConfig"),),
-    "HashmapSourceAdapterConfig": (("format", 1, "HashmapFormat"),),
+    "HashmapSourceAdapterConfig": (("format", 1, "HashmapSourceAdapterConfig.Format"),),
 }
 
 _DEFINED = define(
