@@ -49,7 +49,7 @@ _log = logging.getLogger(__name__)
 
 # Kubernetes kills 30 seconds after it asked to end; by then all must be over.
 _GRACE = 20.0
-_LAST_RECORDS, _LAST_SPANS = 1.5, 1.5
+_LAST_WORDS = 1.5
 _UNLOAD = timedelta(seconds=5)
 
 
@@ -214,8 +214,12 @@ class Server:
             self._rest.stop(grace)
         draining.join(max(0.0, until - time.monotonic()) + 1)
         # No request is at hand any more.
-        self._request_logs.stop(_LAST_RECORDS)
-        self._tracing.stop(_LAST_SPANS)
+        last_words = [
+            threading.Thread(target=stop, args=(_LAST_WORDS,), daemon=True)
+            for stop in (self._request_logs.stop, self._tracing.stop)
+        ]
+        for telling in last_words:
+            telling.start()
         if self._config_poller:
             self._config_poller.stop()
         self._starting.stop()
@@ -223,6 +227,8 @@ class Server:
         self._giving_back.stop()
         self._manager.stop(_UNLOAD)
         self._cache.close()
+        for telling in last_words:
+            telling.join()
 
 
 def run(options: Options, config: object, tracing: Tracing = NO_TRACING) -> None:
