@@ -1,0 +1,110 @@
+"""How the requests for a ModelDeployment are split, and where its router listens for them."""
+
+import hashlib
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from model_operator.domain.manifests import Manifest
+from model_operator.domain.routers import FIRST_PORT, LAST_PORT
+
+SCHEMA = 1
+RECORD_KEY = "record.json"
+RECORD_LABEL = ("app.kubernetes.io/component", "traffic-record")
+
+
+@dataclass(frozen=True, order=True)
+class Ports:
+    """Where the router listens for one model; no two models of a namespace share one."""
+
+    grpc: int
+    rest: int
+
+
+@dataclass(frozen=True)
+class Share:
+    """The percentage of requests that one revision gets."""
+
+    revision: str
+    weight: int
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """What a router is to do for one ModelDeployment; the weights of the split are 100 together.
+
+    The order of the split is kept from one record to the next, so that few users of a sticky
+    split change sides. `most_requests` bounds those that one router has open; 0 does not.
+    """
+
+    ports: Ports
+    split: tuple[Share, ...]
+    timeout_seconds: int = 30
+    most_requests: int = 0
+
+
+def record_name(deployment: str) -> str:
+    """The ConfigMap that holds the traffic record of a ModelDeployment."""
+    return f"{deployment}-traffic"
+
+
+def record_text(deployment: str, traffic: Traffic) -> str:
+    """The traffic record of contracts/traffic-record.schema.json; equal texts for equal traffic."""
+    record: dict[str, Any] = {
+        "schema": SCHEMA,
+        "name": deployment,
+        "ports": {"grpc": traffic.ports.grpc, "rest": traffic.ports.rest},
+        "timeoutSeconds": traffic.timeout_seconds,
+        "split": [{"revision": s.revision, "weight": s.weight} for s in traffic.split],
+    }
+    if traffic.most_requests:
+        record["maxConcurrentRequests"] = traffic.most_requests
+    return json.dumps(record, indent=1)
+
+
+def ports_of(config_map: Manifest) -> Ports | None:
+    """The ports that a traffic record has, or None for what is no record of this operator."""
+    try:
+        ports = json.loads(config_map["data"][RECORD_KEY])["ports"]
+        return Ports(int(ports["grpc"]), int(ports["rest"]))
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def choose_ports(deployment: str, own: Ports | None, others: Mapping[str, Ports]) -> Ports:
+    """Ports for a ModelDeployment, the same again and again.
+
+    Two that are made at the same moment may choose the same: then the first by name keeps them.
+
+    Args:
+        deployment: its name.
+        own: the ports it has already.
+        others: those of the other ModelDeployments of the namespace, by name.
+
+    Raises:
+        ValueError: all ports of the namespace's router are taken.
+    """
+    taken = {port for ports in others.values() for port in (ports.grpc, ports.rest)}
+    if own is not None and _may_keep(deployment, own, others):
+        return own
+    return _first_free(deployment, taken)
+
+
+def _may_keep(deployment: str, own: Ports, others: Mapping[str, Ports]) -> bool:
+    mine = {own.grpc, own.rest}
+    if len(mine) < 2 or not all(FIRST_PORT <= port <= LAST_PORT for port in mine):
+        return False
+    rivals = [name for name, ports in others.items() if mine & {ports.grpc, ports.rest}]
+    return all(deployment < rival for rival in rivals)
+
+
+def _first_free(deployment: str, taken: Collection[int]) -> Ports:
+    """The search begins at a place of its own for each name, so that two rarely meet."""
+    pairs = (LAST_PORT - FIRST_PORT + 1) // 2
+    start = int.from_bytes(hashlib.sha256(deployment.encode()).digest()[:4]) % pairs
+    for step in range(pairs):
+        grpc = FIRST_PORT + 2 * ((start + step) % pairs)
+        if grpc not in taken and grpc + 1 not in taken:
+            return Ports(grpc, grpc + 1)
+    raise ValueError(f"all ports from {FIRST_PORT} to {LAST_PORT} are taken")

@@ -1,0 +1,65 @@
+"""The objects by which requests reach the revisions of a ModelDeployment through a router."""
+
+from model_operator.domain import names
+from model_operator.domain.manifests import Manifest
+from model_operator.domain.routers import SELECTOR
+from model_operator.domain.spec import Identity
+from model_operator.domain.traffic import (
+    RECORD_KEY,
+    RECORD_LABEL,
+    Ports,
+    Traffic,
+    record_name,
+    record_text,
+)
+from model_operator.render.metadata import child_metadata, pod_selector
+
+
+def traffic_record(identity: Identity, traffic: Traffic) -> Manifest:
+    """What the router of the namespace is to do for this ModelDeployment."""
+    metadata = child_metadata(identity, record_name(identity.name))
+    label, value = RECORD_LABEL
+    metadata["labels"] = metadata["labels"] | {label: value}
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": metadata,
+        "data": {RECORD_KEY: record_text(identity.name, traffic)},
+    }
+
+
+def revision_service(identity: Identity, revision: str) -> Manifest:
+    """Makes Kubernetes keep the list of a revision's ready pods, which the router reads."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": child_metadata(identity, revision, revision),
+        "spec": {
+            "type": "ClusterIP",
+            # Nobody asks for it by an address.
+            "clusterIP": "None",
+            "selector": pod_selector(identity.name, revision),
+            "ports": _ports("grpc", "rest"),
+        },
+    }
+
+
+def entry_service(identity: Identity, ports: Ports) -> Manifest:
+    """The Service with the ModelDeployment's own name; it leads to its listeners of the router."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": child_metadata(identity, identity.name),
+        "spec": {
+            "type": "ClusterIP",
+            "selector": dict(SELECTOR),
+            "ports": _ports(ports.grpc, ports.rest),
+        },
+    }
+
+
+def _ports(grpc: int | str, rest: int | str) -> list[Manifest]:
+    return [
+        {"name": "grpc", "port": names.GRPC_PORT, "protocol": "TCP", "targetPort": grpc},
+        {"name": "rest", "port": names.REST_PORT, "protocol": "TCP", "targetPort": rest},
+    ]
