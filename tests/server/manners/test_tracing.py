@@ -21,6 +21,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import (
     add_TraceServiceServicer_to_server,
 )
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
+from tensorflow_serving.apis.inference_pb2 import MultiInferenceRequest
 from tensorflow_serving.apis.model_management_pb2 import ReloadConfigRequest
 from tensorflow_serving.apis.predict_pb2 import PredictRequest
 
@@ -30,9 +31,9 @@ from server.clients import GrpcClient, HttpClient
 from server.conftest import free_port, model_config
 
 COMMAND = str(Path(sys.executable).with_name("model-server"))
-TRACES = [f"{number:032x}" for number in range(1, 5)]
+TRACES = [f"{number:032x}" for number in range(1, 6)]
 PARENT = "b7ad6b7169203331"
-REST, GRPC, FAILED, RELOAD = (f"00-{trace}-{PARENT}-01" for trace in TRACES)
+REST, GRPC, MISTAKE, RELOAD, FAULT = (f"00-{trace}-{PARENT}-01" for trace in TRACES)
 
 
 class Receiver(TraceServiceServicer):
@@ -70,7 +71,7 @@ def receiver() -> Iterator[tuple[Receiver, str]]:
 
 @pytest.fixture(scope="module")
 def told(receiver, model_folders, tmp_path_factory) -> tuple[Receiver, list[dict[str, object]]]:
-    """What a server that was asked in four traces exported and logged until it ended."""
+    """What a server that was asked in five traces exported and logged until it ended."""
     kept, address = receiver
     log = tmp_path_factory.mktemp("tracing") / "log"
     rest, over_grpc = free_port(), free_port()
@@ -99,11 +100,17 @@ def ask(http: HttpClient, over_grpc: int, other_model: str) -> None:
     http.wait_until_ready()
     path = "/v1/models/two:predict"
     http.request("POST", path, b'{"instances": [1.0]}', traceparent=REST)
-    http.request("POST", path, b"no JSON", traceparent=FAILED)
+    http.request("POST", path, b"no JSON", traceparent=MISTAKE)
     client = GrpcClient(f"127.0.0.1:{over_grpc}")
     request = PredictRequest(model_spec={"name": "two"})
     text_format.Parse("dtype: DT_FLOAT float_val: 1", request.inputs["x"])
     client.prediction.Predict(request, metadata=[("traceparent", GRPC), ("tracestate", "a=b")])
+    unknown = MultiInferenceRequest(tasks=[{"method_name": "unknown"}])
+    unknown.tasks[0].model_spec.name = "two"
+    unknown.tasks[0].model_spec.signature_name = "regress_x_to_y"
+    unknown.input.example_list.examples.add()
+    with pytest.raises(grpc.RpcError, match="UNIMPLEMENTED"):
+        client.prediction.MultiInference(unknown, metadata=[("traceparent", FAULT)])
     reload = f"config {{ model_config_list {{ {other_model} }} }}"
     client.model.HandleReloadConfigRequest(
         text_format.Parse(reload, ReloadConfigRequest()), metadata=[("traceparent", RELOAD)]
@@ -153,6 +160,16 @@ def test_a_clients_mistake_is_no_fault_of_the_server(told):
 
     assert attributes(request)["http.response.status_code"] == 400
     assert request.status.code == Status.STATUS_CODE_UNSET
+
+
+def test_a_fault_of_the_server_makes_its_span_an_error_without_quoting_anybody(told):
+    (request,) = told[0].spans(TRACES[4]).values()
+
+    assert attributes(request)["rpc.grpc.status_code"] == 12
+    assert (request.status.code, request.status.message) == (
+        Status.STATUS_CODE_ERROR,
+        "UNIMPLEMENTED",
+    )
 
 
 def test_every_line_of_a_json_log_is_an_object_that_names_its_servable(told):
