@@ -2,18 +2,23 @@
 
 import threading
 import time
+from itertools import chain
 
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
     ProtoReflectionDescriptorDatabase,
 )
 from tensorflow_serving.apis.get_model_status_pb2 import GetModelStatusRequest
 
+from model_server.api.grpc.endpoint import GrpcEndpoint, Listen
+from model_server.api.grpc.standard_services import Health
+from model_server.service.readiness import Readiness
 from server.conftest import model_config
 
+LIST_SERVICES = reflection_pb2.ServerReflectionRequest(list_services="")
 STATUS_OF_TWO = GetModelStatusRequest(model_spec={"name": "two"})
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
@@ -126,3 +131,26 @@ def test_a_health_request_that_does_not_parse_is_told(started, model_folders):
         running.grpc.channel.unary_unary("/grpc.health.v1.Health/Check")(b"\xff", timeout=60)
 
     assert refused.value.code() is grpc.StatusCode.INTERNAL
+
+
+def test_open_streams_are_told_the_end_and_do_not_delay_it():
+    endpoint = GrpcEndpoint(Listen(0), Health(lambda: Readiness(())))
+    channel = grpc.insecure_channel(f"127.0.0.1:{endpoint.start()}")
+    silent = threading.Event()
+    watching = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest())
+    seen = [next(watching).status]
+    reflect = reflection_pb2_grpc.ServerReflectionStub(channel).ServerReflectionInfo
+    reflecting = reflect(chain([LIST_SERVICES], iter(silent.wait, True)))
+    next(reflecting)
+
+    ending = threading.Thread(target=endpoint.stop, args=(3600,))
+    ending.start()
+    seen.extend(answer.status for answer in watching)
+    ending.join(timeout=300)
+
+    assert not ending.is_alive()
+    assert seen[-1] == NOT_SERVING
+    assert watching.code() is grpc.StatusCode.OK
+    assert reflecting.code() is grpc.StatusCode.CANCELLED
+    silent.set()
+    channel.close()

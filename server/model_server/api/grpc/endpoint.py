@@ -132,7 +132,7 @@ class GrpcEndpoint:
             options=tuple(options.items()),
             maximum_concurrent_rpcs=listen.in_flight,
         )
-        add_reflection(self._server, with_health=health is not None)
+        self._reflections = add_reflection(self._server, with_health=health is not None)
         if health is not None:
             health.add_to(self._server, self._receiving)
 
@@ -192,6 +192,7 @@ class GrpcEndpoint:
         """Refuses new calls, waits for running ones at most ``grace`` seconds, closes the ports."""
         if self._health is not None:
             self._health.end()
+        self._reflections.cancel()
         self._server.stop(grace).wait()
         self._receiving.end()
 

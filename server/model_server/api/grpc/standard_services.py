@@ -54,7 +54,7 @@ class Health:
         """Says NOT_SERVING to everybody who watches, and follows no longer."""
         self._ended = True
         self._changed.set()
-        self._servicer.enter_graceful_shutdown()
+        self._servicer.end()
 
     def _follow(self) -> None:
         while not self._ended:
@@ -73,12 +73,44 @@ class Health:
                 self._servicer.set(name, status)
 
 
+class Streams:
+    """At most so many at a time."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._free = threading.Semaphore(most)
+        self._open: dict[grpc.ServicerContext, None] = {}
+
+    def take(self, context: grpc.ServicerContext) -> None:
+        """Counts the call until it has ended, or ends it now with RESOURCE_EXHAUSTED."""
+        if not self._free.acquire(blocking=False):
+            context.abort(
+                grpc.StatusCode.RESOURCE_EXHAUSTED,
+                f"{self._most} streams of this method are open, which is the limit; try again",
+            )
+        self._open[context] = None
+
+        def ended() -> None:
+            self._open.pop(context, None)
+            self._free.release()
+
+        if not context.add_callback(ended):
+            # It has ended meanwhile, and nobody will call.
+            ended()
+
+    def cancel(self) -> None:
+        """Ends those that are open."""
+        for context in list(self._open):
+            context.cancel()  # type: ignore[no-untyped-call]  # grpc's stubs miss it
+
+
 class _HealthServicer(health.HealthServicer):
     """Bounds what those who watch can take: streams, and names that it would remember for ever."""
 
     def __init__(self) -> None:
         super().__init__(experimental_non_blocking=True)
         self._streams = Streams(_WATCHES)
+        self._watching: dict[Any, Callable[..., Any]] = {}
 
     def Watch(
         self,
@@ -89,7 +121,17 @@ class _HealthServicer(health.HealthServicer):
         self._streams.take(context)
         if request.service not in _HEALTH_NAMES:
             request = health_pb2.HealthCheckRequest(service=_UNKNOWN)
-        return super().Watch(request, context, send_response_callback)
+        super().Watch(request, context, send_response_callback)
+        if send_response_callback is not None:
+            self._watching[context] = send_response_callback
+            if not context.add_callback(lambda: self._watching.pop(context, None)):
+                self._watching.pop(context, None)
+
+    def end(self) -> None:
+        """Says NOT_SERVING, and ends the streams, for which the server would wait."""
+        self.enter_graceful_shutdown()
+        for send in list(self._watching.values()):
+            send(None)
 
 
 def _handlers(servicer: _HealthServicer, receiving: Receiving) -> dict[str, Any]:
@@ -116,37 +158,21 @@ def _handlers(servicer: _HealthServicer, receiving: Receiving) -> dict[str, Any]
 class _ReflectionServicer(reflection.ReflectionServicer):
     """Bounds the streams, each of which holds a thread."""
 
-    def __init__(self, names: Iterable[str]) -> None:
+    def __init__(self, names: Iterable[str], streams: Streams) -> None:
         super().__init__(names)
-        self._streams = Streams(_REFLECTIONS)
+        self._streams = streams
 
     def ServerReflectionInfo(self, request_iterator: Any, context: Any) -> Any:
         self._streams.take(context)
         return super().ServerReflectionInfo(request_iterator, context)
 
 
-class Streams:
-    """At most so many at a time."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._free = threading.Semaphore(most)
-
-    def take(self, context: grpc.ServicerContext) -> None:
-        """Counts the call until it has ended, or ends it now with RESOURCE_EXHAUSTED."""
-        if not self._free.acquire(blocking=False):
-            context.abort(
-                grpc.StatusCode.RESOURCE_EXHAUSTED,
-                f"{self._most} streams of this method are open, which is the limit; try again",
-            )
-        if not context.add_callback(self._free.release):
-            # It has ended meanwhile, and nobody will call.
-            self._free.release()
-
-
-def add_reflection(server: grpc.Server, *, with_health: bool) -> None:
-    """Registers reflection, before the server is started."""
+def add_reflection(server: grpc.Server, *, with_health: bool) -> Streams:
+    """Registers reflection, before the server is started; returns the streams that it opens."""
     names = [*_REFLECTED, reflection.SERVICE_NAME]
     if with_health:
         names.append(health.SERVICE_NAME)
-    reflection_pb2_grpc.add_ServerReflectionServicer_to_server(_ReflectionServicer(names), server)
+    streams = Streams(_REFLECTIONS)
+    servicer = _ReflectionServicer(names, streams)
+    reflection_pb2_grpc.add_ServerReflectionServicer_to_server(servicer, server)
+    return streams
