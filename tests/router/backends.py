@@ -20,12 +20,14 @@ class Backend:
     """One pod of a revision, which counts the REST requests that reach it by their path.
 
     /slow is answered after a second, /stuck and Stuck not before its end, /error with 500; /reset
-    ends the connection instead. Remaining tells the seconds that are left for the call.
+    ends the connection instead; a pod that is well answers them all. Remaining tells the seconds
+    that are left for the call.
     """
 
     revision: str
     grpc_port: int = 0
     rest_port: int = 0
+    well: bool = False
     requests: Counter[str] = field(default_factory=Counter)
 
     @property
@@ -50,7 +52,7 @@ class Backend:
         async def answer_rest(request: web.Request) -> web.Response:
             self.requests[request.path] += 1
             await request.read()
-            match request.path:
+            match "/" if self.well else request.path:
                 case "/slow":
                     await asyncio.sleep(1)
                 case "/stuck":

@@ -8,13 +8,15 @@ from datetime import timedelta
 import pytest
 
 from model_router.record.endpoints import Endpoint
-from model_router.record.traffic import Share, TrafficRecord
+from model_router.record.traffic import Match, Shadow, Share, TrafficRecord
 from model_router.router.wanted import choose, port_conflicts
 
 POD = (Endpoint("10.0.0.1", 8500, 8501),)
 STABLE = TrafficRecord("m", 20000, 20001, timedelta(seconds=30), (Share("m-a", 100),))
 CANARY = replace(STABLE, split=(Share("m-a", 90), Share("m-b", 10)))
 SWITCHED = replace(STABLE, split=(Share("m-a", 0), Share("m-b", 100)))
+CHOSEN = replace(STABLE, matches=(Match("x-cohort", "big", False, "m-big"),))
+SHADOWED = replace(STABLE, shadow=Shadow("m-shadow", 10))
 WARM = replace(STABLE, split=(Share("m-a", 100), Share("m-b", 0)))
 
 
@@ -28,6 +30,12 @@ WARM = replace(STABLE, split=(Share("m-a", 100), Share("m-b", 0)))
         pytest.param(STABLE, CANARY, {"m-a": POD}, STABLE, id="an abort needs nothing new"),
         pytest.param(WARM, STABLE, {"m-a": POD}, WARM, id="weight 0 needs no pods"),
         pytest.param(CANARY, STABLE, {}, CANARY, id="nothing answers anyway"),
+        pytest.param(CHOSEN, STABLE, {"m-a": POD}, STABLE, id="a variant has no pods yet"),
+        pytest.param(
+            CHOSEN, STABLE, {"m-a": POD, "m-big": POD}, CHOSEN, id="a variant has its pods"
+        ),
+        pytest.param(CHOSEN, CHOSEN, {"m-a": POD}, CHOSEN, id="a variant has lost its pods"),
+        pytest.param(SHADOWED, STABLE, {"m-a": POD}, SHADOWED, id="a shadow keeps nobody waiting"),
     ],
 )
 def test_weight_waits_for_pods_while_the_split_before_still_answers(newest, in_force, pods, chosen):

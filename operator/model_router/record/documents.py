@@ -8,6 +8,8 @@ from collections.abc import Collection
 from typing import Any
 
 MOST_BYTES = 1 << 20  # what Kubernetes lets a ConfigMap hold
+_HEADER = re.compile(r"[a-z0-9][-a-z0-9]{0,63}")
+_VALUE = re.compile(r"[ -~]{1,256}")
 NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 
 
@@ -80,6 +82,25 @@ def dns_label(value: Any, path: str) -> str:
     if not isinstance(value, str) or len(value) > 63 or not NAME.fullmatch(value):
         raise InvalidDocument(
             f"{path}: must be a name of lower case letters, digits and '-', is {_shown(value)}"
+        )
+    return value
+
+
+def header_name(value: Any, path: str) -> str:
+    """`value` if it is the name of a header or of gRPC metadata; raises InvalidDocument."""
+    if not isinstance(value, str) or not _HEADER.fullmatch(value):
+        raise InvalidDocument(
+            f"{path}: must be a header's name in lower case letters, digits and '-', at most 64, "
+            f"is {_shown(value)}"
+        )
+    return value
+
+
+def header_value(value: Any, path: str) -> str:
+    """`value` if a header could have it, or it is an expression for one; raises InvalidDocument."""
+    if not isinstance(value, str) or not _VALUE.fullmatch(value):
+        raise InvalidDocument(
+            f"{path}: must be 1 to 256 printable ASCII characters, is {_shown(value)}"
         )
     return value
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 # The literals below name this type; the parser must know it.
@@ -18,11 +20,28 @@ _UPSTREAM_IDLE = "30s"
 # To one revision; what clients may open to the router is limited as well.
 _MOST_CONNECTIONS = 4096
 _MOST_REQUESTS = 20_000
+_MOST_COPIES = 16
 
 
-def cluster(name: str, protocol: Protocol, most_requests: int) -> Resource:
-    """A cluster whose endpoints come by EDS under the same name; 0 requests are no limit."""
-    return resource(Kind.CLUSTER, name, _cluster(name, protocol, most_requests))
+@dataclass(frozen=True)
+class Bounds:
+    """What one router asks of a revision at most: requests at the same time, and how long each.
+
+    0 requests are no limit; without `longest`, routes alone bound the time.
+    """
+
+    most_requests: int = 0
+    longest: timedelta | None = None
+
+
+def shadow_bounds(longest: timedelta) -> Bounds:
+    """A shadow that hangs must not collect copies: beyond these they are dropped."""
+    return Bounds(_MOST_COPIES, longest)
+
+
+def cluster(name: str, protocol: Protocol, bounds: Bounds) -> Resource:
+    """A cluster whose endpoints come by EDS under the same name."""
+    return resource(Kind.CLUSTER, name, _cluster(name, protocol, bounds))
 
 
 def assignment(name: str, pods: Iterable[Endpoint], protocol: Protocol) -> Resource:
@@ -47,7 +66,7 @@ def address(host: str, port: int) -> dict[str, Any]:
     return {"socket_address": {"address": host, "port_value": port}}
 
 
-def _cluster(name: str, protocol: Protocol, most_requests: int) -> dict[str, Any]:
+def _cluster(name: str, protocol: Protocol, bounds: Bounds) -> dict[str, Any]:
     return {
         "name": name,
         "type": "EDS",
@@ -68,8 +87,8 @@ def _cluster(name: str, protocol: Protocol, most_requests: int) -> dict[str, Any
             "update_merge_window": "0s",
         },
         "outlier_detection": _outlier_detection(),
-        "circuit_breakers": {"thresholds": [_limits(most_requests)]},
-        "typed_extension_protocol_options": _upstream_http(protocol),
+        "circuit_breakers": {"thresholds": [_limits(bounds.most_requests)]},
+        "typed_extension_protocol_options": _upstream_http(protocol, bounds.longest),
     }
 
 
@@ -77,23 +96,26 @@ def _limits(most_requests: int) -> dict[str, Any]:
     return {
         "max_connections": _MOST_CONNECTIONS,
         # A burst that finds no connection yet waits; by default that is little more than 1,000.
-        "max_pending_requests": _MOST_REQUESTS,
+        "max_pending_requests": most_requests or _MOST_REQUESTS,
         "max_requests": most_requests or _MOST_REQUESTS,
         # Retries must not become a second load when many pods are gone.
         "retry_budget": {"budget_percent": {"value": 20}, "min_retry_concurrency": 10},
     }
 
 
-def _upstream_http(protocol: Protocol) -> dict[str, Any]:
+def _upstream_http(protocol: Protocol, longest: timedelta | None) -> dict[str, Any]:
     http: dict[str, Any] = {"http_protocol_options": {}}
     if protocol is Protocol.GRPC:
         keepalive = {"interval": "30s", "timeout": "5s"}
         http = {"http2_protocol_options": {"connection_keepalive": keepalive}}
+    common = {"idle_timeout": _UPSTREAM_IDLE}
+    if longest is not None:
+        common["max_stream_duration"] = f"{longest.total_seconds():g}s"
     name = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
     return {
         name: {
             "@type": TYPE + name,
-            "common_http_protocol_options": {"idle_timeout": _UPSTREAM_IDLE},
+            "common_http_protocol_options": common,
             "explicit_http_config": http,
         }
     }

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from model_router.record.endpoints import Endpoint
 from model_router.record.traffic import TrafficRecord
-from model_router.resources.clusters import assignment, cluster
+from model_router.resources.clusters import Bounds, assignment, cluster, shadow_bounds
 from model_router.resources.listeners import Listening, listener
 from model_router.resources.messages import Kind, Protocol, Resource, cluster_name
 from model_router.resources.routes import route
@@ -39,13 +39,14 @@ def model_resources(
 ) -> ModelResources:
     """The resources for `record`; a revision that `endpoints` does not name has no pods."""
     clusters = [
-        (share.revision, cluster_name(record.name, share.revision, protocol), protocol)
-        for share in record.split
+        (revision, cluster_name(record.name, revision, protocol), protocol)
+        for revision in record.revisions
         for protocol in Protocol
     ]
     by_kind = {
         Kind.CLUSTER: _by_name(
-            cluster(name, protocol, record.most_requests) for _, name, protocol in clusters
+            cluster(name, protocol, _bounds(record, revision))
+            for revision, name, protocol in clusters
         ),
         Kind.ENDPOINTS: _by_name(
             assignment(name, endpoints.get(revision, ()), protocol)
@@ -55,6 +56,12 @@ def model_resources(
         Kind.LISTENER: _by_name(listener(record, protocol, listening) for protocol in Protocol),
     }
     return ModelResources(record.name, by_kind, record.timeout)
+
+
+def _bounds(record: TrafficRecord, revision: str) -> Bounds:
+    if record.shadow is not None and record.shadow.revision == revision:
+        return shadow_bounds(record.timeout)
+    return Bounds(record.most_requests)
 
 
 def _by_name(resources: Iterable[Resource]) -> dict[str, Resource]:

@@ -9,7 +9,7 @@ from envoy.extensions.retry.host.previous_hosts.v3 import (
     previous_hosts_pb2 as _previous_hosts,  # noqa: F401
 )
 
-from model_router.record.traffic import TrafficRecord
+from model_router.record.traffic import Match, TrafficRecord
 from model_router.resources.messages import (
     TYPE,
     Kind,
@@ -25,32 +25,34 @@ _RETRIED_BODY_BYTES = 16 << 20
 
 
 def route(record: TrafficRecord, protocol: Protocol) -> Resource:
-    """The routes of a model over one protocol."""
+    """The routes of a model over one protocol; the first that fits a request wins."""
     name = route_name(record.name, protocol)
-    return resource(
-        Kind.ROUTE,
-        name,
-        {
-            "name": name,
-            "virtual_hosts": [
-                {
-                    "name": "model",
-                    "domains": ["*"],
-                    "routes": [
-                        {
-                            "match": {"prefix": "/"},
-                            "request_body_buffer_limit": _RETRIED_BODY_BYTES,
-                            "route": {
-                                "weighted_clusters": _split(record, protocol),
-                                "retry_policy": _retry_policy(),
-                                **_limits(record, protocol),
-                            },
-                        }
-                    ],
-                }
-            ],
+    chosen = [_chosen(record, match, protocol) for match in record.matches]
+    routes = [*chosen, _route(record, protocol, {}, _split(record, protocol))]
+    host = {"name": "model", "domains": ["*"], "routes": routes}
+    return resource(Kind.ROUTE, name, {"name": name, "virtual_hosts": [host]})
+
+
+def _chosen(record: TrafficRecord, match: Match, protocol: Protocol) -> dict[str, Any]:
+    text = {"safe_regex": {"regex": match.value}} if match.is_regex else {"exact": match.value}
+    header = {"name": match.header, "string_match": text}
+    cluster = cluster_name(record.name, match.revision, protocol)
+    return _route(record, protocol, {"headers": [header]}, {"cluster": cluster})
+
+
+def _route(
+    record: TrafficRecord, protocol: Protocol, match: dict[str, Any], target: dict[str, Any]
+) -> dict[str, Any]:
+    return {
+        "match": {"prefix": "/", **match},
+        "request_body_buffer_limit": _RETRIED_BODY_BYTES,
+        "route": {
+            **target,
+            "retry_policy": _retry_policy(),
+            "request_mirror_policies": _copies(record, protocol),
+            **_limits(record, protocol),
         },
-    )
+    }
 
 
 def _split(record: TrafficRecord, protocol: Protocol) -> dict[str, Any]:
@@ -58,7 +60,28 @@ def _split(record: TrafficRecord, protocol: Protocol) -> dict[str, Any]:
         {"name": cluster_name(record.name, share.revision, protocol), "weight": share.weight}
         for share in record.split
     ]
-    return {"clusters": clusters}
+    if not record.sticky_header:
+        return {"weighted_clusters": {"clusters": clusters}}
+    return {
+        # The hash of the value, modulo 100, falls into one share: the order of shares matters.
+        "weighted_clusters": {"clusters": clusters, "use_hash_policy": True},
+        "hash_policy": [{"header": {"header_name": record.sticky_header}}],
+    }
+
+
+def _copies(record: TrafficRecord, protocol: Protocol) -> list[dict[str, Any]]:
+    shadow = record.shadow
+    if shadow is None or not shadow.percent:
+        return []
+    percent = {"numerator": shadow.percent, "denominator": "HUNDRED"}
+    return [
+        {
+            "cluster": cluster_name(record.name, shadow.revision, protocol),
+            "runtime_fraction": {"default_value": percent},
+            # By default the copy would go to another host name than the request.
+            "disable_shadow_host_suffix_append": True,
+        }
+    ]
 
 
 def _limits(record: TrafficRecord, protocol: Protocol) -> dict[str, Any]:

@@ -102,8 +102,8 @@ class ModelDriver:
                     await self._changed.wait()
 
     def _want(self, record: TrafficRecord | None, endpoints: Endpoints) -> None:
-        shares = [s for r in (record, self._in_force) if r is not None for s in r.split]
-        mine = {share.revision: endpoints.get(share.revision, ()) for share in shares}
+        records = [r for r in (record, self._in_force) if r is not None]
+        mine = {name: endpoints.get(name, ()) for r in records for name in r.revisions}
         if record == self._newest and mine == self._endpoints:
             return
         self._newest, self._endpoints = record, mine

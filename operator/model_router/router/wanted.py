@@ -20,7 +20,7 @@ class Choice:
 
 
 def choose(newest: TrafficRecord, in_force: TrafficRecord | None, endpoints: Endpoints) -> Choice:
-    """The newest record, unless it gives more weight to a revision that has no pods yet."""
+    """The newest record, unless it sends more requests to a revision that has no pods yet."""
     if in_force is None or not _answers(in_force, endpoints):
         return Choice(newest)
     before = {share.revision: share.weight for share in in_force.split}
@@ -30,6 +30,14 @@ def choose(newest: TrafficRecord, in_force: TrafficRecord | None, endpoints: End
                 in_force,
                 f"split: {share.weight} % for {share.revision}, which has no ready pods; "
                 "the split before stays",
+            )
+    chosen_before = {match.revision for match in in_force.matches}
+    for match in newest.matches:
+        if match.revision not in chosen_before and not endpoints.get(match.revision):
+            return Choice(
+                in_force,
+                f"matches: {match.header} chooses {match.revision}, which has no ready pods; "
+                "the record before stays",
             )
     return Choice(newest)
 
