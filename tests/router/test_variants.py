@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from router.backends import METHOD, Backend
-from router.running import eventually, free_port, grpc_answers, rest_answers, start_router
+from router.running import eventually, free_port, rest_answers, start_router
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 once = pytest_asyncio.fixture(scope="module", loop_scope="module")
