@@ -8,7 +8,7 @@ from typing import Any
 
 from model_operator.domain.capacity import Inventory
 from model_operator.domain.manifests import ObjectKey, key_of
-from model_operator.domain.observed import Observed, Pod
+from model_operator.domain.observed import Observed, Pod, Routing
 from model_operator.domain.spec import parse
 from model_operator.plan.plan import Plan, make_plan
 
@@ -39,11 +39,14 @@ class World:
     inventory: Inventory | None = None
     now: datetime = NOON
     image: str = IMAGE
+    routing: Routing | None = None
     _uids: Any = field(default_factory=lambda: itertools.count(1))
 
     def observe(self) -> Observed:
         children = dict(self.children)
-        return Observed(self.body["status"], children, self.pods, self.foreign, self.inventory)
+        return Observed(
+            self.body["status"], children, self.pods, self.foreign, self.inventory, self.routing
+        )
 
     def plan(self) -> Plan:
         return make_plan(parse(self.body), self.observe(), self.now, self.image)
@@ -95,6 +98,14 @@ class World:
 
     def workload(self, revision: str) -> dict[str, Any]:
         return self.children[ObjectKey("Deployment", revision)]
+
+    def annotate(self, **commands: str) -> None:
+        """Give orders as `kubectl annotate --overwrite` does."""
+        given = {f"modelfleet.dev/{name}": text for name, text in commands.items()}
+        self.body["metadata"].setdefault("annotations", {}).update(given)
+
+    def weights(self) -> dict[str, int]:
+        return self.observe().weights()
 
     def routed(self) -> str | None:
         return self.observe().routed()

@@ -71,7 +71,7 @@ async def run(settings: Settings) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, flags.stop.set)  # kopf takes both over when it starts
-    watches = Watches(queue.wake, restart, written)
+    watches = Watches(queue.wake, restart, written, settings.router is not None)
     async with await connect() as api, aiohttp.ClientSession() as session:
         cluster = Cluster(api, metrics.count_request)
         await cluster.require_api()

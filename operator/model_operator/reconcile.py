@@ -11,6 +11,7 @@ from model_operator.cluster.cache import Seen, Watched, Written
 from model_operator.cluster.client import Cluster
 from model_operator.cluster.inventory import Inventories
 from model_operator.cluster.readiness import Readiness
+from model_operator.cluster.routers import programmed
 from model_operator.domain import conditions, names
 from model_operator.domain.conditions import ConditionType
 from model_operator.domain.errors import ApiError, InvalidSpec
@@ -21,8 +22,9 @@ from model_operator.domain.manifests import (
     key_of,
     uid_of,
 )
-from model_operator.domain.observed import Observed, Pod
+from model_operator.domain.observed import Observed, Pod, Routing
 from model_operator.domain.spec import Identity, identify, parse
+from model_operator.domain.traffic import choose_ports
 from model_operator.domain.troubles import (
     Trouble,
     most_telling,
@@ -31,6 +33,7 @@ from model_operator.domain.troubles import (
 )
 from model_operator.metrics import Metrics
 from model_operator.plan.plan import Plan, make_plan, plan_for_invalid, plan_for_refused
+from model_operator.plan.steps import require_router
 from model_operator.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -110,7 +113,21 @@ class Reconciler:
         body = current.pop(own_key)
         namespace = body["metadata"]["namespace"]
         pods = await asyncio.gather(*(self._with_words(namespace, pod) for pod in seen.pods))
-        return body, Observed(body.get("status") or {}, current, tuple(pods))
+        observed = Observed(body.get("status") or {}, current, tuple(pods))
+        if self._settings.router is None:
+            return body, observed
+        return body, replace(observed, routing=await self._routing(seen, observed))
+
+    async def _routing(self, seen: Seen, observed: Observed) -> Routing | None:
+        name, record = seen.body["metadata"]["name"], observed.record()
+        try:
+            ports = choose_ports(name, record.ports if record else None, seen.other_ports)
+        except ValueError as error:
+            logger.error("no router: %s", error, extra={"object": str(identify(seen.body))})
+            return None
+        if record is None:
+            return Routing(ports)
+        return Routing(ports, await programmed(self._readiness, name, seen.router_pods))
 
     async def _with_words(self, namespace: str, pod: Pod) -> Pod:
         """The pod with the words of whoever knows most of it."""
@@ -130,6 +147,7 @@ class Reconciler:
         now, identity = datetime.now(UTC), identify(body)
         try:
             deployment = parse(body, self._settings.allows_node_paths)
+            require_router(deployment, observed)
         except InvalidSpec as error:
             return plan_for_invalid(identity, error, observed, now)
         accelerator = deployment.accelerator

@@ -30,7 +30,19 @@ EVERYTHING = {
         "resources": {"requests": {"cpu": 1}, "limits": {"cpu": "1500m", "memory": "1Gi"}},
     },
     "replicas": 0,
-    "rollout": {"capacity": "DrainFirst", "progressDeadlineSeconds": 1, "historyLimit": 0},
+    "rollout": {
+        "steps": [
+            {"weight": 1},
+            {"weight": 25, "holdSeconds": 300, "pause": False},
+            {"weight": 99, "pause": True},
+        ],
+        "paused": True,
+        "keepWarmSeconds": 0,
+        "abortKeepSeconds": 86400,
+        "capacity": "DrainFirst",
+        "progressDeadlineSeconds": 1,
+        "historyLimit": 0,
+    },
     "suspend": True,
 }
 
@@ -62,7 +74,9 @@ def test_a_manifest_with_every_field_is_accepted_and_kept_whole(api_server):
     [
         pytest.param({"modle": {}}, 'unknown field "spec.modle"', id="an unknown field"),
         pytest.param(
-            {"rollout": {"steps": []}}, 'unknown field "spec.rollout.steps"', id="a field of later"
+            {"rollout": {"analysis": {}}},
+            'unknown field "spec.rollout.analysis"',
+            id="a field of later",
         ),
         pytest.param(
             {"model": {"credentials": "x"}},
@@ -73,6 +87,35 @@ def test_a_manifest_with_every_field_is_accepted_and_kept_whole(api_server):
             {"serving": {"env": [{"name": "A", "vlaue": "1"}]}},
             'unknown field "spec.serving.env[0].vlaue"',
             id="an unknown field in a list",
+        ),
+        pytest.param(
+            {"rollout": {"steps": [{"weight": 0}]}}, "spec.rollout.steps[0].weight", id="no share"
+        ),
+        pytest.param(
+            {"rollout": {"steps": [{"weight": 100}]}}, "spec.rollout.steps[0].weight", id="it all"
+        ),
+        pytest.param(
+            {"rollout": {"steps": [{"holdSeconds": 9}]}},
+            "spec.rollout.steps[0].weight: Required",
+            id="a step without a weight",
+        ),
+        pytest.param(
+            {"rollout": {"steps": [{"weight": 50}, {"weight": 10}]}},
+            "spec.rollout.steps: each weight must be higher than the one before",
+            id="steps that fall",
+        ),
+        pytest.param(
+            {"rollout": {"steps": [{"weight": 50}, {"weight": 50}]}},
+            "spec.rollout.steps: each weight must be higher than the one before",
+            id="a step twice",
+        ),
+        pytest.param(
+            {"rollout": {"steps": [{"weight": 50, "holdSeconds": 1, "pause": True}]}},
+            "spec.rollout.steps: a step has holdSeconds or pause, not both",
+            id="a step that holds and pauses",
+        ),
+        pytest.param(
+            {"rollout": {"keepWarmSeconds": -1}}, "spec.rollout.keepWarmSeconds", id="warm"
         ),
         pytest.param({"model": {"uri": None}}, "spec.model.uri: Required", id="no uri"),
         pytest.param({"model": {"version": None}}, "spec.model.version: Required", id="no version"),

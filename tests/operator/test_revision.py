@@ -34,6 +34,7 @@ def test_what_pods_notice_is_another_revision(spec):
     [
         pytest.param({"replicas": 5}, id="replicas"),
         pytest.param({"suspend": True}, id="suspend"),
+        pytest.param({"rollout": {"steps": [{"weight": 10}], "paused": True}}, id="rollout"),
         pytest.param({"serving": {}}, id="an empty part"),
         pytest.param({"serving": {"args": [], "env": [], "resources": {}}}, id="empty lists"),
         pytest.param({"model": {"name": "ranker"}}, id="a default written out"),

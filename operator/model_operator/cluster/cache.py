@@ -5,15 +5,21 @@ from dataclasses import dataclass, field
 
 from model_operator.domain.manifests import Manifest, ObjectKey, key_of, resource_version, uid_of
 from model_operator.domain.observed import Pod
+from model_operator.domain.traffic import Ports
 
 
 @dataclass(frozen=True)
 class Seen:
-    """What watches show of one ModelDeployment."""
+    """What watches show of one ModelDeployment.
+
+    `router_pods` are those of its namespace, `other_ports` what other models have there, by name.
+    """
 
     body: Manifest
     children: Mapping[ObjectKey, Manifest]
     pods: tuple[Pod, ...]
+    router_pods: tuple[Pod, ...] = ()
+    other_ports: Mapping[str, Ports] = field(default_factory=dict)
 
 
 # By the uid of the ModelDeployment; None when there is no such object (any more).

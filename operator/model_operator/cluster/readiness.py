@@ -1,4 +1,4 @@
-"""What a model-server in a pod says about itself."""
+"""What a model-server or a router in a pod says about itself."""
 
 import json
 from typing import Any
@@ -13,21 +13,23 @@ _LONGEST_ANSWER = 64 * 1024
 
 
 class Readiness:
-    """Asks servers over their pods' addresses."""
+    """Asks processes over their pods' addresses."""
 
     def __init__(self, session: aiohttp.ClientSession) -> None:
         self._session = session
 
-    async def ask(self, address: str) -> Any:
-        """The JSON of the server's /readyz, whatever its HTTP status; None when it is silent."""
+    async def ask(
+        self, address: str, port: int = names.REST_PORT, longest: int = _LONGEST_ANSWER
+    ) -> Any:
+        """The JSON of the process's /readyz, whatever its HTTP status; None when it is silent."""
         host = f"[{address}]" if ":" in address else address
-        url = f"http://{host}:{names.REST_PORT}/readyz"
+        url = f"http://{host}:{port}/readyz"
         try:
             async with self._session.get(url, timeout=_TIMEOUT, allow_redirects=False) as response:
                 answer = b""
                 async for chunk in response.content.iter_any():
                     answer += chunk
-                    if len(answer) > _LONGEST_ANSWER:
+                    if len(answer) > longest:
                         return None
             return json.loads(answer)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError):

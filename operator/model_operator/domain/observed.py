@@ -17,6 +17,8 @@ from model_operator.domain.manifests import (
     uid_of,
 )
 from model_operator.domain.revision import Revision
+from model_operator.domain.routers import is_router
+from model_operator.domain.traffic import Ports, Recorded, recorded
 from model_operator.domain.troubles import Trouble, trouble_of_pod, trouble_of_workload
 
 # Volumes are mounted and the network is made in seconds; what takes longer may be stuck.
@@ -63,11 +65,24 @@ class Workload:
 
 
 @dataclass(frozen=True)
+class Routing:
+    """What is known of the router of the namespace.
+
+    `ports` are those that this ModelDeployment has there, or would get. `programmed` are the
+    percentages by revision that all its pods hold to, None while they differ or are silent.
+    """
+
+    ports: Ports
+    programmed: Mapping[str, int] | None = None
+
+
+@dataclass(frozen=True)
 class Observed:
     """All a plan may know of the cluster.
 
     `children` are controlled by the ModelDeployment. `foreign` are objects of others that bear a
-    name it needs. `inventory` is None when the nodes were not looked at or may not be.
+    name it needs. `inventory` is None when the nodes were not looked at or may not be. `routing` is
+    None where there are no routers.
     """
 
     status: Manifest = field(default_factory=dict)
@@ -75,6 +90,7 @@ class Observed:
     pods: tuple[Pod, ...] = ()
     foreign: frozenset[ObjectKey] = frozenset()
     inventory: Inventory | None = None
+    routing: Routing | None = None
 
     def workloads(self) -> dict[str, Workload]:
         """The Deployments of revisions, by revision name."""
@@ -86,17 +102,53 @@ class Observed:
         found = (_revision(manifest) for manifest in self._of_kind("ControllerRevision"))
         return tuple(sorted(found, key=lambda revision: (revision.number, revision.name)))
 
+    def service(self) -> Manifest | None:
+        """The Service that clients know; those of revisions are for routers alone."""
+        found = self._of_kind("Service")
+        return next((item for item in found if not label_of(item, names.REVISION_LABEL)), None)
+
+    def revision_services(self) -> list[ObjectKey]:
+        """The Services of which routers read the pods."""
+        found = (key for key in self.children if key.kind == "Service")
+        return [key for key in found if label_of(self.children[key], names.REVISION_LABEL)]
+
+    def record(self) -> Recorded | None:
+        """The traffic record, if there is one."""
+        found = (recorded(manifest) for manifest in self._of_kind("ConfigMap"))
+        return next((record for record in found if record), None)
+
+    @property
+    def is_through_router(self) -> bool:
+        """Whether requests reach a router first."""
+        service = self.service()
+        return service is not None and is_router(service["spec"].get("selector") or {})
+
     def routed(self) -> str | None:
-        """The revision that the Service leads to; None without a Service."""
-        for manifest in self._of_kind("Service"):
-            revision = (manifest["spec"].get("selector") or {}).get(names.REVISION_LABEL)
-            return str(revision) if revision else None
-        return None
+        """The revision that requests go to, or fall back to; None without a Service."""
+        service = self.service()
+        if service is None:
+            return None
+        if self.is_through_router:
+            record = self.record()
+            return (record.stable or None) if record else None
+        revision = (service["spec"].get("selector") or {}).get(names.REVISION_LABEL)
+        return str(revision) if revision else None
+
+    def weights(self) -> dict[str, int]:
+        """The percentage of requests that each revision gets; empty without a Service."""
+        record = self.record()
+        if self.is_through_router and record:
+            return dict(record.weights)
+        routed = self.routed()
+        return {routed: 100} if routed else {}
 
     def answering(self) -> str | None:
-        """The revision that requests reach and that has a replica ready for them."""
-        workload = self.workloads().get(self.routed() or "")
-        return workload.revision if workload and workload.ready > 0 else None
+        """A revision that requests reach and that has a replica ready for them."""
+        workloads, weights = self.workloads(), self.weights()
+        ready = [name for name in weights if name in workloads and workloads[name].ready > 0]
+        reached = [name for name in ready if weights[name] > 0]
+        routed = self.routed()
+        return routed if routed in reached else min(reached, default=None)
 
     def pods_of(self, revision: str) -> tuple[Pod, ...]:
         """Those that are there to stay."""

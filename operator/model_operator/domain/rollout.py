@@ -22,12 +22,35 @@ class Strategy(StrEnum):
 
 
 @dataclass(frozen=True)
+class TrafficStep:
+    """A share of the requests, in percent, and how long the candidate has it.
+
+    `pauses` means: until a user promotes it. The time of `hold` counts from when all pods that the
+    weight needs are ready.
+    """
+
+    weight: int
+    hold: timedelta = timedelta()
+    pauses: bool = False
+
+
+@dataclass(frozen=True)
 class Rollout:
-    """`deadline` is the time a change may take; `history_limit` counts revisions not in use."""
+    """How a candidate takes over.
+
+    `steps` rise and end below 100; without any it gets all traffic when it is ready. `deadline` is
+    the time that a change, or each of its steps beyond its hold, may take. `keep_warm` is how long
+    the former revision keeps its pods, `abort_keep` how long an aborted one does. `history_limit`
+    counts revisions that are not in use.
+    """
 
     strategy: Strategy = Strategy.AUTO
     deadline: timedelta = timedelta(seconds=600)
     history_limit: int = 10
+    steps: tuple[TrafficStep, ...] = ()
+    keep_warm: timedelta = timedelta()
+    abort_keep: timedelta = timedelta(seconds=30)
+    is_paused: bool = False
 
 
 def parse_rollout(rollout: Manifest) -> Rollout:
@@ -37,13 +60,42 @@ def parse_rollout(rollout: Manifest) -> Rollout:
         InvalidSpec: with the path of the field.
     """
     default = Rollout()
-    seconds = rollout.get("progressDeadlineSeconds", int(default.deadline.total_seconds()))
+    steps = _steps(rollout.get("steps") or [])
+    # Whoever wants steps wants a way back; without them pods are not held longer than needed.
+    warm = _seconds(rollout, "keepWarmSeconds", timedelta(seconds=300 if steps else 0))
     return Rollout(
         strategy=_strategy(rollout.get("capacity", default.strategy)),
-        deadline=timedelta(seconds=_whole(seconds, "progressDeadlineSeconds", lowest=1)),
+        deadline=_seconds(rollout, "progressDeadlineSeconds", default.deadline, lowest=1),
         history_limit=_whole(
             rollout.get("historyLimit", default.history_limit), "historyLimit", lowest=0
         ),
+        steps=steps,
+        keep_warm=warm,
+        abort_keep=_seconds(rollout, "abortKeepSeconds", default.abort_keep),
+        is_paused=bool(rollout.get("paused", False)),
+    )
+
+
+def _steps(steps: Any) -> tuple[TrafficStep, ...]:
+    found = tuple(_step(step, f"steps[{place}]") for place, step in enumerate(steps))
+    weights = [step.weight for step in found]
+    if weights != sorted(set(weights)) or any(not 0 < weight < 100 for weight in weights):
+        raise InvalidSpec("spec.rollout.steps", "weights must rise, from 1 or more to 99 or less")
+    return found
+
+
+def _step(step: Manifest, field: str) -> TrafficStep:
+    pauses = bool(step.get("pause", False))
+    if pauses and "holdSeconds" in step:
+        raise InvalidSpec(f"spec.rollout.{field}", "has holdSeconds or pause, not both")
+    weight = _whole(step.get("weight"), f"{field}.weight", lowest=1)
+    hold = _whole(step.get("holdSeconds", 0), f"{field}.holdSeconds", lowest=0)
+    return TrafficStep(weight, timedelta(seconds=hold), pauses)
+
+
+def _seconds(rollout: Manifest, field: str, default: timedelta, lowest: int = 0) -> timedelta:
+    return timedelta(
+        seconds=_whole(rollout.get(field, int(default.total_seconds())), field, lowest)
     )
 
 

@@ -1,11 +1,13 @@
 """The user's wish as typed values: parse a ModelDeployment or say which field is wrong."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
 from model_operator.domain.accelerator import Accelerator, parse_accelerator
+from model_operator.domain.commands import Command, parse_commands
 from model_operator.domain.errors import InvalidSpec
 from model_operator.domain.manifests import Manifest, as_stored
 from model_operator.domain.rollout import Rollout, parse_rollout
@@ -75,6 +77,7 @@ class ModelDeployment:
     replicas: int
     rollout: Rollout
     suspend: bool
+    commands: Mapping[Command, str] = field(default_factory=dict)
 
 
 def identify(body: Manifest) -> Identity:
@@ -117,6 +120,7 @@ def parse(body: Manifest, allows_node_paths: bool = False) -> ModelDeployment:
         replicas=replicas,
         rollout=parse_rollout(spec.get("rollout") or {}),
         suspend=bool(spec.get("suspend", False)),
+        commands=parse_commands(body["metadata"].get("annotations") or {}),
     )
 
 

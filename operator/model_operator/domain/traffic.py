@@ -11,6 +11,8 @@ from model_operator.domain.routers import FIRST_PORT, LAST_PORT
 
 SCHEMA = 1
 RECORD_KEY = "record.json"
+# Beside the record, for the operator itself: what to fall back to.
+STABLE_KEY = "stable"
 RECORD_LABEL = ("app.kubernetes.io/component", "traffic-record")
 
 
@@ -44,6 +46,15 @@ class Traffic:
     most_requests: int = 0
 
 
+@dataclass(frozen=True)
+class Recorded:
+    """What a traffic record says: its ports, the percentage of each revision, the stable one."""
+
+    ports: Ports
+    weights: Mapping[str, int]
+    stable: str
+
+
 def record_name(deployment: str) -> str:
     """The ConfigMap that holds the traffic record of a ModelDeployment."""
     return f"{deployment}-traffic"
@@ -70,6 +81,20 @@ def ports_of(config_map: Manifest) -> Ports | None:
         return Ports(int(ports["grpc"]), int(ports["rest"]))
     except (KeyError, TypeError, ValueError):
         return None
+
+
+def recorded(config_map: Manifest) -> Recorded | None:
+    """The record in a ConfigMap; None when somebody has spoilt it."""
+    ports = ports_of(config_map)
+    if ports is None:
+        return None
+    data = config_map["data"]
+    try:
+        split = json.loads(data[RECORD_KEY])["split"]
+        weights = {str(item["revision"]): int(item["weight"]) for item in split}
+    except (KeyError, TypeError, ValueError):
+        return None
+    return Recorded(ports, weights, str(data.get(STABLE_KEY, "")))
 
 
 def choose_ports(deployment: str, own: Ports | None, others: Mapping[str, Ports]) -> Ports:

@@ -19,6 +19,7 @@ from model_operator.domain.manifests import (
     label_of,
 )
 from model_operator.domain.observed import Pod, pod_of
+from model_operator.domain.traffic import Ports, ports_of, record_name
 from model_operator.handlers.routers import ROUTER_KINDS
 from model_operator.settings import Settings
 
@@ -33,6 +34,9 @@ _CHILDREN = (
     ("NetworkPolicy", "networking.k8s.io/v1", "networkpolicies"),
     ("PodDisruptionBudget", "policy/v1", "poddisruptionbudgets"),
 )
+# Watched only where there are routers: elsewhere the operator may not read them.
+_RECORDS = ("ConfigMap", "v1", "configmaps")
+_PORTS = "ports-of-records"
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,10 @@ class Flags:
 class Watches:
     """The current state of everything watched, and who is woken by its changes."""
 
-    def __init__(self, wake: Wake, restart: Restart, written: Written) -> None:
+    def __init__(
+        self, wake: Wake, restart: Restart, written: Written, has_routers: bool = False
+    ) -> None:
+        self._children = (*_CHILDREN, _RECORDS) if has_routers else _CHILDREN
         self._wake = wake
         self._restart = restart
         self._written = written
@@ -67,10 +74,14 @@ class Watches:
             return None
         uid = bodies[0]["metadata"]["uid"]
         children: dict[ObjectKey, Manifest] = {}
-        for _, _, plural in _CHILDREN:
+        for _, _, plural in self._children:
             children |= {key_of(child): child for child in self._index(plural, uid)}
         pods: list[Pod] = sorted(self._index("pods", name), key=lambda pod: pod.name)
-        return Seen(bodies[0], children, tuple(pods))
+        namespace, _, own = name.partition("/")
+        ports = dict(self._index(_PORTS, namespace))
+        ports.pop(own, None)
+        routers = tuple(self._index("pods", f"{namespace}/"))
+        return Seen(bodies[0], children, tuple(pods), routers, ports)
 
     def _index(self, index: str, key: str) -> Iterable[Any]:
         # An index is a mapping to stores, but its type knows no default for get().
@@ -104,8 +115,10 @@ class Watches:
         kopf.on.event(*resource, registry=registry, id="deployment")(on_deployment)
         kopf.index("v1", "pods", id="pods", registry=registry)(remember_pod)
         kopf.on.event("v1", "pods", registry=registry, id="pod")(on_pod)
-        for kind, version, plural in _CHILDREN:
+        for kind, version, plural in self._children:
             self._register_child(kind, version, plural)
+        if _RECORDS in self._children:
+            kopf.index("v1", "configmaps", id=_PORTS, registry=registry)(_remember_ports)
 
     def _register_child(self, kind: str, version: str, plural: str) -> None:
         async def remember_child(body: kopf.Body, **_: Any) -> dict[str, Manifest]:
@@ -165,7 +178,7 @@ def _kopf_settings() -> kopf.OperatorSettings:
     settings.posting.enabled = False
     # Without the rights to watch CRDs and namespaces: the set of both is fixed at start.
     settings.scanning.disabled = True
-    for _, _, plural in (*_CHILDREN, *ROUTER_KINDS):
+    for _, _, plural in (*_CHILDREN, _RECORDS, *ROUTER_KINDS):
         settings.watching.label_selectors[plural] = names.MANAGED_BY_SELECTOR
     settings.watching.label_selectors["pods"] = names.MANAGED_BY_SELECTOR
     settings.watching.chunk_size = 500
@@ -188,6 +201,14 @@ def _copy(body: kopf.Body, kind: str) -> Manifest:
     """A plain copy; the field managers are left out, which are half of an object's size."""
     metadata = {part: value for part, value in body["metadata"].items() if part != "managedFields"}
     return {**dict(body), "kind": kind, "metadata": metadata}
+
+
+async def _remember_ports(body: kopf.Body, **_: Any) -> dict[str, tuple[str, Ports]]:
+    """The ports of each record by namespace, with the name of its model."""
+    config_map, ports = dict(body), ports_of(dict(body))
+    name = label_of(config_map, names.DEPLOYMENT_LABEL)
+    is_record = config_map["metadata"]["name"] == record_name(name)
+    return {body["metadata"]["namespace"]: (name, ports)} if ports and is_record else {}
 
 
 def _name_of(body: Any) -> str:

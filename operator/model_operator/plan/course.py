@@ -1,6 +1,7 @@
 """Where a change of revision stands, read from what is observed, and its next step."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from model_operator.domain import conditions
@@ -9,9 +10,11 @@ from model_operator.domain.conditions import ConditionType
 from model_operator.domain.manifests import Manifest
 from model_operator.domain.observed import Observed
 from model_operator.domain.spec import ModelDeployment
+from model_operator.domain.stage import State
 from model_operator.domain.troubles import UNSCHEDULABLE
 from model_operator.plan.change import Change, Phase, Pods, Room, Step, advance
 from model_operator.plan.choice import Choice
+from model_operator.plan.rollout import Move
 
 # A replica that is not ready for this long is no longer waited for where it is in the way.
 DEAD_AFTER = timedelta(seconds=60)
@@ -19,25 +22,48 @@ DEAD_AFTER = timedelta(seconds=60)
 
 @dataclass(frozen=True)
 class Course:
-    """A choice and the replicas that go with it. `step` is None where nothing changes over."""
+    """A choice and the replicas that go with it.
+
+    `step` is None where nothing changes over, `move` where nothing goes by steps of weight. `kept`
+    are former revisions, and until when their pods stay.
+    """
 
     choice: Choice
     replicas: int
     step: Step | None = None
+    move: Move | None = None
+    kept: Mapping[str, datetime] = field(default_factory=dict)
 
     @property
     def is_given_up(self) -> bool:
+        if self.move is not None:
+            return self.move.state is State.ABORTED
         return self.step is not None and self.step.phase is Phase.GIVEN_UP
 
     @property
     def in_use(self) -> frozenset[str]:
-        """The revisions that have a workload."""
-        return frozenset({self.choice.serving}) if self.is_given_up else self.choice.in_use
+        """The revisions whose workloads are as this course says."""
+        has_pods = not self.is_given_up or (self.move is not None and self.move.candidate > 0)
+        return self.choice.in_use if has_pods else frozenset({self.choice.serving})
+
+    @property
+    def weights(self) -> dict[str, int]:
+        """The percentage of requests for each revision that has pods."""
+        found = dict.fromkeys((*self.kept, *self.in_use), 0) | {self.choice.serving: 100}
+        if self.move is not None and not self.choice.is_promoted and self.move.share:
+            found[self.choice.serving] = 100 - self.move.share
+            found[self.choice.wanted.name] = self.move.share
+        return found
 
     def replicas_of(self, revision: str) -> int:
+        if self.choice.is_promoted:
+            return self.replicas
+        is_wanted = revision == self.choice.wanted.name
+        if self.move is not None:
+            return self.move.candidate if is_wanted else self.move.stable
         if self.step is None:
             return self.replicas
-        return self.step.new if revision == self.choice.wanted.name else self.step.old
+        return self.step.new if is_wanted else self.step.old
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,18 @@
 """The objects that should exist for a choice of revisions."""
 
+from dataclasses import replace
+
 from model_operator.domain.manifests import Manifest
 from model_operator.domain.observed import Observed
 from model_operator.domain.revision import Revision, find, name_for, user_input
-from model_operator.domain.spec import ModelDeployment
+from model_operator.domain.spec import Identity, ModelDeployment
+from model_operator.domain.traffic import Share, Traffic
 from model_operator.plan.course import Course
 from model_operator.render.history import record
 from model_operator.render.pod import pod_template
 from model_operator.render.protection import disruption_budget, network_policy
 from model_operator.render.service import service
+from model_operator.render.traffic import entry_service, revision_service, traffic_record
 from model_operator.render.workload import workload
 
 
@@ -20,11 +24,17 @@ def wanted_revision(
     latest = max((revision.number for revision in revisions), default=0)
     asked = user_input(deployment)
     if known := find(revisions, asked):
-        number = known.number if known.number == latest else latest + 1
-        return Revision(known.name, number, known.input, known.template)
+        return newest(known, observed)
     taken = {revision.name for revision in revisions}
     name = name_for(deployment.identity.name, asked, taken)
     return Revision(name, latest + 1, asked, pod_template(deployment, name, default_image))
+
+
+def newest(known: Revision, observed: Observed) -> Revision:
+    """The same revision as the one that was last asked for."""
+    latest = max((revision.number for revision in observed.revisions()), default=0)
+    number = known.number if known.number == latest else latest + 1
+    return replace(known, number=number)
 
 
 def desired_objects(
@@ -42,6 +52,24 @@ def desired_objects(
         record(identity, choice.wanted),
         network_policy(identity),
         *(workload(identity, revision, course.replicas_of(revision.name)) for revision in served),
-        service(identity, choice.serving),
+        *_routes(identity, observed, course),
         *budget,
+    ]
+
+
+def _routes(identity: Identity, observed: Observed, course: Course) -> list[Manifest]:
+    """Where requests go: by the Service itself, or by a record for the router it leads to."""
+    serving = course.choice.serving
+    if observed.routing is None:
+        return [service(identity, serving)]
+    ports, weights = observed.routing.ports, course.weights
+    # By name, so that revisions keep their order from one record to the next.
+    split = tuple(Share(name, weights[name]) for name in sorted(weights))
+    # A Service that leads to pods goes on to do so until all routers know the model.
+    is_taken_over = observed.is_through_router or observed.service() is None
+    is_taken_over = is_taken_over or observed.routing.programmed == weights
+    return [
+        *(revision_service(identity, name) for name in sorted(course.in_use)),
+        traffic_record(identity, Traffic(ports, split), serving),
+        entry_service(identity, ports) if is_taken_over else service(identity, serving),
     ]

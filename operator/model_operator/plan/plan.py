@@ -15,9 +15,10 @@ from model_operator.domain.troubles import Trouble
 from model_operator.plan.announcements import Announcement, announcements
 from model_operator.plan.change import Phase, enough
 from model_operator.plan.choice import Candidates, Choice, choose
-from model_operator.plan.course import Course, clock_of, course_of, dead_at, pods_of
-from model_operator.plan.desired import desired_objects, wanted_revision
+from model_operator.plan.course import Clock, Course, clock_of, course_of, dead_at, pods_of
+from model_operator.plan.desired import desired_objects
 from model_operator.plan.differences import covers
+from model_operator.plan.orders import Wish, announced_orders, wish_of
 from model_operator.plan.report import (
     Situation,
     available,
@@ -26,11 +27,15 @@ from model_operator.plan.report import (
     waits_for_node,
     without_counts,
 )
+from model_operator.plan.steps import choice_of, next_move, with_kept
 
 INVALID_SPEC = "InvalidSpec"
 # A server that runs but is not ready is asked why: often while it starts, seldom when it is stuck.
 _ASK_AGAIN = timedelta(seconds=5)
 _ASK_STUCK_AGAIN = timedelta(seconds=60)
+# Routers follow within a second.
+_ASK_ROUTERS_AGAIN = timedelta(seconds=2)
+_ROUTES = frozenset({"Service", "ConfigMap"})
 # Nothing tells that accelerators of other pods became free, except that ours get a node.
 _COUNT_AGAIN = timedelta(seconds=30)
 
@@ -61,17 +66,16 @@ def make_plan(
     deployment: ModelDeployment, observed: Observed, now: datetime, default_image: str
 ) -> Plan:
     """The steps that bring what is observed nearer to what the user asks for."""
-    wanted = wanted_revision(deployment, observed, default_image)
-    choice = _choice(deployment, observed, wanted)
-    clock = clock_of(observed, choice, now, deployment.suspend)
-    course = course_of(deployment, observed, choice, clock)
+    wish = wish_of(deployment, observed, default_image)
+    course, clock = _course(deployment, observed, wish, now)
     desired = desired_objects(deployment, observed, course)
     missing = _missing(desired, observed)
     doable = tuple(item for item in missing if key_of(item) not in observed.foreign)
     doable = () if deployment.suspend else doable
-    is_routed = all(manifest["kind"] != "Service" for manifest in missing)
-    will_be_routed = is_routed or any(manifest["kind"] == "Service" for manifest in doable)
-    situation = Situation(deployment, observed, course, will_be_routed, clock)
+    routes = [manifest for manifest in missing if manifest["kind"] in _ROUTES]
+    situation = Situation(
+        deployment, observed, course, all(item in doable for item in routes), clock, wish
+    )
     plan = _with_status(observed, status(situation))
     plan = replace(
         plan,
@@ -83,8 +87,29 @@ def make_plan(
     if deployment.suspend:
         return plan
     limit = deployment.rollout.history_limit
-    unneeded = _unneeded(observed, course, limit) if is_routed else ()
-    return replace(plan, apply=doable, delete=(*_undesired_budget(observed, desired), *unneeded))
+    unneeded = () if routes else _unneeded(observed, course, limit)
+    return replace(
+        plan,
+        apply=doable,
+        delete=(*_undesired_budget(observed, desired), *unneeded),
+        announcements=(*plan.announcements, *announced_orders(deployment, observed)),
+    )
+
+
+def _course(
+    deployment: ModelDeployment, observed: Observed, wish: Wish, now: datetime
+) -> tuple[Course, Clock]:
+    previous = _previous(observed)
+    made = None if deployment.suspend else next_move(deployment, observed, wish, previous, now)
+    if made is not None and previous is not None:
+        choice = choice_of(made, wish.revision, previous)
+        clock = clock_of(observed, choice, now, deployment.suspend)
+        course = Course(choice, deployment.replicas, move=made)
+    else:
+        choice = _choice(deployment, observed, wish.revision)
+        clock = clock_of(observed, choice, now, deployment.suspend)
+        course = course_of(deployment, observed, choice, clock)
+    return with_kept(deployment, observed, course, now), clock
 
 
 def plan_for_invalid(
@@ -129,9 +154,13 @@ def _gives_up(observed: Observed, course: Course) -> bool:
     return workload is not None and course.replicas_of(workload.revision) < workload.replicas
 
 
+def _previous(observed: Observed) -> str | None:
+    """What serves by the status, which remembers it; if that was lost, by what leads to it."""
+    return (observed.status.get("stable") or {}).get("revision") or observed.answering()
+
+
 def _choice(deployment: ModelDeployment, observed: Observed, wanted: Revision) -> Choice:
-    # Status is the memory of what serves; if it was lost, the Service shows it.
-    previous = (observed.status.get("stable") or {}).get("revision") or observed.answering()
+    previous = _previous(observed)
     if deployment.suspend:
         return Choice(wanted, previous)
     return choose(wanted, _candidates(deployment, observed, previous))
@@ -175,8 +204,15 @@ def _undesired_budget(observed: Observed, desired: list[Manifest]) -> tuple[Obje
 
 def _unneeded(observed: Observed, course: Course, limit: int) -> tuple[ObjectKey, ...]:
     """Workloads without traffic or hope of it, and history beyond the limit."""
-    idle = [ObjectKey("Deployment", name) for name in observed.workloads()]
-    idle = [key for key in idle if key.name not in course.in_use]
+    needed = course.in_use | course.kept.keys()
+    pods = [ObjectKey("Deployment", name) for name in observed.workloads()]
+    idle = [key for key in pods if key.name not in needed]
+    records = [key for key in observed.children if key.kind == "ConfigMap"]
+    services = observed.revision_services()
+    if observed.routing:
+        idle += [key for key in services if key.name not in needed]
+    else:
+        idle += [*services, *records]
     in_use = course.choice.in_use | frozenset(observed.workloads())
     forgotten = forgettable(observed.revisions(), in_use, limit)
     keys = [*idle, *(ObjectKey("ControllerRevision", revision.name) for revision in forgotten)]
@@ -192,6 +228,21 @@ def _with_status(observed: Observed, after: Manifest) -> Plan:
 
 
 def _again_at(situation: Situation) -> datetime | None:
+    """When something is due: of the change, or of revisions that are kept for a while."""
+    if situation.deployment.suspend:
+        return None
+    kept = situation.course.kept.values()
+    moments = [_change_due(situation), min(kept, default=None)]
+    if situation.observed.routing and not situation.is_programmed:
+        pause = _ASK_STUCK_AGAIN if situation.is_complete else _ASK_ROUTERS_AGAIN
+        moments.append(situation.clock.now + pause)
+    return min((moment for moment in moments if moment), default=None)
+
+
+def _change_due(situation: Situation) -> datetime | None:
+    if made := situation.course.move:
+        asks = _asks_again(situation)
+        return min((at for at in (made.again_at, asks) if at), default=None)
     if situation.is_complete or situation.deployment.suspend or situation.course.is_given_up:
         return None
     if situation.is_late or situation.observed.foreign:
@@ -200,11 +251,17 @@ def _again_at(situation: Situation) -> datetime | None:
     dead = dead_at(situation.observed.status) if situation.course.step else None
     if dead is not None and situation.clock.now < dead < deadline:
         deadline = dead
+    asks = _asks_again(situation)
+    return min(deadline, asks) if asks else deadline
+
+
+def _asks_again(situation: Situation) -> datetime | None:
+    """When to ask anew what the wanted revision waits for."""
     if waits_for_node(situation):
-        return min(deadline, situation.clock.now + _COUNT_AGAIN)
+        return situation.clock.now + _COUNT_AGAIN
     pods = situation.observed.pods_of(situation.choice.wanted.name)
     if any(pod.waits_since for pod in pods):
-        return min(deadline, situation.clock.now + STUCK_AFTER)
+        return situation.clock.now + STUCK_AFTER
     if any(pod.is_running and not pod.is_ready for pod in pods):
-        return min(deadline, situation.clock.now + _ASK_AGAIN)
-    return deadline
+        return situation.clock.now + _ASK_AGAIN
+    return None

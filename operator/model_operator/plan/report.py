@@ -1,5 +1,6 @@
 """The status of a ModelDeployment: what serves, what comes, and why something waits."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,7 +13,10 @@ from model_operator.domain.troubles import PASSING, Trouble, most_telling
 from model_operator.plan.change import Phase
 from model_operator.plan.choice import Choice
 from model_operator.plan.course import Clock, Course, was_given_up
+from model_operator.plan.memory import commands_part
+from model_operator.plan.orders import Wish
 from model_operator.plan.shortage import lacks_node, with_counts
+from model_operator.plan.stages import candidate_part, paused, why_not_ready
 from model_operator.render.metadata import pod_selector
 from model_operator.render.service import endpoints
 
@@ -29,6 +33,8 @@ STATUS_PARTS = frozenset(
         "readyReplicas",
         "selector",
         "endpoints",
+        "commands",
+        "rollback",
     }
 )
 
@@ -46,6 +52,7 @@ class Situation:
     course: Course
     is_routed: bool
     clock: Clock
+    wish: Wish
 
     @property
     def choice(self) -> Choice:
@@ -60,15 +67,24 @@ class Situation:
             name: Workload(name, self.course.replicas_of(name), 0, is_current=False, trouble=None)
             for name in self.course.in_use
         }
-        return {name: seen.get(name, workload) for name, workload in coming.items()}
+        kept = {name: seen[name] for name in self.course.kept}
+        return kept | {name: seen.get(name, workload) for name, workload in coming.items()}
 
     @property
     def answering(self) -> str | None:
         """The revision that requests reach and that has a replica ready for them."""
         if self.deployment.suspend or not self.is_routed:
             return self.observed.answering()
-        workload = self.workloads()[self.choice.serving]
-        return workload.revision if workload.ready > 0 else None
+        workloads, weights = self.workloads(), self.course.weights
+        reached = [name for name in weights if weights[name] > 0 and workloads[name].ready > 0]
+        serving = self.choice.serving
+        return serving if serving in reached else min(reached, default=None)
+
+    @property
+    def is_programmed(self) -> bool:
+        """True when all routers are known to do what is wanted."""
+        routing = self.observed.routing
+        return routing is not None and routing.programmed == self.course.weights
 
     @property
     def has_all_replicas(self) -> bool:
@@ -87,6 +103,8 @@ class Situation:
 
     @property
     def is_late(self) -> bool:
+        if self.course.move is not None:
+            return self.course.is_given_up
         return self.clock.now >= self.deadline
 
 
@@ -112,8 +130,15 @@ def status(situation: Situation) -> Manifest:
         "readyReplicas": workload.ready if workload else 0,
         "selector": _selector(identity.name, choice.serving),
         "endpoints": endpoints(identity, deployment.model.name),
-    }
+    } | _orders(situation)
     return {part: value for part, value in parts.items() if value is not None}
+
+
+def _orders(situation: Situation) -> Manifest:
+    if situation.deployment.suspend:
+        return {part: situation.observed.status.get(part) for part in ("commands", "rollback")}
+    commands = commands_part(situation.deployment.commands)
+    return {"commands": commands, "rollback": situation.wish.part()}
 
 
 def available(revision: str | None) -> Condition:
@@ -181,7 +206,8 @@ def _conditions(situation: Situation) -> list[Condition]:
         return [*found, *_paused(situation)]
     if situation.is_late or situation.observed.foreign:
         return [*found, Condition(ConditionType.STALLED, True, reason, message)]
-    return [*found, Condition(ConditionType.RECONCILING, True, reason, message)]
+    halted = paused(situation.course.move, situation.choice.wanted.version)
+    return [*found, Condition(ConditionType.RECONCILING, True, reason, message), *halted]
 
 
 def _success(situation: Situation) -> tuple[str, str]:
@@ -201,6 +227,8 @@ def _obstacle(situation: Situation) -> tuple[str, str]:
         return "Suspended", "spec.suspend is true and the spec is not carried out yet"
     version = situation.choice.wanted.version
     wanted = situation.deployment.replicas
+    if (made := situation.course.move) and not situation.choice.is_promoted:
+        return why_not_ready(made, version, _cause(situation))
     if situation.course.is_given_up:
         return "ProgressDeadlineExceeded", _given_up(situation)
     awaited = f"version {version} waits for {_count(wanted, 'ready replica')}"
@@ -228,27 +256,41 @@ def _paused(situation: Situation) -> list[Condition]:
 def _candidate(situation: Situation) -> Manifest | None:
     if situation.choice.is_promoted:
         return None
+    before = situation.observed.status.get("candidate") or {}
+    if situation.deployment.suspend and before.get("revision") == situation.choice.wanted.name:
+        return dict(before)
     part = _revision_part(situation, situation.choice.wanted.name) or {}
+    if made := situation.course.move:
+        part |= candidate_part(situation.deployment.rollout, made)
+        return part | {"since": conditions.timestamp(situation.clock.since)}
     return part | {"weight": 0, "since": conditions.timestamp(situation.clock.since)}
 
 
 def _traffic(situation: Situation) -> list[Manifest]:
-    """All of it goes to one revision; after a pass that moves it, the Service is as wanted."""
-    wanted = situation.choice.serving
-    programmed = wanted if situation.is_routed else situation.observed.routed()
+    """What is wanted, and what is in force: by the Service itself, or by what routers say."""
+    observed, wanted = situation.observed, situation.course.weights
+    in_force: Mapping[str, int] | None = wanted
+    if observed.is_through_router and observed.routing:
+        in_force = observed.routing.programmed
+    elif not situation.is_routed or situation.deployment.suspend:
+        in_force = observed.weights()
+    # Kept revisions are of interest as long as something still goes to them.
+    names = {name for name, weight in [*wanted.items(), *(in_force or {}).items()] if weight}
+    known = names | {situation.choice.serving}
+    told = (
+        {} if in_force is None else {name: {"programmed": in_force.get(name, 0)} for name in known}
+    )
     return [
-        {
-            "revision": name,
-            "wanted": 100 if name == wanted else 0,
-            "programmed": 100 if name == programmed else 0,
-        }
-        for name in sorted({wanted, programmed or wanted})
+        {"revision": name, "wanted": wanted.get(name, 0)} | told.get(name, {})
+        for name in sorted(known)
     ]
 
 
 def _next(situation: Situation) -> str | None:
     if situation.choice.is_promoted or situation.deployment.suspend:
         return None
+    if made := situation.course.move:
+        return f"{situation.choice.wanted.name}: {made.next}"
     wanted = _count(situation.deployment.replicas, "replica")
     new, old = situation.choice.wanted.name, situation.choice.serving
     deadline = conditions.timestamp(situation.deadline)
@@ -273,12 +315,12 @@ def _given_up(situation: Situation) -> str:
     wanted = _count(situation.deployment.replicas, "ready replica")
     seconds = int(situation.deployment.rollout.deadline.total_seconds())
     version = situation.choice.wanted.version
-    cause = _cause_of_giving_up(situation)
+    cause = _cause(situation)
     said = f"version {version} was given up: it did not have {wanted} within {seconds} s"
     return f"{said}; {cause}" if cause else said
 
 
-def _cause_of_giving_up(situation: Situation) -> str | None:
+def _cause(situation: Situation) -> str | None:
     """What kept the revision from being ready; its pods go, so the status remembers it."""
     name, before = situation.choice.wanted.name, situation.observed.status
     known = {item["name"]: item for item in before.get("revisions") or ()}
@@ -290,13 +332,16 @@ def _revisions(situation: Situation) -> list[Manifest]:
     workloads = situation.workloads()
     found = [_state_of(situation, workload) for workload in workloads.values()]
     if situation.course.is_given_up:
-        found.append(_aborted(situation))
+        wanted = situation.choice.wanted.name
+        had = next((item for item in found if item["name"] == wanted), {})
+        found = [item for item in found if item is not had]
+        found.append(_aborted(situation) | had)
     return sorted(found, key=lambda item: str(item["name"]))
 
 
 def _aborted(situation: Situation) -> Manifest:
     wanted = situation.choice.wanted
-    cause = _cause_of_giving_up(situation)
+    cause = _cause(situation)
     state = {"name": wanted.name, "version": wanted.version, "replicas": 0, "readyReplicas": 0}
     return state | {"aborted": True} | ({"message": cause} if cause else {})
 
@@ -305,6 +350,8 @@ def _state_of(situation: Situation, workload: Workload) -> Manifest:
     state = _revision_part(situation, workload.revision) or {}
     state["name"] = state.pop("revision")
     state |= {"replicas": workload.replicas, "readyReplicas": workload.ready}
+    if until := situation.course.kept.get(workload.revision):
+        state["warmUntil"] = conditions.timestamp(until)
     trouble = _trouble(situation, workload.revision)
     if trouble and workload.ready < workload.replicas:
         state["message"] = _said(trouble)

@@ -7,6 +7,7 @@ from model_operator.domain.spec import Identity
 from model_operator.domain.traffic import (
     RECORD_KEY,
     RECORD_LABEL,
+    STABLE_KEY,
     Ports,
     Traffic,
     record_name,
@@ -15,8 +16,11 @@ from model_operator.domain.traffic import (
 from model_operator.render.metadata import child_metadata, pod_selector
 
 
-def traffic_record(identity: Identity, traffic: Traffic) -> Manifest:
-    """What the router of the namespace is to do for this ModelDeployment."""
+def traffic_record(identity: Identity, traffic: Traffic, stable: str = "") -> Manifest:
+    """What the router of the namespace is to do for this ModelDeployment.
+
+    `stable` is the revision that the operator falls back to; routers do not read it.
+    """
     metadata = child_metadata(identity, record_name(identity.name))
     label, value = RECORD_LABEL
     metadata["labels"] = metadata["labels"] | {label: value}
@@ -24,7 +28,8 @@ def traffic_record(identity: Identity, traffic: Traffic) -> Manifest:
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": metadata,
-        "data": {RECORD_KEY: record_text(identity.name, traffic)},
+        "data": {RECORD_KEY: record_text(identity.name, traffic)}
+        | ({STABLE_KEY: stable} if stable else {}),
     }
 
 

@@ -28,6 +28,7 @@ class Health:
                 "ready": model.routed,
                 "reason": model.reason.value,
                 "message": model.message,
+                "weights": {share.revision: share.weight for share in model.split},
             }
             for model in self.models
         ]

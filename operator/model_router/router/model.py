@@ -10,7 +10,7 @@ from enum import Enum
 
 from model_router.envoy.ads import AdsServer, Refused
 from model_router.envoy.programming import Programming
-from model_router.record.traffic import TrafficRecord
+from model_router.record.traffic import Share, TrafficRecord
 from model_router.resources.listeners import Listening
 from model_router.resources.model import model_resources, no_resources
 from model_router.router.wanted import Choice, Endpoints, choose
@@ -34,12 +34,13 @@ class Reason(Enum):
 
 @dataclass(frozen=True)
 class ModelStatus:
-    """Whether a model is routed at all, and what became of its newest record."""
+    """Whether a model is routed at all, by which split, and what became of its newest record."""
 
     name: str
     routed: bool
     reason: Reason
     message: str
+    split: tuple[Share, ...] = ()
 
 
 class ModelDriver:
@@ -67,7 +68,8 @@ class ModelDriver:
     def status(self) -> ModelStatus:
         """How far the newest record has come."""
         reason, message = (Reason.INVALID, self._unfit) if self._unfit else self._verdict
-        return ModelStatus(self._name, self._in_force is not None, reason, message)
+        split = self._in_force.split if self._in_force else ()
+        return ModelStatus(self._name, self._in_force is not None, reason, message, split)
 
     def want(self, record: TrafficRecord | None, endpoints: Endpoints) -> None:
         """Say what should be served from now on; None ends the model."""

@@ -1,0 +1,68 @@
+"""What the status remembers of a rollout, and how that is read back."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from model_operator.domain.commands import Command
+from model_operator.domain.conditions import moment, timestamp
+from model_operator.domain.manifests import Manifest
+from model_operator.domain.observed import Observed
+from model_operator.domain.stage import Abort, Stage, State
+
+
+def stage_in(status: Manifest, revision: str) -> Stage | None:
+    """Where the candidate stood; None for another one, or one that took no steps."""
+    part = status.get("candidate") or {}
+    if part.get("revision") != revision or "target" not in part:
+        return None
+    abort = part.get("abort")
+    return Stage(
+        target=int(part["target"]),
+        since=moment(part["stepSince"]),
+        weight=int(part.get("weight") or 0),
+        held_since=_moment(part.get("heldSince")),
+        paused_since=_moment(part.get("pausedSince")),
+        abort=Abort(abort["reason"], abort["message"], moment(abort["at"])) if abort else None,
+    )
+
+
+def stage_part(stage: Stage, state: State) -> Manifest:
+    """The fields of `status.candidate` that bring the stage back."""
+    part: dict[str, Any] = {
+        "state": state.value,
+        "target": stage.target,
+        "stepSince": timestamp(stage.since),
+        "weight": stage.weight,
+    }
+    if stage.held_since:
+        part["heldSince"] = timestamp(stage.held_since)
+    if stage.paused_since:
+        part["pausedSince"] = timestamp(stage.paused_since)
+    if abort := stage.abort:
+        at = timestamp(abort.at)
+        part["abort"] = {"reason": abort.reason, "message": abort.message, "at": at}
+    return part
+
+
+def warm_in(status: Manifest) -> dict[str, datetime]:
+    """Until when revisions that no longer serve keep their pods."""
+    known = status.get("revisions") or ()
+    return {item["name"]: moment(item["warmUntil"]) for item in known if item.get("warmUntil")}
+
+
+def served_until_now(observed: Observed) -> frozenset[str]:
+    """The revisions that may still get requests by what is in force or was last told."""
+    stable = (observed.status.get("stable") or {}).get("revision")
+    weighted = {name for name, weight in observed.weights().items() if weight > 0}
+    return frozenset(weighted | ({stable} if stable else set()))
+
+
+def commands_part(commands: Mapping[Command, str]) -> list[Manifest] | None:
+    """The orders that stand: from now on they are dealt with. Absent while there is none."""
+    found = [{"command": command.value, "value": commands[command]} for command in sorted(commands)]
+    return found or None
+
+
+def _moment(text: str | None) -> datetime | None:
+    return moment(text) if text else None

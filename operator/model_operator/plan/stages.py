@@ -1,0 +1,38 @@
+"""What the status says of a change that goes by steps."""
+
+from model_operator.domain.conditions import Condition, ConditionType
+from model_operator.domain.manifests import Manifest
+from model_operator.domain.rollout import Rollout
+from model_operator.domain.stage import State
+from model_operator.plan.memory import stage_part
+from model_operator.plan.rollout import Move
+
+
+def candidate_part(rollout: Rollout, made: Move) -> Manifest:
+    """Where the candidate stands; its step is counted from 1."""
+    step = sum(item.weight < made.stage.target for item in rollout.steps) + 1
+    return {"step": step} | stage_part(made.stage, made.state) | {"weight": made.share}
+
+
+def why_not_ready(made: Move, version: int, cause: str | None) -> tuple[str, str]:
+    """A reason and a sentence. `cause` is what keeps the candidate's pods from being ready."""
+    stage = made.stage
+    if stage.abort is not None:
+        said = f"version {version} was aborted: {stage.abort.message}"
+        return stage.abort.reason, f"{said}; {cause}" if cause else said
+    if made.state is State.PAUSED:
+        return "Paused", f"version {version} is paused at {stage.weight} %"
+    if made.state is State.HOLDING:
+        return "Progressing", f"version {version} is at {stage.weight} %"
+    if cause:
+        reason, _, words = cause.partition(": ")
+        return reason, f"version {version} waits for replicas for {stage.target} %; {words}"
+    return "Progressing", f"version {version} waits for replicas for {stage.target} %"
+
+
+def paused(made: Move | None, version: int) -> list[Condition]:
+    """The condition that a rollout goes on only when a user says so."""
+    if made is None or made.state is not State.PAUSED:
+        return []
+    message = f"version {version} is paused: {made.next}"
+    return [Condition(ConditionType.PAUSED, True, "Paused", message)]

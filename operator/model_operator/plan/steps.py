@@ -1,0 +1,97 @@
+"""Changes that go by steps of weight: what the observed state has to say to each move."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from model_operator.domain.errors import InvalidSpec
+from model_operator.domain.observed import Observed
+from model_operator.domain.revision import Revision
+from model_operator.domain.spec import ModelDeployment
+from model_operator.domain.stage import State
+from model_operator.plan.choice import Choice
+from model_operator.plan.course import Course, pods_of
+from model_operator.plan.memory import served_until_now, stage_in, warm_in
+from model_operator.plan.orders import Wish, orders_for
+from model_operator.plan.rollout import Move, Seen, move
+
+# Routers follow a record within a second; until then they send requests by the one before.
+_HEARD_BY_ALL = timedelta(seconds=10)
+
+
+def next_move(
+    deployment: ModelDeployment, observed: Observed, wish: Wish, stable: str | None, now: datetime
+) -> Move | None:
+    """The move of a change that goes by steps; None for any other, and while nothing serves."""
+    wanted = wish.revision
+    takes_steps = deployment.rollout.steps and observed.routing and deployment.replicas
+    if not takes_steps or stable is None or stable == wanted.name:
+        return None
+    if stable not in observed.workloads():
+        return None
+    rollout = deployment.rollout
+    if not observed.is_through_router:
+        # Weights mean nothing before the Service leads to a router.
+        rollout = replace(rollout, is_paused=True)
+    return move(
+        rollout,
+        Seen(
+            replicas=deployment.replicas,
+            stable=pods_of(observed, stable),
+            candidate=pods_of(observed, wanted.name),
+            now=now,
+            stage=stage_in(observed.status, wanted.name),
+            orders=orders_for(deployment, observed.status, wanted.name),
+            is_known_good=wish.is_rollback or _is_warm(observed, wanted, now),
+        ),
+    )
+
+
+def require_router(deployment: ModelDeployment, observed: Observed) -> None:
+    """Refuse steps where nothing could follow their weights.
+
+    Raises:
+        InvalidSpec: there are steps and no routers.
+    """
+    if deployment.rollout.steps and observed.routing is None:
+        raise InvalidSpec(
+            "spec.rollout.steps",
+            "need the router, which is switched off here; its administrator may set router.enabled",
+        )
+
+
+def choice_of(made: Move, wanted: Revision, stable: str) -> Choice:
+    """What a move makes of the two revisions."""
+    return Choice(wanted, wanted.name if made.state is State.PROMOTED else stable)
+
+
+def _is_warm(observed: Observed, wanted: Revision, now: datetime) -> bool:
+    until = warm_in(observed.status).get(wanted.name)
+    return until is not None and until > now
+
+
+def with_kept(
+    deployment: ModelDeployment, observed: Observed, course: Course, now: datetime
+) -> Course:
+    """The course with the former revisions that keep their pods for a while.
+
+    One that served until now stays warm, unless it has made room for the other. Whatever got
+    requests stays until routers know better.
+    """
+    if deployment.suspend:
+        return course
+    workloads, kept = observed.workloads(), {}
+    least = _HEARD_BY_ALL if observed.routing else timedelta()
+    former = (observed.status.get("stable") or {}).get("revision")
+    for name in served_until_now(observed) & workloads.keys():
+        is_whole = workloads[name].replicas >= deployment.replicas
+        warm = deployment.rollout.keep_warm if name == former and is_whole else least
+        kept[name] = now + max(least, warm)
+    kept |= warm_in(observed.status)
+    return replace(
+        course,
+        kept={
+            name: until
+            for name, until in kept.items()
+            if name in workloads and name not in course.in_use and until > now
+        },
+    )
