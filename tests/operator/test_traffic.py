@@ -1,6 +1,7 @@
 """What the operator writes about traffic is what the router reads, and ports never clash."""
 
 import json
+from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,7 +13,15 @@ from hypothesis import strategies as st
 from model_operator.domain.manifests import Manifest
 from model_operator.domain.routers import FIRST_PORT, LAST_PORT
 from model_operator.domain.spec import Identity
-from model_operator.domain.traffic import Ports, Share, Traffic, choose_ports, ports_of
+from model_operator.domain.traffic import (
+    Match,
+    Ports,
+    Shadow,
+    Share,
+    Traffic,
+    choose_ports,
+    ports_of,
+)
 from model_operator.render.traffic import entry_service, revision_service, traffic_record
 from model_router.record.objects import RECORD_SELECTOR, model_of, record_text, revision_of
 from model_router.record.traffic import parse_record
@@ -29,19 +38,42 @@ TRAFFIC = Traffic(
 )
 
 
-def named(found):
-    return [(share.revision, share.weight) for share in found.split]
+REVISIONS = ["ranker-5f7c9", "ranker-84b2d", "ranker-9a1c3"]
+SPLITS = st.integers(0, 100).map(
+    lambda weight: (Share("ranker-5f7c9", 100 - weight), Share("ranker-84b2d", weight))
+)
+MATCHES = st.builds(
+    Match,
+    st.sampled_from(["x-cohort", "x-user-id"]),
+    st.text("a.[+ ]", min_size=1, max_size=5),
+    st.booleans(),
+    st.sampled_from(REVISIONS),
+)
+ANY_TRAFFIC = st.builds(
+    Traffic,
+    st.integers(FIRST_PORT, LAST_PORT - 1).map(lambda port: Ports(port, port + 1)),
+    SPLITS,
+    st.integers(1, 3600),
+    st.integers(0, 1000),
+    st.lists(MATCHES, max_size=3).map(tuple),
+    st.sampled_from(["", "x-user-id"]),
+    st.none() | st.builds(Shadow, st.just("ranker-77e01"), st.integers(0, 100)),
+)
 
 
-def test_the_router_reads_what_the_operator_writes():
-    config_map = traffic_record(RANKER, TRAFFIC)
+@given(ANY_TRAFFIC)
+def test_the_router_reads_what_the_operator_writes(traffic):
+    config_map = traffic_record(RANKER, traffic)
     record = parse_record(record_text(config_map))
 
     assert model_of(config_map) == record.name == "ranker"
-    assert record.ports == (20002, 20003)
-    assert record.timeout == timedelta(seconds=7)
-    assert record.most_requests == 64
-    assert named(record) == named(TRAFFIC)
+    assert record.ports == (traffic.ports.grpc, traffic.ports.rest)
+    assert record.timeout == timedelta(seconds=traffic.timeout_seconds)
+    assert record.most_requests == traffic.most_requests
+    assert record.sticky_header == traffic.sticky_header
+    assert [asdict(share) for share in record.split] == [asdict(s) for s in traffic.split]
+    assert [asdict(match) for match in record.matches] == [asdict(m) for m in traffic.matches]
+    assert (record.shadow and asdict(record.shadow)) == (traffic.shadow and asdict(traffic.shadow))
     assert SCHEMA.is_valid(json.loads(record_text(config_map)))
 
 

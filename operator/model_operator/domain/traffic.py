@@ -33,17 +33,39 @@ class Share:
 
 
 @dataclass(frozen=True)
+class Match:
+    """Requests whose header has one value, or matches a regular expression, go to one revision."""
+
+    header: str
+    value: str
+    is_regex: bool
+    revision: str
+
+
+@dataclass(frozen=True)
+class Shadow:
+    """The percentage of requests of which a revision gets copies; its answers are dropped."""
+
+    revision: str
+    percent: int
+
+
+@dataclass(frozen=True)
 class Traffic:
     """What a router is to do for one ModelDeployment; the weights of the split are 100 together.
 
     The order of the split is kept from one record to the next, so that few users of a sticky
-    split change sides. `most_requests` bounds those that one router has open; 0 does not.
+    split change sides. `most_requests` bounds those that one router has open; 0 does not. The
+    first of `matches` that fits wins over the split. The shadow's revision is in neither.
     """
 
     ports: Ports
     split: tuple[Share, ...]
     timeout_seconds: int = 30
     most_requests: int = 0
+    matches: tuple[Match, ...] = ()
+    sticky_header: str = ""
+    shadow: Shadow | None = None
 
 
 @dataclass(frozen=True)
@@ -69,9 +91,21 @@ def record_text(deployment: str, traffic: Traffic) -> str:
         "timeoutSeconds": traffic.timeout_seconds,
         "split": [{"revision": s.revision, "weight": s.weight} for s in traffic.split],
     }
+    # Absent where there is nothing to say: then routers of earlier releases take it as well.
     if traffic.most_requests:
         record["maxConcurrentRequests"] = traffic.most_requests
+    if traffic.matches:
+        record["matches"] = [_match(match) for match in traffic.matches]
+    if traffic.sticky_header:
+        record["stickyHeader"] = traffic.sticky_header
+    if shadow := traffic.shadow:
+        record["shadow"] = {"revision": shadow.revision, "percent": shadow.percent}
     return json.dumps(record, indent=1)
+
+
+def _match(match: Match) -> dict[str, str]:
+    kind = "regex" if match.is_regex else "exact"
+    return {"header": match.header, kind: match.value, "revision": match.revision}
 
 
 def ports_of(config_map: Manifest) -> Ports | None:
