@@ -4,6 +4,7 @@ import fcntl
 import logging
 import os
 import shutil
+import stat
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -27,7 +28,9 @@ class ModelCache:
     """
 
     def __init__(self, root: str = "", limit: int | None = None) -> None:
-        self._root = Path(root or Path(tempfile.gettempdir()) / f"modelfleet-models-{os.getuid()}")
+        default = Path(tempfile.gettempdir()) / f"modelfleet-models-{os.getuid()}"
+        self._root = Path(root) if root else default
+        self._is_in_public = not root
         self._limit = limit
         self._own: Path | None = None
         self._lock_file: int | None = None
@@ -68,8 +71,12 @@ class ModelCache:
 
     def sweep(self) -> None:
         """Removes what servers left that have ended without doing so."""
-        if self._root.is_dir():
-            with suppress(OSError), _locked(self._root / _LOCK):
+        if not self._root.is_dir():
+            return
+        with suppress(OSError):
+            if self._is_in_public:
+                _check_owner(self._root)
+            with _locked(self._root / _LOCK):
                 for folder in self._root.glob(f"{_OWNED}*"):
                     if folder != self._own and _is_left(folder):
                         shutil.rmtree(folder, ignore_errors=True)
@@ -87,6 +94,8 @@ class ModelCache:
 
     def _claim(self) -> Path:
         self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if self._is_in_public:
+            _check_owner(self._root)
         # A sweeper must not find the folder before it is locked.
         with _locked(self._root / _LOCK):
             own = Path(tempfile.mkdtemp(prefix=_OWNED, dir=self._root))
@@ -112,6 +121,13 @@ class ModelCache:
                 f"The version's {size} bytes do not fit on the disk of the model cache"
                 f" {self._root}, which has {free} bytes to spare",
             )
+
+
+def _check_owner(folder: Path) -> None:
+    """Refuses what another user put where this one's folder should be, to change models in it."""
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o022:
+        raise PermissionError(f"{folder} is not a folder that belongs to this user alone")
 
 
 @contextmanager

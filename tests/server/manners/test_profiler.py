@@ -69,7 +69,7 @@ def test_tensorflows_client_finds_a_trace_of_the_model_in_its_folder(running, tm
     from tensorflow.tsl.profiler.protobuf.xplane_pb2 import XSpace
 
     target = running.grpc.target
-    tf.profiler.experimental.client.trace(f"grpc://{target}", str(tmp_path), 1000)
+    tf.profiler.experimental.client.trace(f"grpc://{target}", str(tmp_path), 2000)
 
     (file,) = tmp_path.glob("plugins/profile/*/*.xplane.pb")
     assert file.name == f"{target.replace(':', '_')}.xplane.pb"
@@ -78,9 +78,12 @@ def test_tensorflows_client_finds_a_trace_of_the_model_in_its_folder(running, tm
 
 @pytest.mark.usefixtures("requests_coming")
 def test_a_trace_is_returned_to_who_asks_for_it(profile, messages):
-    answer = profile(messages.ProfileRequest(duration_ms=500, emit_xspace=True), timeout=60)
+    request = messages.ProfileRequest(duration_ms=500, emit_xspace=True)
+    answer = profile(request, timeout=60)
+    while answer.empty_trace:
+        # A machine may be so busy that nothing ran.
+        answer = profile(request, timeout=60)
 
-    assert not answer.empty_trace
     assert events_of(answer.xspace)
 
 

@@ -1,13 +1,17 @@
 """A version is fetched whole, within bounds, and nothing of it is left behind."""
 
+import errno
 import json
+import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from model_server.core.errors import Code, ServingError
+from model_server.servables.file_systems import explained
 from model_server.servables.folders import RemoteFolder
 from model_server.servables.model_cache import ModelCache
 
@@ -166,6 +170,21 @@ def test_a_cache_that_cannot_be_written_is_told(tmp_path):
         ModelCache(str(tmp_path / "file" / "cache")).reserve(1)
 
     assert raised.value.code is Code.UNAVAILABLE
+
+
+@pytest.mark.parametrize("trap", [lambda at: at.symlink_to("."), lambda at: at.mkdir(0o777)])
+def test_a_folder_in_public_that_others_can_change_is_not_used(tmp_path, monkeypatch, trap):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    old = os.umask(0)
+    trap(tmp_path / f"modelfleet-models-{os.getuid()}")
+    os.umask(old)
+
+    with pytest.raises(ServingError, match="belongs to this user alone"):
+        ModelCache().reserve(1)
+
+
+def test_a_full_disk_is_told_as_such():
+    assert explained(OSError(errno.ENOSPC, "No space left")).code is Code.RESOURCE_EXHAUSTED
 
 
 def test_what_a_killed_server_left_is_swept_and_a_living_ones_is_not(root):
