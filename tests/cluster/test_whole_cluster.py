@@ -131,10 +131,13 @@ def test_an_image_of_this_machine_runs_once_it_is_loaded(
     cluster.load(built_image)
     cluster.load(built_image)
 
-    said = cluster.kubectl(
-        *("run", "tried", "--image", built_image, "--image-pull-policy=Never", "--rm", "--attach"),
-        *("--restart=Never", "--quiet", "--", "lookup", "kubernetes.default.svc.cluster.local"),
-    )
+    run = ("run", "tried", "--image", built_image, "--image-pull-policy=Never", "--restart=Never")
+    cluster.kubectl(*run, "--", "lookup", "kubernetes.default.svc.cluster.local")
+    # Not "--attach": of a container that ends at once, it may miss what was said.
+    ended = "--for=jsonpath={.status.phase}=Succeeded"
+    cluster.kubectl("wait", "pod/tried", ended, "--timeout=120s")
+    said = cluster.kubectl("logs", "tried")
+    cluster.kubectl("delete", "pod", "tried", "--now")
     assert said.strip() == "10.96.0.1"
 
 
