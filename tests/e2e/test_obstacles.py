@@ -59,10 +59,10 @@ def claim(installed: Installed) -> Iterator[str]:
             id="a Secret that does not exist",
         ),
         pytest.param(
-            {"args": ["--no_such_flag=1"]},
+            {"args": ["--max_num_load_retries=many"]},
             "Crashing",
-            "no_such_flag",
-            id="a flag that the server does not know",
+            'must be an integer, not "many"',
+            id="a flag with a value that makes no sense",
         ),
         pytest.param(
             {"resources": {"limits": {"memory": "48Mi"}}},

@@ -223,6 +223,18 @@ def test_the_most_telling_reason_comes_first_in_whatever_order():
     assert most_telling([]) is None
 
 
+def test_of_a_crash_the_last_words_are_told():
+    log = "\n".join(
+        ["usage:", *(f"  --flag{number}" for number in range(90)), "", "bad flag --x\n"]
+    )
+    seen = pod(state={"terminated": {"exitCode": 1, "message": log}})
+
+    message = trouble_of_pod(seen).message
+
+    assert message.endswith("--flag88 | --flag89 | bad flag --x")
+    assert "usage" not in message
+
+
 def test_a_long_message_keeps_both_its_ends():
     seen = pod(state={"terminated": {"exitCode": 1, "message": "x" * 5000 + "the end"}})
 

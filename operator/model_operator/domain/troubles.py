@@ -79,6 +79,7 @@ _BY_WORDS = (
 # The kubelet tells the same with and without it, by turns.
 _BACK_OFF = re.compile(r'^Back-off pulling image "[^"]*": ErrImagePull: ')
 _MANY_RESTARTS = 5
+_LAST_LINES = 3
 
 
 def most_telling(troubles: Iterable[Trouble]) -> Trouble | None:
@@ -143,12 +144,18 @@ def _trouble_of_container(container: Manifest) -> Trouble | None:
         return _trouble("OutOfMemory", "the container was killed at its memory limit")
     if last.get("exitCode") == 0:
         return None
-    said = (last.get("message") or "").strip()
+    said = _last_words(last.get("message") or "")
     ended = f"the container ended with exit code {last.get('exitCode')}"
     # A count that grows for ever would be a write for each restart.
     times = int(container.get("restartCount") or 0)
     ended += f", restarted {times if times < _MANY_RESTARTS else 'many'} times"
     return _trouble("Crashing", f"{ended}: {said}" if said else ended)
+
+
+def _last_words(log: str) -> str:
+    """The end of a log, where the error stands; before it there is often a page of usage."""
+    lines = [line.strip() for line in log.splitlines() if line.strip()]
+    return " | ".join(lines[-_LAST_LINES:])
 
 
 def _trouble(reason: str, message: str) -> Trouble:
