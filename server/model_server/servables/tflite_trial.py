@@ -31,7 +31,8 @@ class Trials:
 
     def run(self, content: bytes) -> None:
         """Raises ServingError: INVALID_ARGUMENT where the model ends the process that tries it,
-        DEADLINE_EXCEEDED where loading it does not end, UNAVAILABLE where it cannot be tried.
+        RESOURCE_EXHAUSTED where it is killed, most likely for want of memory, DEADLINE_EXCEEDED
+        where loading it does not end, UNAVAILABLE where it cannot be tried.
 
         What it raises there is no concern of this function: loading it here will raise it again.
         """
@@ -46,6 +47,11 @@ class Trials:
             return
         if number == signal.SIGALRM:
             raise ServingError(Code.DEADLINE_EXCEEDED, "the TFLite model takes too long to load")
+        if number == signal.SIGKILL:
+            raise ServingError(
+                Code.RESOURCE_EXHAUSTED,
+                "the process that tried the TFLite model was killed; it may want more memory",
+            )
         doing = "runs" if came == _LOADED else "loads"
         raise ServingError(
             Code.INVALID_ARGUMENT,

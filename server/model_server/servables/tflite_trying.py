@@ -9,6 +9,7 @@ import resource
 import select
 import signal
 import sys
+from pathlib import Path
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
@@ -24,8 +25,10 @@ _IDLE = 10.0
 
 def main() -> None:
     """Tries what comes until nothing comes for a while."""
-    # What crashes here is no news to anybody.
+    # What crashes here is no news to anybody, and where memory is short this is to go, not the
+    # server.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    Path("/proc/self/oom_score_adj").write_text("1000")
     requests = sys.stdin.buffer
     while select.select([requests], [], [], _IDLE)[0] and (length := requests.read(8)):
         content = requests.read(int.from_bytes(length, "little"))

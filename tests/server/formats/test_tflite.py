@@ -7,6 +7,7 @@ import tensorflow as tf
 from ai_edge_litert.schema_py_generated import TensorType
 from tensorflow_serving.apis.classification_pb2 import ClassificationRequest
 from tensorflow_serving.apis.get_model_metadata_pb2 import GetModelMetadataRequest
+from tensorflow_serving.apis.inference_pb2 import MultiInferenceRequest
 from tensorflow_serving.apis.predict_pb2 import PredictRequest
 from tensorflow_serving.apis.regression_pb2 import RegressionRequest
 
@@ -24,6 +25,7 @@ def lite(tmp_path_factory):
     models.written(root / "both" / "1", models.half_plus_two())
     saved_models.half_plus_two(root / "saved" / "1", addend=4.0)
     models.written(root / "only" / "1", models.half_plus_two())
+    models.written(root / "classified" / "1", models.both())
     models.written(root / "scores" / "1", models.scores())
     models.written(root / "regression" / "1", models.regression())
     models.written(root / "two" / "1", models.two_signatures())
@@ -163,9 +165,8 @@ def test_a_broken_tflite_model_is_told_and_the_saved_model_beside_it_not_served(
     assert "Cannot build FlatBufferModel from buffer." in version["status"]["error_message"]
 
 
-def asked_with_examples(request, model):
+def asked_with_examples(request):
     """The request with an Example of x = 0.25 and one of x = 1."""
-    request.model_spec.name = model
     for number in (0.25, 1.0):
         feature = request.input.example_list.examples.add().features.feature["x"]
         feature.float_list.value.append(number)
@@ -173,7 +174,8 @@ def asked_with_examples(request, model):
 
 
 def test_classify_asks_a_model_that_parses_examples(lite):
-    request = asked_with_examples(ClassificationRequest(), "scores")
+    request = asked_with_examples(ClassificationRequest())
+    request.model_spec.name = "scores"
 
     by_grpc = lite.grpc.prediction.Classify(request).result.classifications
     by_rest = lite.http.post("/v1/models/scores:classify", {"examples": [{"x": 0.25}, {"x": 1.0}]})
@@ -184,10 +186,25 @@ def test_classify_asks_a_model_that_parses_examples(lite):
 
 
 def test_regress_asks_a_model_that_parses_examples(lite):
-    request = asked_with_examples(RegressionRequest(), "regression")
+    request = asked_with_examples(RegressionRequest())
+    request.model_spec.name = "regression"
 
     by_grpc = lite.grpc.prediction.Regress(request).result.regressions
     by_rest = lite.http.post("/v1/models/regression:regress", {"examples": [{"x": 0.25}, {}]})
 
     assert [each.value for each in by_grpc] == [2.125, 2.5]
     assert by_rest.json == {"results": [2.125, 5.5]}
+
+
+def test_multi_inference_asks_signatures_of_the_metadata(lite):
+    request = asked_with_examples(MultiInferenceRequest())
+    for name, method in (("r", "regress"), ("c", "classify")):
+        task = request.tasks.add(method_name=f"tensorflow/serving/{method}")
+        task.model_spec.name = "classified"
+        task.model_spec.signature_name = name
+
+    regressed, classified = lite.grpc.prediction.MultiInference(request).results
+
+    assert [each.value for each in regressed.regression_result.regressions] == [1.25, 2.0]
+    scores = classified.classification_result.classifications
+    assert [[each.score for each in one.classes] for one in scores] == [[0.25, 0.75], [1.0, 0.0]]

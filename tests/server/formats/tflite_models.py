@@ -31,6 +31,10 @@ class Functions(tf.Module):
     def weighed(self, x: tf.Tensor) -> dict[str, tf.Tensor]:
         return {"y": tf.matmul(x, tf.reshape(tf.range(8.0) / 8, [4, 2]))}
 
+    @tf.function(input_signature=[tf.TensorSpec([], tf.int32, name="x")])
+    def endless(self, x: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"y": tf.while_loop(lambda y: y < 1, lambda y: [y * 2], [x])[0]}
+
     @tf.function(input_signature=[tf.TensorSpec([None, WIDTH], tf.float32, name="x")])
     def heavy(self, x: tf.Tensor) -> dict[str, tf.Tensor]:
         weights = np.random.default_rng(3).normal(size=(WIDTH, WIDTH))
@@ -59,6 +63,11 @@ class Functions(tf.Module):
     def scores(self, inputs: tf.Tensor) -> dict[str, tf.Tensor]:
         found = tf.io.parse_example(inputs, {"x": tf.io.FixedLenFeature([1], tf.float32)})
         return {"scores": tf.concat([found["x"], 1.0 - found["x"]], 1)}
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="inputs")])
+    def both(self, inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+        found = tf.io.parse_example(inputs, {"x": tf.io.FixedLenFeature([1], tf.float32)})
+        return {"scores": tf.concat([found["x"], 1.0 - found["x"]], 1), "outputs": found["x"] + 1.0}
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="inputs")])
     def regression(self, inputs: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -108,6 +117,13 @@ def quantised() -> bytes:
 
 
 @functools.cache
+def endless() -> bytes:
+    """Doubles x until it is positive, which 0 never is."""
+    module = Functions()
+    return _converter(module.endless, module).convert()
+
+
+@functools.cache
 def counting() -> bytes:
     """The sum of all x so far."""
 
@@ -142,6 +158,22 @@ def scores() -> bytes:
 def regression() -> bytes:
     """Examples with x to outputs, as Regress asks it, by the older operation that parses."""
     return _with_custom_operations(Functions().regression)
+
+
+@functools.cache
+def both() -> bytes:
+    """Examples with x to ``c``, a classification, and ``r``, a regression, by SignatureDefs."""
+    content = _with_custom_operations(Functions().both)
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content))
+    (listed,) = model.signatureDefs
+    names = {
+        each.name.decode(): model.subgraphs[0].tensors[each.tensorIndex].name.decode()
+        for each in listed.inputs + listed.outputs
+    }
+    inputs = {"inputs": names["inputs"]}
+    classify = definition(inputs, {"scores": names["scores"]}, "tensorflow/serving/classify")
+    regress = definition(inputs, {"outputs": names["outputs"]}, "tensorflow/serving/regress")
+    return packed(with_metadata(model, {"c": classify, "r": regress}))
 
 
 @functools.cache

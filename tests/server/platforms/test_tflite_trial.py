@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -40,10 +41,19 @@ def refusal(call) -> ServingError:
     return raised.value
 
 
-def own_children() -> set[int]:
-    """The processes that this process has started."""
-    tasks = Path("/proc/self/task").iterdir()
+def children(process: int | str = "self") -> set[int]:
+    """The processes that a process has started."""
+    tasks = Path(f"/proc/{process}/task").iterdir()
     return {int(pid) for task in tasks for pid in (task / "children").read_text().split()}
+
+
+def wait_for(find):
+    """What is found at last."""
+    until = time.monotonic() + 60
+    while not (found := find()):
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    return found
 
 
 def test_a_model_that_ends_its_process_is_refused(trials):
@@ -87,22 +97,39 @@ def test_threads_take_turns(trials):
 
 
 def test_trials_go_on_where_their_process_was_ended(own_trials):
-    before = own_children()
+    before = children()
     own_trials.run(models.half_plus_two())
-    (process,) = own_children() - before
+    (process,) = children() - before
     os.kill(process, signal.SIGKILL)
     os.waitid(os.P_PID, process, os.WEXITED | os.WNOWAIT)
 
     own_trials.run(models.half_plus_two())
 
-    (after,) = own_children() - before
+    (after,) = children() - before
     assert after != process
 
 
 def test_after_closing_there_are_no_trials(own_trials):
-    before = own_children()
+    before = children()
     own_trials.run(models.half_plus_two())
+    (process,) = children() - before
+
     own_trials.close()
 
-    assert own_children() == before
+    assert process not in children()
     assert refusal(lambda: own_trials.run(models.half_plus_two())).code is Code.UNAVAILABLE
+
+
+def test_a_trial_that_is_killed_is_told(own_trials):
+    before = children()
+    own_trials.run(models.half_plus_two())
+    (process,) = children() - before
+
+    with ThreadPoolExecutor(1) as threads:
+        trial = threads.submit(own_trials.run, models.endless())
+        (running,) = wait_for(lambda: children(process))
+        os.kill(running, signal.SIGKILL)
+        error = refusal(trial.result)
+
+    assert error.code is Code.RESOURCE_EXHAUSTED
+    assert "it may want more memory" in error.message
