@@ -1,0 +1,198 @@
+"""A canary beside Kubernetes' own controllers; kwok answers for the node and starts the pods."""
+
+import json
+
+import pytest
+
+from api_server import ApiServer, eventually
+from operator_process import OperatorProcess
+from simulated_world import model_deployment
+from testcluster import Contents, ControlPlane, binaries
+
+pytestmark = pytest.mark.api
+
+LONG = 90
+STEPS = [{"weight": 10, "pause": True}, {"weight": 50, "pause": True}]
+
+
+@pytest.fixture(scope="module")
+def shop():
+    with ControlPlane(Contents(controllers=True, kwok_nodes=1)) as plane:
+        api = ApiServer(binaries.location("kubectl"), plane.kubeconfig, "shop")
+        api.run("create", "namespace", "shop")
+        yield api
+
+
+@pytest.fixture(scope="module", autouse=True)
+def operator(shop, install_crd, tmp_path_factory):
+    install_crd(shop)
+    process = OperatorProcess(
+        shop.kubeconfig,
+        tmp_path_factory.mktemp("operator") / "operator.log",
+        MODELFLEET_ALLOW_NODE_PATHS="true",
+        MODELFLEET_ROUTER_IMAGE="modelfleet/router:test",
+        MODELFLEET_ROUTER_ROLE="ClusterRole/view",
+        MODELFLEET_ROUTER_REPLICAS="1",
+    )
+    process.port()
+    yield process
+    assert process.stop() == 0, process.log.read_text()
+
+
+class Model:
+    """A ModelDeployment of four replicas, as users and routers see it."""
+
+    def __init__(self, api, name):
+        self.api, self.name = api, name
+
+    def serve(self, version):
+        """Apply the manifest as Git has it at that version."""
+        body = model_deployment(
+            self.name,
+            model={"uri": "file:///srv/models/ranker", "version": version},
+            replicas=4,
+            rollout={"steps": STEPS, "abortKeepSeconds": 0},
+        )
+        body["metadata"] = {"name": self.name}
+        del body["status"]
+        self.api.apply(body)
+
+    def order(self, command, text):
+        annotation = f"modelfleet.dev/{command}={text}"
+        self.api.run("annotate", "--overwrite", "md", self.name, annotation)
+
+    def status(self):
+        return self.api.get("md", self.name)["status"]
+
+    def condition(self, type_):
+        found = [item for item in self.status()["conditions"] if item["type"] == type_]
+        return found[0] if found else {"status": "absent"}
+
+    def weights(self):
+        """What the record has routers do."""
+        text = self.api.get("configmap", f"{self.name}-traffic")["data"]["record.json"]
+        return {item["revision"]: item["weight"] for item in json.loads(text)["split"]}
+
+    def columns(self):
+        return self.api.run("get", "md", self.name).splitlines()[1].split()
+
+    def ready_addresses(self, revision):
+        """What a router finds of a revision's pods."""
+        selector = f"modelfleet.dev/revision={revision}"
+        found = json.loads(self.api.run("get", "endpointslices", "-l", selector, "-o", "json"))[
+            "items"
+        ]
+        pods = [pod for item in found for pod in item.get("endpoints") or []]
+        return [pod["addresses"][0] for pod in pods if pod["conditions"]["ready"]]
+
+    def has_pods(self, replicas):
+        """Each revision gets so many replicas, and routers learn of as many ready pods."""
+
+        def are_there():
+            asked = {
+                name: self.api.get("deployment", name)["spec"]["replicas"] for name in replicas
+            }
+            ready = {name: len(self.ready_addresses(name)) for name in replicas}
+            return asked == ready == replicas
+
+        eventually(are_there, LONG)
+
+    def become(self, weights):
+        eventually(lambda: self.weights() == weights, LONG)
+
+    def serves(self, version):
+        def is_ready():
+            status = self.status()
+            ready = self.condition("Ready")
+            return status["stable"]["version"] == version and ready["status"] == "True"
+
+        eventually(is_ready, LONG)
+        return self.status()["stable"]["revision"]
+
+    def is_at_first_step(self, old):
+        """The new revision, once it has its first 10 %."""
+        new = eventually(lambda: self.status()["candidate"]["revision"], LONG)
+        self.become({old: 90, new: 10})
+        return new
+
+
+def test_a_canary_goes_from_10_to_50_to_100_percent_and_is_promoted(shop):
+    model = Model(shop, "canary")
+    model.serve(1)
+    old = model.serves(1)
+    model.serve(2)
+    new = model.is_at_first_step(old)
+    eventually(lambda: model.columns()[:5] == ["canary", "False", "1", "2", "10"])
+    model.has_pods({old: 4, new: 1})
+
+    model.order("promote", f"{new}/1")
+    model.become({old: 50, new: 50})
+    model.has_pods({old: 4, new: 2})
+    model.order("promote", new)
+    model.become({old: 0, new: 100})
+
+    assert model.serves(2) == new
+    model.has_pods({old: 4, new: 4})
+    [former] = [item for item in model.status()["revisions"] if item["name"] == old]
+    assert "warmUntil" in former
+
+
+def test_a_revert_in_git_finds_the_former_revision_warm_and_skips_the_steps(shop):
+    model = Model(shop, "reverted")
+    model.serve(1)
+    old = model.serves(1)
+    model.serve(2)
+    new = model.is_at_first_step(old)
+    model.order("promote", new)
+    model.serves(2)
+
+    model.serve(1)
+
+    assert model.serves(1) == old
+    assert model.weights() == {old: 100, new: 0}
+
+
+def test_an_abort_returns_to_the_stable_revision_until_the_spec_asks_for_another(shop):
+    model = Model(shop, "aborted")
+    model.serve(1)
+    old = model.serves(1)
+    model.serve(2)
+    new = model.is_at_first_step(old)
+
+    model.order("abort", new)
+    eventually(lambda: model.condition("Stalled")["status"] == "True", LONG)
+    eventually(lambda: new not in shop.names("deployments"), LONG)
+
+    assert model.condition("Stalled")["reason"] == "Aborted"
+    model.become({old: 100})
+    model.has_pods({old: 4})
+    model.serve(1)
+    model.serves(1)
+    assert model.condition("Stalled")["status"] == "absent"
+
+
+def test_a_rollback_brings_an_earlier_revision_back_though_the_spec_stays(shop):
+    model = Model(shop, "back")
+    model.serve(1)
+    old = model.serves(1)
+    model.serve(2)
+    model.order("promote", model.is_at_first_step(old))
+    new = model.serves(2)
+
+    model.order("rollback", old)
+
+    model.become({old: 100, new: 0})
+    eventually(lambda: model.status()["rollback"] == {"to": old, "instead": new})
+    model.serves(1)
+
+
+def test_each_model_has_ports_of_its_own_at_the_router(shop):
+    for name in ("one", "two", "three"):
+        Model(shop, name).serve(1)
+    services = [eventually(lambda name=name: shop.get("service", name)) for name in ("one", "two")]
+
+    ports = [port["targetPort"] for found in services for port in found["spec"]["ports"]]
+    assert len(set(ports)) == 4
+    eventually(lambda: shop.get("deployment", "modelfleet-router"))
+    [selected] = {found["spec"]["selector"]["app.kubernetes.io/name"] for found in services}
+    assert selected == "model-router"
