@@ -28,6 +28,7 @@ from model_server.options.tls import Tls, tls_of
 from model_server.request_logs.files import FileLimits
 from model_server.request_logs.request_logs import RequestLogs
 from model_server.servables.allocator import GivingBack
+from model_server.servables.batched import Batchers
 from model_server.servables.files import Files
 from model_server.servables.folders import folders
 from model_server.servables.model_cache import ModelCache
@@ -95,6 +96,8 @@ class Server:
             SourceOptions(timedelta(seconds=options.file_system_poll_wait_seconds)),
         )
         self._models.watch(self._source)
+        self._batchers = Batchers(metrics.batching)
+        self._models.batch_with(lambda platform: self._batchers.of(self._runtimes.of(platform)))
         self._config_poller = _config_poller(options, self._models)
         self._starting = Starting(self._manager, self._models.seen, self._announce)
         check_methods = options.enable_signature_method_name_check
@@ -225,6 +228,7 @@ class Server:
         self._starting.stop()
         self._source.stop()
         self._giving_back.stop()
+        self._batchers.stop(_LAST_WORDS)
         self._manager.stop(_UNLOAD)
         self._cache.close()
         for telling in last_words:

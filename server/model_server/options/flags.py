@@ -96,10 +96,10 @@ class Options:
     )
 
     # Batching
-    enable_batching: bool = _flag(False, "merge requests into batches", unused=True)
+    enable_batching: bool = _flag(False, "merge requests into batches")
     batching_parameters_file: str = _flag("", "text BatchingParameters")
     enable_per_model_batching_parameters: bool = _flag(
-        False, "read batching_params.pbtxt from the version's folder", unused=True
+        False, "read batching_params.pbtxt from the version's folder"
     )
 
     # Runtime

@@ -45,9 +45,10 @@ UPSTREAM: dict[str, dict[str, str]] = {
         "num_tflite_interpreters_per_pool": "",
     },
     "Batching": {
-        "enable_batching": "without effect so far: each request runs by itself",
-        "batching_parameters_file": "read and checked at the start",
-        "enable_per_model_batching_parameters": "without effect so far",
+        "enable_batching": "signatures whose inputs and outputs are no rows run by themselves; of a"
+        " batch that fails each request is run by itself",
+        "batching_parameters_file": "without a timeout, what waits runs when a thread is free",
+        "enable_per_model_batching_parameters": "a version without the file is not batched",
     },
     "Runtime": {
         "tensorflow_session_parallelism": "see the two below",

@@ -7,12 +7,23 @@ from typing import Protocol
 
 from model_server.core.loader import Resources
 from model_server.core.servable import ServableId
+from model_server.servables.batched import unbatched
 from model_server.servables.folders import Folder
 from model_server.servables.platform import Platform, Servable
 from model_server.servables.registry import Platforms, check_servable
 
 # TensorFlow Serving's rule of thumb: a model in memory takes what its files take, and a fifth more.
 _RAM_PER_BYTE = 1.2
+
+
+class Batch(Protocol):
+    """Merges the requests for a servable into batches."""
+
+    def __call__(self, id: ServableId, servable: Servable, folder: str) -> Servable:
+        """The servable, loaded from this local folder, so that its requests are merged.
+
+        Raises ServingError if the folder says how, and it cannot be.
+        """
 
 
 class WarmUp(Protocol):
@@ -26,11 +37,13 @@ class WarmUp(Protocol):
 class Surroundings:
     """What a server does around each load.
 
-    ``recorded`` surrounds each try, given what is loaded and its path; ``warm_up`` follows it.
+    ``recorded`` surrounds each try, given what is loaded and its path; ``warm_up`` follows it, by
+    way of ``batch``.
     """
 
     recorded: Callable[[ServableId, str], AbstractContextManager[None]]
     warm_up: WarmUp | None = None
+    batch: Batch | None = None
 
 
 @dataclass(frozen=True)
@@ -56,24 +69,25 @@ class VersionLoader:
             with self.surroundings.recorded(self.id, self.path):
                 servable = platform.load(self.id.name, self.id.version, local)
                 check_servable(self.platform, servable)
-            self._warm_up(platform, servable, local)
+            return self._prepared(platform, servable, local)
         except BaseException:
             self.folder.drop()
             raise
-        return servable
 
-    def _warm_up(self, platform: Platform, servable: Servable, local: str) -> None:
-        if self.surroundings.warm_up is None:
-            return
+    def _prepared(self, platform: Platform, loaded: Servable, local: str) -> Servable:
+        batch, warm_up = self.surroundings.batch, self.surroundings.warm_up
         try:
-            self.surroundings.warm_up(self.id, servable, local)
+            servable = batch(self.id, loaded, local) if batch else loaded
+            if warm_up is not None:
+                warm_up(self.id, servable, local)
         except BaseException:
-            platform.unload(servable)
+            platform.unload(loaded)
             raise
+        return servable
 
     def unload(self, servable: Servable) -> None:
         """See Loader."""
         try:
-            self.platforms.platform(self.platform).unload(servable)
+            self.platforms.platform(self.platform).unload(unbatched(servable))
         finally:
             self.folder.drop()

@@ -130,8 +130,6 @@ def _of_file(options: Options) -> Runtimes:
             named[name], classes[name] = _of_adapter(adapter), _SAVED_MODELS
             for each in adapter.unused:
                 _log.warning("%s: %s is accepted, but has no effect", adapter.where, each)
-            if named[name].batching is not None:
-                _log.warning("%s: batching_parameters is read, but not followed", adapter.where)
         else:
             named[name], classes[name] = Runtime(), _HASHMAPS
     return Runtimes(_runtime_of(options), named, classes)

@@ -13,7 +13,7 @@ from model_server.core.servable import ServableId, State
 from model_server.core.source import FileSystemSource, WatchedStream
 from model_server.request_logs.request_logs import RequestLogs
 from model_server.servables.folders import Folder, LocalFolder
-from model_server.servables.loading import Surroundings, VersionLoader, WarmUp
+from model_server.servables.loading import Batch, Surroundings, VersionLoader, WarmUp
 from model_server.servables.platform import Servable
 from model_server.servables.registry import Platforms
 from model_server.service import readiness
@@ -46,6 +46,7 @@ class Models:
     _changing: threading.Lock = field(default_factory=threading.Lock)
     _source: FileSystemSource | None = None
     _warm_up: Callable[[str], WarmUp | None] = lambda _platform: None
+    _batch: Callable[[str], Batch | None] = lambda _platform: None
     _draining: bool = False
 
     def watch(self, source: FileSystemSource) -> None:
@@ -56,11 +57,17 @@ class Models:
         """Warms up what is loaded from now on by a platform, before it is available."""
         self._warm_up = warm_up
 
+    def batch_with(self, batch: Callable[[str], Batch | None]) -> None:
+        """Merges the requests for what is loaded from now on by a platform."""
+        self._batch = batch
+
     def aspire(self, name: str, versions: Mapping[int, str]) -> None:
         """Loads exactly these versions, each from its path; the source's emit."""
         model = self._models.get(name)
         platform = model.platform if model else ""
-        surroundings = Surroundings(self.metrics.load, self._warm_up(platform))
+        surroundings = Surroundings(
+            self.metrics.load, self._warm_up(platform), self._batch(platform)
+        )
         self.manager.aspire(
             name,
             {

@@ -10,6 +10,7 @@ from model_server.core.errors import Code, ServingError
 from model_server.core.manager import Manager
 from model_server.core.servable import ServableId
 from model_server.servables.platform import Servable
+from model_server.service.batching_metrics import BatchingMetrics
 from model_server.service.metrics import (
     ComputedGauge,
     Counter,
@@ -38,6 +39,7 @@ class ServingMetrics:
 
     def __init__(self, manager: Manager[Servable]) -> None:
         self._models: Collection[str] = ()
+        self.batching = BatchingMetrics()
         self._requests = Counter("/tensorflow/serving/request_count", "model_name", "status")
         self._latency = Histogram(
             "/tensorflow/serving/request_latency", _LATENCIES, "model_name", "API", "entrypoint"
@@ -105,7 +107,7 @@ class ServingMetrics:
                 self._signature_runs,
                 self._loaded,
             )
-        ]
+        ] + self.batching.collect()
 
     def serve(self, models: Collection[str]) -> None:
         """Names these models from now on."""

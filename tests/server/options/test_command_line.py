@@ -185,9 +185,9 @@ def test_flags_that_contradict_each_other_are_refused(arguments, message):
 
 
 def test_flags_that_can_mean_nothing_here_are_known():
-    options = parse(["--skip_initialize_tpu", "--port=1", "--enable_batching"]).options
+    options = parse(["--skip_initialize_tpu", "--port=1"]).options
 
-    assert without_effect(options) == ["enable_batching", "skip_initialize_tpu"]
+    assert without_effect(options) == ["skip_initialize_tpu"]
 
 
 @pytest.mark.parametrize(

@@ -276,5 +276,4 @@ def test_what_is_left_out_is_told_once(file, caplog):
         "--tensorflow_session_parallelism is not for platforms of --platform_config_file",
         f"{where}: session_run_load_threadpool_index is accepted, but has no effect",
         f"{where}: enable_session_metadata is accepted, but has no effect",
-        f"{where}: batching_parameters is read, but not followed",
     ]

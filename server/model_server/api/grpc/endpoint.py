@@ -1,6 +1,7 @@
 """The gRPC server: its ports open at once, its methods come when the service is ready."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
@@ -14,6 +15,7 @@ from model_server.api.grpc.receiving import Receiving
 from model_server.api.grpc.standard_services import Health, add_reflection
 from model_server.api.grpc.traced import traced
 from model_server.api.grpc.unary import GenericHandler, Handler
+from model_server.core.client import Client, working_for
 from model_server.options.tls import Tls
 from model_server.telemetry.tracing import NO_TRACING, Tracing
 
@@ -24,6 +26,8 @@ _LARGEST_HEADER = 16 * 2**10
 # Of each address that is listened on, and of each connection.
 _CONNECTIONS = 4096
 _STREAMS = 1024
+# Seconds; a deadline beyond is none.
+_LONG = 86_400.0
 
 
 class CannotListen(OSError):
@@ -180,10 +184,12 @@ class GrpcEndpoint:
         def answer_received(sent: Iterator[bytes], context: grpc.ServicerContext) -> bytes:
             request = receiving.message(sent, context)
             with turn:
-                if not context.is_active():
+                asking = Client(_deadline(context))
+                if not context.add_callback(asking.gone):
                     # Nobody waits for the answer any more.
                     return b""
-                return answer(request, context)
+                with working_for(asking):
+                    return answer(request, context)
 
         # To grpcio they are streams of one message, for only so it calls before the message is in.
         return grpc.stream_unary_rpc_method_handler(answer_received)
@@ -195,6 +201,12 @@ class GrpcEndpoint:
         self._reflections.cancel()
         self._server.stop(grace).wait()
         self._receiving.end()
+
+
+def _deadline(context: grpc.ServicerContext) -> float | None:
+    remaining = context.time_remaining()
+    # Clients may say thousands of years, which no lock can wait.
+    return None if remaining is None or remaining > _LONG else time.monotonic() + remaining
 
 
 def _credentials(tls: Tls) -> grpc.ServerCredentials:

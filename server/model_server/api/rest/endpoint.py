@@ -5,6 +5,7 @@ import json
 import logging
 import socket
 import threading
+import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from model_server.api.rest.body import BodyLimits, BodyRefused
 from model_server.api.rest.connection import ConnectionServer
 from model_server.api.rest.routes import Route
 from model_server.api.rest.tls import server_context
+from model_server.core.client import Client, working_for
 from model_server.core.errors import Code, ServingError
 from model_server.options.tls import Tls
 from model_server.service.readiness import Readiness
@@ -224,8 +226,13 @@ class RestEndpoint:
                 measure = partial(body.plain, sent, self._listen.body, zipped=zipped)
                 sent, values = await self._loop.run_in_executor(pool, measure)
                 pool = self._large if values > _MANY_VALUES else pool
-            answer = partial(self._answer_sent, _asked(request, route), route, sent)
-            return await self._in_time(self._loop.run_in_executor(pool, answer))
+            timeout = self._listen.timeout
+            asking = Client(None if timeout is None else time.monotonic() + timeout)
+            answer = partial(self._answer_sent, asking, _asked(request, route), route, sent)
+            try:
+                return await self._in_time(self._loop.run_in_executor(pool, answer))
+            finally:
+                asking.gone()
 
     async def _in_time(self, answered: Awaitable[str]) -> str:
         try:
@@ -238,8 +245,8 @@ class RestEndpoint:
                 " --rest_api_timeout_in_ms",
             ) from None
 
-    def _answer_sent(self, asked: Asked, route: Route, sent: bytes) -> str:
-        with self._tracing.request(asked) as span:
+    def _answer_sent(self, asking: Client, asked: Asked, route: Route, sent: bytes) -> str:
+        with self._tracing.request(asked) as span, working_for(asking):
             code = Code.INTERNAL
             try:
                 text = self._answer(route, sent)

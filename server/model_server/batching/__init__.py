@@ -1,0 +1,1 @@
+"""Merges requests into batches: who waits where, what runs next, and whose rows are whose."""

@@ -1,0 +1,129 @@
+"""The batches of one signature that form and wait: a pure decision, given the time."""
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field
+
+from model_server.batching.rows import Tensor, Tensors, mergeable
+from model_server.batching.task import Part, Task
+from model_server.core.errors import Code, ServingError
+from model_server.options.batching import Batching
+
+Run = Callable[[Tensors], Sequence[Tensor]]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What is to be run now: its parts in order of arrival, by which rules, and how."""
+
+    parts: Sequence[Part]
+    rules: Batching
+    run: Run
+
+
+@dataclass(eq=False)
+class _Forming:
+    kind: Hashable
+    since: float
+    parts: list[Part] = field(default_factory=list)
+    is_closed: bool = False
+
+    @property
+    def rows(self) -> int:
+        return sum(part.rows for part in self.parts)
+
+
+class BatchQueue:
+    """Batches in order of their first task; not thread-safe. Times are seconds of one clock.
+
+    Tasks whose shapes differ form batches of their own, so that nobody suffers from another's
+    shape. A batch is ready when it is full, when the next task found no place in it, or when it is
+    older than the timeout; without a timeout at once, so that what waits runs when it can.
+    """
+
+    def __init__(self, rules: Batching, run: Run) -> None:
+        self._rules = rules
+        self._run = run
+        self._batches: list[_Forming] = []
+
+    def __len__(self) -> int:
+        return len(self._batches)
+
+    def offer(self, task: Task) -> None:
+        """Puts a task into the last batch of its kind, or into new ones.
+
+        Raises ServingError: INVALID_ARGUMENT if it is larger than any batch, UNAVAILABLE if there
+        are too many batches.
+        """
+        rules = self._rules
+        if task.rows > rules.max_size:
+            raise ServingError(
+                Code.INVALID_ARGUMENT,
+                f"Task size {task.rows} is larger than maximum input batch size {rules.max_size}",
+            )
+        kind = self._kind(task)
+        of_kind = [batch for batch in self._batches if batch.kind == kind]
+        last = of_kind[-1] if of_kind and not of_kind[-1].is_closed else None
+        room = self._room(last, task)
+        new = -(-(task.rows - room) // rules.max_execution_size) if task.rows else 1
+        if new and len(of_kind) + new > rules.max_enqueued:
+            raise ServingError(
+                Code.UNAVAILABLE,
+                "The batch scheduling queue to which this task was submitted is full; currently"
+                f" {len(of_kind)} batches enqueued and max_enqueued_batches is"
+                f" {rules.max_enqueued}",
+            )
+        if last is not None and room:
+            last.parts.append(Part(task, 0, room))
+        if last is not None:
+            last.is_closed = new > 0 or last.rows >= rules.max_execution_size
+        self._add_new(task, kind, room)
+
+    def _kind(self, task: Task) -> Hashable:
+        if not task.rows:
+            # Nothing can be said of whose rows are whose: it runs by itself.
+            return task
+        return mergeable(task.inputs, pad=self._rules.pad_variable_length_inputs)
+
+    def _room(self, last: _Forming | None, task: Task) -> int:
+        """How many rows of the task the last batch takes."""
+        if last is None:
+            return 0
+        room = self._rules.max_execution_size - last.rows
+        if room >= task.rows:
+            return task.rows
+        return room if self._rules.split_large else 0
+
+    def _add_new(self, task: Task, kind: Hashable, first: int) -> None:
+        limit = self._rules.max_execution_size
+        for start in range(first, task.rows, limit) if task.rows else (0,):
+            part = Part(task, start, min(limit, task.rows - start))
+            full = part.rows == limit or not task.rows
+            self._batches.append(_Forming(kind, task.enqueued, [part], full))
+
+    def take(self, now: float) -> Batch | None:
+        """The first batch that is ready, which leaves the queue; its tasks have begun."""
+        for batch in [each for each in self._batches if self._ready_at(each) <= now]:
+            self._batches.remove(batch)
+            parts = [part for part in batch.parts if part.task.begin()]
+            if parts:
+                return Batch(parts, self._rules, self._run)
+        return None
+
+    def remove(self, task: Task) -> None:
+        """Takes out what there is of a task."""
+        for batch in self._batches:
+            batch.parts = [part for part in batch.parts if part.task is not task]
+        self._batches = [batch for batch in self._batches if batch.parts]
+
+    def ready_at(self) -> float | None:
+        """When ``take`` will have something, if nothing comes; None if there is nothing."""
+        return min(map(self._ready_at, self._batches), default=None)
+
+    def _ready_at(self, batch: _Forming) -> float:
+        if batch.is_closed:
+            return batch.since
+        return batch.since + self._rules.timeout.total_seconds()
+
+    def waiting(self) -> list[Task]:
+        """The tasks in the queue, in order."""
+        return list(dict.fromkeys(part.task for batch in self._batches for part in batch.parts))

@@ -1,0 +1,127 @@
+"""The threads that run batches, the same for all models, and the requests that wait for them."""
+
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import CancelledError
+
+from model_server.batching.queue import Batch
+from model_server.batching.rows import Tensor, Tensors, row_count
+from model_server.batching.running import Observer, run_batch
+from model_server.batching.task import Task
+from model_server.batching.turns import Call, Turns
+from model_server.core.client import Client, client
+from model_server.core.errors import Code, ServingError
+
+
+class BatchScheduler:
+    """So many threads that run what waits; thread-safe. They begin with the first request."""
+
+    def __init__(self, threads: int, name: str, observer: Observer) -> None:
+        self._observer = observer
+        self._turns = Turns()
+        self._changed = threading.Condition()
+        self._is_ended = False
+        self._threads = [
+            threading.Thread(target=self._work, name=f"{name}-{number}", daemon=True)
+            for number in range(threads)
+        ]
+        self._are_started = False
+
+    def run(self, call: Call, inputs: Tensors) -> Sequence[Tensor]:
+        """Runs these inputs in a batch with others; returns the outputs for their rows.
+
+        Raises ServingError: what BatchQueue.offer raises, RESOURCE_EXHAUSTED when the client's
+        deadline passes in the queue, CANCELLED when it is gone; and what ``call.run`` raises.
+        """
+        asking = client()
+        task = Task(inputs, row_count(inputs), time.monotonic())
+        with self._changed:
+            if self._is_ended:
+                raise _ended()
+            self._turns.offer(call, task)
+            self._start()
+            self._changed.notify()
+        # One who is gone leaves the queue at once; what runs already is waited for.
+        asking.when_gone(lambda: self._leave(call, task))
+        try:
+            return self._await(call, task, asking)
+        finally:
+            asking.when_gone(None)
+
+    def _await(self, call: Call, task: Task, asking: Client) -> Sequence[Tensor]:
+        remaining = asking.deadline
+        if remaining is not None:
+            remaining = max(remaining - time.monotonic(), 0.0)
+        try:
+            return task.answer.result(remaining)
+        except CancelledError:
+            raise ServingError(Code.CANCELLED, "The client is gone") from None
+        except TimeoutError:
+            if self._leave(call, task):
+                raise ServingError(
+                    Code.RESOURCE_EXHAUSTED,
+                    "Run() timeout exceeded while waiting in batching queue",
+                ) from None
+        # It runs, or it ended in a time-out of its own.
+        return task.answer.result()
+
+    def _leave(self, call: Call, task: Task) -> bool:
+        """Whether the task left the queue, or was taken out of it before."""
+        if not task.answer.cancel():
+            return False
+        with self._changed:
+            self._turns.remove(call.key, task)
+        return True
+
+    def stop(self, seconds: float) -> None:
+        """Ends the threads, waiting for those that run a batch for at most so long.
+
+        Who waits in a queue is told UNAVAILABLE, as is who comes later.
+        """
+        with self._changed:
+            self._is_ended = True
+            waiting = self._turns.end()
+            self._changed.notify_all()
+        for task in waiting:
+            if task.begin():
+                task.fail(_ended())
+        until = time.monotonic() + seconds
+        for thread in self._threads if self._are_started else ():
+            thread.join(max(until - time.monotonic(), 0.0))
+
+    def _start(self) -> None:
+        if not self._are_started:
+            self._are_started = True
+            for thread in self._threads:
+                thread.start()
+
+    def _work(self) -> None:
+        while self._run_next():
+            pass
+
+    def _run_next(self) -> bool:
+        # In a function, so that a thread that waits keeps nothing of a model that may be unloaded.
+        batch = self._next()
+        if batch is None:
+            return False
+        now = time.monotonic()
+        for task in {part.task for part in batch.parts if not part.first}:
+            self._observer.waited(now - task.enqueued)
+        run_batch(batch, self._observer)
+        return True
+
+    def _next(self) -> Batch | None:
+        with self._changed:
+            while not self._is_ended:
+                now = time.monotonic()
+                batch = self._turns.take(now)
+                if batch is not None:
+                    return batch
+                ready = self._turns.ready_at()
+                self._changed.wait(None if ready is None else max(ready - now, 0.0))
+        return None
+
+
+def _ended() -> ServingError:
+    return ServingError(Code.UNAVAILABLE, "The server is ending")

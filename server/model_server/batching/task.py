@@ -1,0 +1,85 @@
+"""One request that waits for its batch, whole or in parts."""
+
+import threading
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+
+import numpy as np
+
+from model_server.batching.rows import Tensor, Tensors
+from model_server.core.errors import Code, ServingError
+
+
+class Task:
+    """The rows of one request, and its answer: the outputs in order, each with as many rows.
+
+    Whoever waits may cancel ``answer`` until the first part is taken to be run.
+    """
+
+    def __init__(self, inputs: Tensors, rows: int, enqueued: float = 0.0) -> None:
+        self.inputs = inputs
+        self.rows = rows
+        self.enqueued = enqueued
+        self.answer: Future[list[Tensor]] = Future()
+        self._found: dict[int, Sequence[Tensor]] = {}
+        self._rows_missing = rows
+        self._lock = threading.Lock()
+
+    def begin(self) -> bool:
+        """Whether there is still something to run: nobody cancelled it and no part failed.
+
+        The caller must see to it that parts begin one after the other.
+        """
+        if self.answer.done():
+            return False
+        return self.answer.running() or self.answer.set_running_or_notify_cancel()
+
+    def fail(self, error: BaseException) -> None:
+        """Ends it with this error, unless it ended before."""
+        with self._lock:
+            if not self.answer.done():
+                self.answer.set_exception(error)
+
+    def succeed(self, part: "Part", outputs: Sequence[Tensor]) -> None:
+        """Takes the outputs of one part; with the last one the answer is whole."""
+        with self._lock:
+            self._found[part.first] = outputs
+            self._rows_missing -= part.rows
+            if self._rows_missing or self.answer.done():
+                return
+            try:
+                self.answer.set_result(self._whole())
+            except ValueError as error:
+                # Each part may have another shape, if the model is one whose rows are not alike.
+                self.answer.set_exception(
+                    ServingError(Code.FAILED_PRECONDITION, f"Cannot join the parts: {error}")
+                )
+
+    def _whole(self) -> list[Tensor]:
+        if len(self._found) == 1:
+            return list(next(iter(self._found.values())))
+        parts = [outputs for _, outputs in sorted(self._found.items())]
+        return [np.concatenate(rows) for rows in zip(*parts, strict=True)]
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """So many rows of a task from its row ``first`` on, which run in one batch."""
+
+    task: Task
+    first: int
+    rows: int
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is all of the task."""
+        return self.rows == self.task.rows
+
+    @property
+    def inputs(self) -> Tensors:
+        """Its rows of the task's inputs."""
+        if self.is_whole:
+            return self.task.inputs
+        rows = slice(self.first, self.first + self.rows)
+        return {alias: tensor[rows] for alias, tensor in self.task.inputs.items()}

@@ -1,0 +1,50 @@
+"""Who waits for an answer: until when, and whether still."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+
+class Client:
+    """Whoever sent a request, until ``deadline`` by ``time.monotonic``, or None; thread-safe."""
+
+    def __init__(self, deadline: float | None = None) -> None:
+        self.deadline = deadline
+        self._lock = threading.Lock()
+        self._is_gone = False
+        self._when_gone: Callable[[], object] | None = None
+
+    def gone(self) -> None:
+        """Nobody waits any more, also because the request was answered."""
+        with self._lock:
+            self._is_gone = True
+            call, self._when_gone = self._when_gone, None
+        if call is not None:
+            call()
+
+    def when_gone(self, call: Callable[[], object] | None) -> None:
+        """Calls this, and no other, when the client is gone; at once if it is gone already."""
+        with self._lock:
+            self._when_gone = None if self._is_gone else call
+            late = self._is_gone
+        if late and call is not None:
+            call()
+
+
+_serving: ContextVar[Client | None] = ContextVar("client", default=None)
+
+
+def client() -> Client:
+    """Whom this thread works for; one who waits for ever if that was not said."""
+    return _serving.get() or Client()
+
+
+@contextmanager
+def working_for(client: Client) -> Iterator[None]:
+    """All that this thread does until the end of the block is for this client."""
+    token = _serving.set(client)
+    try:
+        yield
+    finally:
+        _serving.reset(token)

@@ -1,0 +1,157 @@
+"""A servable whose requests are merged into batches, and which servables are."""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+from model_server.batching.running import Observer
+from model_server.batching.scheduler import BatchScheduler
+from model_server.batching.turns import Call
+from model_server.core.errors import Code, ServingError
+from model_server.core.servable import ServableId
+from model_server.options.batching import Batching, batching_of_version
+from model_server.options.command_line import InvalidOptions
+from model_server.servables.platform import JointServable, Runtime, Servable
+from model_server.servables.signature import Signature, Tensor, Tensors, TensorSpec
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class BatchedServable:
+    """Runs ``servable`` in batches, but for signatures that cannot have any number of rows."""
+
+    servable: Servable
+    scheduler: BatchScheduler
+    rules: Batching
+
+    @property
+    def signatures(self) -> Mapping[str, Signature]:
+        """See Servable."""
+        return self.servable.signatures
+
+    @property
+    def signature_defs(self) -> object:
+        """Those of the servable's own, or None."""
+        return getattr(self.servable, "signature_defs", None)
+
+    def run(
+        self, signature: Signature, inputs: Tensors, outputs: Sequence[str]
+    ) -> Sequence[Tensor]:
+        """See Servable.run. Raises ServingError."""
+        if not has_rows(signature, outputs):
+            return self.servable.run(signature, inputs, outputs)
+        wanted = tuple(outputs)
+        run = partial(_run, self.servable, signature, wanted)
+        return self._batched((signature.name, wanted), run, inputs)
+
+    def run_jointly(self, signatures: Sequence[Signature], inputs: Tensors) -> Sequence[Tensors]:
+        """See JointServable; runs one signature after the other if the servable is none."""
+        every = [(signature, tuple(signature.outputs)) for signature in signatures]
+        if not isinstance(self.servable, JointServable) or not all(
+            has_rows(signature, outputs) for signature, outputs in every
+        ):
+            return [
+                dict(zip(outputs, self.run(signature, inputs, outputs), strict=True))
+                for signature, outputs in every
+            ]
+        run = partial(_run_jointly, self.servable, signatures)
+        values = iter(self._batched(tuple(each.name for each in signatures), run, inputs))
+        return [{alias: next(values) for alias in outputs} for _, outputs in every]
+
+    def _batched(
+        self, key: object, run: Callable[[Tensors], Sequence[Tensor]], inputs: Tensors
+    ) -> Sequence[Tensor]:
+        # By itself and not by its name: a version that is loaded again is another servable.
+        return self.scheduler.run(Call((self, key), self.rules, run), inputs)
+
+
+def _run(
+    servable: Servable, signature: Signature, outputs: Sequence[str], inputs: Tensors
+) -> Sequence[Tensor]:
+    return servable.run(signature, inputs, outputs)
+
+
+def _run_jointly(
+    servable: JointServable, signatures: Sequence[Signature], inputs: Tensors
+) -> Sequence[Tensor]:
+    found = servable.run_jointly(signatures, inputs)
+    return [
+        outputs[alias]
+        for signature, outputs in zip(signatures, found, strict=True)
+        for alias in signature.outputs
+    ]
+
+
+def has_rows(signature: Signature, outputs: Sequence[str]) -> bool:
+    """Whether any number of rows can go in, and as many may come out, as the signature says."""
+    return bool(signature.inputs) and all(
+        map(_may_have_any_rows, [*signature.inputs.values(), *map(signature.outputs.get, outputs)])
+    )
+
+
+def _may_have_any_rows(spec: TensorSpec | None) -> bool:
+    if spec is None or spec.shape is None:
+        return True
+    return bool(spec.shape) and spec.shape[0] < 0
+
+
+@dataclass(frozen=True)
+class Batcher:
+    """Batches the servables of one platform; ``of_versions`` is Runtime.batching_of_versions."""
+
+    common: Batching
+    scheduler: BatchScheduler
+    of_versions: bool = False
+
+    def __call__(self, id: ServableId, servable: Servable, folder: str) -> Servable:
+        """This servable, loaded from that folder, in batches if it is to be.
+
+        Raises ServingError, INVALID_ARGUMENT, for parameters in the folder that cannot be.
+        """
+        rules: Batching | None = self.common
+        if self.of_versions:
+            try:
+                rules = batching_of_version(folder, self.common)
+            except InvalidOptions as error:
+                raise ServingError(Code.INVALID_ARGUMENT, str(error)) from error
+        if rules is None:
+            return servable
+        for signature in servable.signatures.values():
+            if not has_rows(signature, tuple(signature.outputs)):
+                _log.info(
+                    "Signature %s of %s runs without batching: its inputs and outputs are no rows",
+                    signature.name,
+                    id,
+                    extra=id.log_fields,
+                )
+        return BatchedServable(servable, self.scheduler, rules)
+
+
+@dataclass(frozen=True)
+class Batchers:
+    """The batchers of all platforms; those of one thread pool's name have the same threads."""
+
+    observer: Observer
+    _schedulers: dict[str, BatchScheduler] = field(default_factory=dict)
+
+    def of(self, runtime: Runtime) -> Batcher | None:
+        """Batches servables that run so; None if their requests run one by one."""
+        rules = runtime.batching
+        if rules is None:
+            return None
+        name = rules.threads_name
+        if name not in self._schedulers:
+            self._schedulers[name] = BatchScheduler(rules.threads, name, self.observer)
+        return Batcher(rules, self._schedulers[name], runtime.batching_of_versions)
+
+    def stop(self, seconds: float) -> None:
+        """Ends the threads, each within so long."""
+        for scheduler in self._schedulers.values():
+            scheduler.stop(seconds)
+
+
+def unbatched(servable: Servable) -> Servable:
+    """What the platform loaded."""
+    return servable.servable if isinstance(servable, BatchedServable) else servable

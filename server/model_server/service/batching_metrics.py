@@ -1,0 +1,40 @@
+"""The metrics of batches, by TensorFlow Serving's names."""
+
+from model_server.batching.running import Ran
+from model_server.service.metrics import Counter, Family, Histogram, exponential
+
+_FOLDER = "/tensorflow/serving/batching_session/"
+_SIZES = exponential(1, 2, 14)
+
+
+class BatchingMetrics:
+    """Counts runs and rows of all batches; sizes are rows."""
+
+    def __init__(self) -> None:
+        self._waits = Histogram(
+            f"{_FOLDER}queuing_latency", exponential(100, 1.2, 52), "thread_pool_name"
+        )
+        self._runs = Counter(f"{_FOLDER}wrapped_run_count")
+        self._padding = Histogram(f"{_FOLDER}padding_size", _SIZES, "execution_batch_size")
+        self._inputs = Histogram(f"{_FOLDER}input_batch_size", _SIZES)
+        self._processed = Histogram(f"{_FOLDER}processed_batch_size", _SIZES)
+
+    def waited(self, seconds: float) -> None:
+        """See Observer."""
+        # TensorFlow Serving leaves the name of the threads out of the label that is for it.
+        self._waits.add(("",), seconds * 1e6)
+
+    def ran(self, ran: Ran) -> None:
+        """See Observer."""
+        self._runs.add(())
+        for rows in ran.parts:
+            self._inputs.add((), rows)
+        self._processed.add((), ran.size)
+        self._padding.add((str(ran.size),), ran.padding)
+
+    def collect(self) -> list[Family]:
+        """All of them now."""
+        return [
+            metric.collect()
+            for metric in (self._waits, self._runs, self._padding, self._inputs, self._processed)
+        ]

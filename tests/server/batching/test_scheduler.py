@@ -1,0 +1,179 @@
+"""Threads of the scheduler: what waits while one works runs together; who leaves is not run."""
+
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from model_server.batching.scheduler import BatchScheduler
+from model_server.batching.turns import Call
+from model_server.core.client import Client, working_for
+from model_server.core.errors import Code, ServingError
+from model_server.options.batching import Batching
+from model_server.service.batching_metrics import BatchingMetrics
+
+LONG = 60
+
+
+class Model:
+    """Doubles; its first run lasts until ``go_on`` is called. Remembers what it was given."""
+
+    def __init__(self) -> None:
+        self.given: list[list[float]] = []
+        self.begun = threading.Event()
+        self._may_end = threading.Event()
+
+    def __call__(self, inputs):
+        self.given.append(inputs["x"].tolist())
+        self.begun.set()
+        assert self._may_end.wait(LONG)
+        return [inputs["x"] * 2]
+
+    def go_on(self) -> None:
+        self._may_end.set()
+
+
+class Impatient(Client):
+    """Its deadline is when the model begins its first run."""
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+        super().__init__()
+
+    @property
+    def deadline(self) -> float:
+        assert self._model.begun.wait(LONG)
+        return time.monotonic()
+
+    @deadline.setter
+    def deadline(self, _none: None) -> None:
+        pass
+
+
+class Harness:
+    """One thread that runs batches, and clients that ask it."""
+
+    def __init__(self) -> None:
+        self.metrics = BatchingMetrics()
+        self.model = Model()
+        self.scheduler = BatchScheduler(1, "test", self.metrics)
+        self._call = Call("model", Batching(), self.model)
+        self._clients = ThreadPoolExecutor(16)
+
+    def ask(self, *numbers: float, client: Client | None = None) -> "Future[list[float]]":
+        return self._clients.submit(self._ask, client or Client(), numbers)
+
+    def _ask(self, client: Client, numbers: tuple[float, ...]) -> list[float]:
+        with working_for(client):
+            return self.scheduler.run(self._call, {"x": np.array(numbers)})[0].tolist()
+
+    def wait_for_rows(self, rows: int) -> None:
+        """Until so many rows wait."""
+        until = time.monotonic() + LONG
+        while sum(task.rows for task in self.waiting()) != rows:
+            assert time.monotonic() < until
+            time.sleep(0.005)
+
+    def waiting(self):
+        turns = self.scheduler._turns
+        return [task for queue in list(turns._queues.values()) for task in queue.waiting()]
+
+    def end(self) -> None:
+        self.model.go_on()
+        self.scheduler.stop(LONG)
+        self._clients.shutdown()
+
+
+@pytest.fixture
+def harness() -> Iterator[Harness]:
+    harness = Harness()
+    yield harness
+    harness.end()
+
+
+def test_what_waits_while_a_thread_works_runs_together(harness):
+    first = harness.ask(1)
+    assert harness.model.begun.wait(LONG)
+    others = [harness.ask(number) for number in range(10, 18)]
+    harness.wait_for_rows(8)
+
+    harness.model.go_on()
+
+    assert first.result(LONG) == [2]
+    assert [other.result(LONG) for other in others] == [[2 * n] for n in range(10, 18)]
+    assert [len(rows) for rows in harness.model.given] == [1, 8]
+
+
+def test_one_whose_deadline_passes_in_the_queue_is_refused_and_not_run(harness):
+    first = harness.ask(1)
+    assert harness.model.begun.wait(LONG)
+
+    late = harness.ask(2, client=Client(time.monotonic()))
+
+    error = late.exception(LONG)
+    assert (error.code, error.message) == (
+        Code.RESOURCE_EXHAUSTED,
+        "Run() timeout exceeded while waiting in batching queue",
+    )
+    harness.model.go_on()
+    assert first.result(LONG) == [2]
+    assert harness.model.given == [[1]]
+
+
+def test_one_whose_deadline_passes_while_it_runs_is_answered(harness):
+    asked = harness.ask(1, client=Impatient(harness.model))
+    assert harness.model.begun.wait(LONG)
+    time.sleep(0.1)
+
+    harness.model.go_on()
+
+    assert asked.result(LONG) == [2]
+
+
+def test_one_who_is_gone_leaves_the_queue_at_once(harness):
+    harness.ask(1)
+    assert harness.model.begun.wait(LONG)
+    client = Client()
+    gone, stays = harness.ask(2, client=client), harness.ask(3)
+    harness.wait_for_rows(2)
+
+    client.gone()
+
+    assert gone.exception(LONG).code == Code.CANCELLED
+    assert [task.rows for task in harness.waiting()] == [1]
+    harness.model.go_on()
+    assert stays.result(LONG) == [6]
+    assert harness.model.given == [[1], [3]]
+
+
+def test_at_the_end_who_waits_is_told_and_the_threads_are_gone(harness):
+    first = harness.ask(1)
+    assert harness.model.begun.wait(LONG)
+    waits = harness.ask(2)
+    harness.wait_for_rows(1)
+
+    harness.scheduler.stop(0)
+    harness.model.go_on()
+    harness.scheduler.stop(LONG)
+
+    assert first.result(LONG) == [2]
+    assert waits.exception(LONG).code == Code.UNAVAILABLE
+    with pytest.raises(ServingError, match="The server is ending"):
+        harness.scheduler.run(Call("model", Batching(), harness.model), {"x": np.zeros([1])})
+    assert not any(thread.is_alive() for thread in harness.scheduler._threads)
+
+
+def test_runs_rows_and_waits_are_counted(harness):
+    harness.model.go_on()
+    assert harness.ask(1, 2, 3).result(LONG) == [2, 4, 6]
+
+    found = {family.name.rpartition("/")[2]: family for family in harness.metrics.collect()}
+
+    assert found["wrapped_run_count"].points == {(): 1}
+    assert found["input_batch_size"].points[()].total == 3
+    assert found["processed_batch_size"].points[()].total == 3
+    assert found["padding_size"].points[("3",)].total == 0
+    assert sum(found["queuing_latency"].points[("",)].counts) == 1
