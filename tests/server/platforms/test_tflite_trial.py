@@ -41,10 +41,21 @@ def refusal(call) -> ServingError:
     return raised.value
 
 
-def children(process: int | str = "self") -> set[int]:
-    """The processes that a process has started."""
-    tasks = Path(f"/proc/{process}/task").iterdir()
-    return {int(pid) for task in tasks for pid in (task / "children").read_text().split()}
+def children(process: int | None = None) -> set[int]:
+    """The processes that a process, by default this one, has started."""
+    wanted = os.getpid() if process is None else process
+    numbers = [int(folder.name) for folder in Path("/proc").iterdir() if folder.name.isdigit()]
+    return {number for number in numbers if parent(number) == wanted}
+
+
+def parent(process: int) -> int | None:
+    """Who started a process; None if it has gone."""
+    try:
+        status = Path(f"/proc/{process}/stat").read_text()
+    except OSError:
+        return None
+    # After the name, which is in brackets and may be anything: the state, and the parent.
+    return int(status.rpartition(")")[2].split()[1])
 
 
 def wait_for(find):
