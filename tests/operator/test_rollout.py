@@ -7,8 +7,9 @@ import pytest
 from model_operator.domain.errors import InvalidSpec
 from model_operator.domain.manifests import ObjectKey, key_of
 from model_operator.domain.observed import Routing
-from model_operator.domain.spec import parse
+from model_operator.domain.spec import identify, parse
 from model_operator.domain.traffic import Ports
+from model_operator.plan.plan import plan_for_invalid
 from model_operator.plan.steps import require_router
 from simulated_world import World, model_deployment
 
@@ -379,6 +380,21 @@ def test_a_suspended_rollout_stays_where_it_is_and_goes_on_from_there():
 
     assert halted == {old: 90, new: 10}
     assert world.weights() == {old: 50, new: 50}
+
+
+def test_a_mistake_in_the_spec_neither_moves_requests_nor_forgets_an_abort():
+    world = served()
+    old, new = change(world)
+    world.annotate(abort=new)
+    live(world)
+    error = InvalidSpec("spec.model.uri", "is wrong")
+    plan = plan_for_invalid(identify(world.body), error, world.observe(), world.now)
+    world.body["status"] = plan.status
+    live(world)
+
+    assert plan.apply == ()
+    assert world.weights()[old] == 100
+    assert world.condition("Stalled")["reason"] == "Aborted"
 
 
 def test_a_record_that_is_edited_or_deleted_by_hand_is_mended():

@@ -13,13 +13,11 @@ _LONGEST_ANSWER = 8 << 20
 
 
 async def programmed(
-    readiness: Readiness, name: str, pods: Iterable[Pod]
+    readiness: Readiness, name: str, pods: Iterable[Pod], port: int = HEALTH_PORT
 ) -> Mapping[str, int] | None:
     """The weights of a model, if all routers that may get requests hold to the same."""
     asked = [pod for pod in pods if pod.is_ready and pod.ip and not pod.is_terminating]
-    answers = await asyncio.gather(
-        *(readiness.ask(pod.ip, HEALTH_PORT, _LONGEST_ANSWER) for pod in asked)
-    )
+    answers = await asyncio.gather(*(readiness.ask(pod.ip, port, _LONGEST_ANSWER) for pod in asked))
     found = [weights_in(answer, name) for answer in answers]
     return found[0] if found and all(item == found[0] for item in found) else None
 

@@ -142,8 +142,10 @@ def _only_told(
         Condition(type_, True, trouble.reason, trouble.message),
     ]
     merged = conditions.merge(before.get("conditions") or (), found, identity.generation, now)
-    # Nobody can tell the candidate of an invalid spec; of another, its time goes on.
-    gone = {"next", "candidate"} if trouble.reason == INVALID_SPEC else {"next"}
+    # Nobody can tell the candidate of an invalid spec; of another, its time goes on. One that has
+    # weight by steps, or was aborted, still does.
+    is_stale = trouble.reason == INVALID_SPEC and "target" not in before.get("candidate", {})
+    gone = {"next", "candidate"} if is_stale else {"next"}
     kept = {part: value for part, value in before.items() if part not in gone}
     after = kept | {"observedGeneration": identity.generation, "conditions": merged}
     return _with_status(observed, after)

@@ -1,0 +1,115 @@
+"""What holds of every rollout by steps, whatever users order and edit and whatever pods do."""
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+
+from model_operator.domain.manifests import ObjectKey
+from model_operator.domain.observed import Routing
+from model_operator.domain.traffic import Ports
+from simulated_world import World, model_deployment
+
+STEPS = st.lists(
+    st.fixed_dictionaries(
+        {"weight": st.integers(1, 99)},
+        optional={"holdSeconds": st.sampled_from([0, 30, 300])},
+    ),
+    max_size=3,
+    unique_by=lambda step: step["weight"],
+).map(lambda steps: sorted(steps, key=lambda step: step["weight"]))
+COMMANDS = st.sampled_from(["abort", "retry", "promote", "rollback"])
+TEXTS = st.sampled_from(["", "/1", "/2", "/x"])
+
+
+class LifeByStepsOfWeight(RuleBasedStateMachine):
+    """Random lives with a router. Users, pods and time act between any two passes."""
+
+    @initialize(steps=STEPS, replicas=st.integers(1, 4))
+    def the_first_revision_serves(self, steps, replicas):
+        rollout = {"steps": steps, "progressDeadlineSeconds": 600}
+        self.world = World(model_deployment(replicas=replicas, rollout=rollout))
+        self.world.routing = Routing(Ports(20000, 20001))
+        self.everybody_does_their_part()
+
+    @rule(version=st.integers(1, 4))
+    def the_user_changes_the_version(self, version):
+        self.world.edit(model={"version": version})
+
+    @rule(replicas=st.integers(1, 4))
+    def the_user_scales(self, replicas):
+        self.world.edit(replicas=replicas)
+
+    @rule(steps=STEPS, paused=st.booleans(), warm=st.sampled_from([0, 60, 600]))
+    def the_user_edits_the_rollout(self, steps, paused, warm):
+        rollout = {"steps": steps, "paused": paused, "keepWarmSeconds": warm}
+        self.world.edit(rollout=rollout)
+
+    @rule(command=COMMANDS, place=st.integers(0, 3), text=TEXTS)
+    def the_user_gives_an_order(self, command, place, text):
+        for revision in self.world.observe().revisions()[place : place + 1]:
+            self.world.annotate(**{command: revision.name + text})
+
+    @rule(suspend=st.booleans())
+    def the_user_suspends(self, suspend):
+        self.world.edit(suspend=suspend)
+
+    @rule(ready=st.integers(0, 4), place=st.integers(0, 3))
+    def pods_of_a_revision_come_or_go(self, ready, place):
+        for name in self.world.deployments()[place : place + 1]:
+            self.world.make_ready(name, min(ready, self._replicas(name)))
+
+    @rule(seconds=st.sampled_from([1, 20, 60, 700]))
+    def time_passes(self, seconds):
+        self.world.wait(seconds=seconds)
+
+    @rule()
+    def the_status_is_lost(self):
+        self.world.body["status"] = {}
+
+    @rule()
+    def a_pass_runs(self):
+        alive, suspended = self._alive(), self.world.body["spec"]["suspend"]
+
+        plan = self.world.step()
+
+        gone = {key.name for key in plan.delete if key.kind == "Deployment"}
+        assert not alive or alive - gone, f"no ready revision is left of {alive}"
+        weights = self.world.weights()
+        assert sum(weights.values()) == 100
+        reached = {name for name, weight in weights.items() if weight}
+        assert not reached & gone
+        if alive and not suspended:
+            assert reached <= alive, f"{weights} while ready are {alive}"
+
+    @rule(applied=st.integers(0, 5))
+    def a_pass_is_cut_short(self, applied):
+        self.world.step_cut_short(applied)
+
+    @rule()
+    def everybody_does_their_part(self):
+        world = self.world
+        world.body["spec"]["suspend"] = False
+        for _ in range(40):
+            world.step()
+            for name in world.deployments():
+                world.make_ready(name, self._replicas(name))
+            world.wait(seconds=60)
+        world.settle()
+
+        # Every rollout has ended, or waits for a user.
+        reason = world.condition("Ready")["reason"]
+        assert reason in {"Serving", "Aborted", "Paused"}
+        assert world.plan() == world.plan()
+        if reason == "Serving":
+            assert world.deployments() == [world.stable()]
+
+    def _replicas(self, name):
+        return self.world.children[ObjectKey("Deployment", name)]["spec"]["replicas"]
+
+    def _alive(self):
+        workloads = self.world.observe().workloads().values()
+        return {workload.revision for workload in workloads if workload.ready}
+
+
+TestLifeByStepsOfWeight = LifeByStepsOfWeight.TestCase
+TestLifeByStepsOfWeight.settings = settings(max_examples=80, stateful_step_count=25, deadline=None)
