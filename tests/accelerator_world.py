@@ -2,6 +2,7 @@
 
 import itertools
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from model_operator.domain.capacity import Inventory, Node, Use
@@ -23,6 +24,7 @@ class SimulatedPod:
     is_placed: bool = False
     is_ready: bool = False
     is_terminating: bool = False
+    leaves_by: datetime | None = None
 
     def seen(self) -> Pod:
         return Pod(
@@ -34,6 +36,7 @@ class SimulatedPod:
             trouble=FULL if self.is_refused else None,
             node=NODE if self.is_placed else "",
             is_terminating=self.is_terminating,
+            leaves_by=self.leaves_by,
         )
 
 
@@ -80,7 +83,7 @@ class AcceleratorWorld:
             self.pods += [SimulatedPod(f"p-{number}", name) for number in numbers]
             present.sort(key=lambda pod: (pod.is_ready, pod.is_placed))
             for pod in present[: max(0, -missing)]:
-                pod.is_terminating = True
+                pod.is_terminating, pod.leaves_by = True, self.world.now
         self.pods = [pod for pod in self.pods if pod.is_placed or not pod.is_terminating]
         self.show()
 

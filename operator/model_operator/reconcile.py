@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from http import HTTPStatus
 
 from model_operator.cluster.cache import Seen, Watched, Written
@@ -32,14 +32,12 @@ from model_operator.domain.troubles import (
     trouble_of_events,
 )
 from model_operator.metrics import Metrics
+from model_operator.plan.pace import Pace
 from model_operator.plan.plan import Plan, make_plan, plan_for_invalid, plan_for_refused
 from model_operator.plan.steps import require_router
 from model_operator.settings import Settings
 
 logger = logging.getLogger(__name__)
-
-# Of pods that get ready one after the other not each is worth a write.
-_BETWEEN_COUNTS = timedelta(seconds=5)
 
 # The API server's answers to what it will not have; others are no fault of the user's.
 _REFUSALS = frozenset(
@@ -70,7 +68,7 @@ class Reconciler:
         self._metrics = surroundings.metrics
         self._settings = surroundings.settings
         self._watched = watched
-        self._told_at: dict[str, datetime] = {}
+        self._pace = Pace()
 
     async def reconcile(self, name: str) -> datetime | None:
         """One pass; the answer is when to look again though nothing happens, None for never.
@@ -85,27 +83,16 @@ class Reconciler:
         seen = self._watched(name)
         if seen is None or is_terminating(seen.body):
             self._metrics.forget(name)
-            self._told_at.pop(name, None)
+            self._pace.forget(name)
             return None
         body, observed = await self._observe(seen)
         identity = identify(body)
-        plan = self._in_good_time(name, await self._plan(body, observed))
+        plan = await self._plan(body, observed)
+        plan = self._pace.in_good_time(name, plan, datetime.now(UTC))
         await self._carry_out(identity, observed, plan)
         ready = conditions.find(plan.status or observed.status, ConditionType.READY)
         self._metrics.note(name, str(ready["reason"]) if ready else "Unknown", plan.phase)
         return plan.again_at
-
-    def _in_good_time(self, name: str, plan: Plan) -> Plan:
-        """The plan without its status, if that only counts pods and was written just before."""
-        now = datetime.now(UTC)
-        due = self._told_at.get(name, now - _BETWEEN_COUNTS) + _BETWEEN_COUNTS
-        if plan.status is None or (plan.is_only_counts and now < due):
-            again_at = plan.again_at
-            if plan.status is not None:
-                again_at = min(due, again_at or due)
-            return replace(plan, status=None, again_at=again_at)
-        self._told_at[name] = now
-        return plan
 
     async def _observe(self, seen: Seen) -> tuple[Manifest, Observed]:
         own_key, uid = key_of(seen.body), uid_of(seen.body)

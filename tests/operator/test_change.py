@@ -224,6 +224,24 @@ def test_no_more_is_given_up_before_the_scheduler_has_used_what_was(shows_nodes)
     assert asked == [3, 3, 3]
 
 
+def test_a_pod_that_never_goes_from_a_lost_node_holds_up_nothing_for_ever():
+    life = served(3, 3, "Auto")
+    old = life.world.stable()
+    life.world.edit(model={"version": 2})
+    life.run_pass()
+    life.schedule()
+    life.run_pass()  # one is given up, and does not go
+    life.world.wait(seconds=59)
+    life.run_pass()
+    waited = life.world.workload(old)["spec"]["replicas"]
+    life.world.wait(seconds=1)
+
+    life.run_pass()
+
+    assert waited == 2
+    assert life.world.workload(old)["spec"]["replicas"] == 1
+
+
 def test_a_change_that_is_given_up_halfway_brings_the_old_replicas_back():
     life = served(4, 4, "DrainFirst")
     life.world.edit(model={"version": 2})

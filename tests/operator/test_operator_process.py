@@ -242,23 +242,6 @@ def test_scaling_reaches_the_pods_and_the_scale_subresource(operator, api_server
     assert f"modelfleet.dev/revision={name}" in status_of(api_server)["selector"]
 
 
-def test_pods_that_get_ready_one_by_one_do_not_cost_a_write_each(
-    operator, api_server, control_plane
-):
-    api_server.apply(manifest(replicas=8))
-    name = candidate(api_server)
-    eventually(lambda: condition(api_server, "Ready"))
-    before = len(writes(control_plane, api_server.namespace))
-
-    for ready in range(1, 8):
-        make_ready(api_server, name, ready)
-        touch(api_server, operator)
-
-    written = writes(control_plane, api_server.namespace)[before:]
-    assert len(written) < 7
-    eventually(lambda: status_of(api_server)["readyReplicas"] == 7)
-
-
 def test_metrics_count_objects_by_reason_and_changes_by_phase(operator, api_server):
     serve(api_server)
     api_server.apply(manifest(model={"version": 2}))

@@ -198,8 +198,13 @@ def test_no_replicas_wanted_is_ready_and_not_available(serving):
     assert serving.condition("Available")["status"] == "False"
 
 
-@pytest.mark.parametrize("kind", ["ControllerRevision", "NetworkPolicy", "Deployment", "Service"])
+@pytest.mark.parametrize(
+    "kind",
+    ["ControllerRevision", "NetworkPolicy", "Deployment", "Service", "PodDisruptionBudget"],
+)
 def test_a_child_deleted_by_hand_comes_back(serving, kind):
+    serving.edit(replicas=2)
+    serving.settle()
     before = copy.deepcopy(serving.children)
     del serving.children[next(key for key in before if key.kind == kind)]
 

@@ -167,6 +167,16 @@ def test_why_containers_are_not_made_is_told_by_events():
     assert trouble_of_events([other]) is None
 
 
+def test_a_pod_on_its_way_out_is_waited_for_until_it_is_overdue():
+    seen = pod(state={"running": {}})
+    seen["metadata"]["deletionTimestamp"] = "2026-01-01T12:00:00Z"
+    noon = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+    assert pod_of(seen).is_leaving(noon + timedelta(seconds=59))
+    assert not pod_of(seen).is_leaving(noon + timedelta(seconds=60))
+    assert not pod_of(pod(state={"running": {}})).is_leaving(noon)
+
+
 def test_a_pod_is_stuck_when_its_containers_are_not_made_for_some_time():
     seen = pod(state={"waiting": {"reason": "ContainerCreating"}})
     seen["status"]["startTime"] = "2026-01-01T12:00:00Z"

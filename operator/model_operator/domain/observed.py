@@ -23,6 +23,7 @@ from model_operator.domain.troubles import Trouble, trouble_of_pod, trouble_of_w
 
 # Volumes are mounted and the network is made in seconds; what takes longer may be stuck.
 STUCK_AFTER = timedelta(seconds=20)
+OVERDUE_AFTER = timedelta(seconds=60)
 _BEFORE_CONTAINERS = frozenset({"ContainerCreating", "PodInitializing"})
 
 
@@ -31,7 +32,8 @@ class Pod:
     """A pod of a revision. `is_running` means that its server process was started.
 
     `node` is empty while no node has taken it, and again when it has ended there. `waits_since` is
-    since when a node has it and no container has been made.
+    since when a node has it and no container has been made. `leaves_by` is when a pod that is on
+    its way out should be gone.
     """
 
     name: str
@@ -44,6 +46,12 @@ class Pod:
     is_terminating: bool = False
     uid: str = ""
     waits_since: datetime | None = None
+    leaves_by: datetime | None = None
+
+    def is_leaving(self, now: datetime) -> bool:
+        """True when what it holds is free soon. On a node that was lost it may stay for ever."""
+        is_overdue = self.leaves_by is not None and now >= self.leaves_by + OVERDUE_AFTER
+        return self.is_terminating and not is_overdue
 
     def is_stuck(self, now: datetime) -> bool:
         """True when its containers should long have been made; only its events tell why not."""
@@ -174,6 +182,7 @@ def pod_of(manifest: Manifest) -> Pod:
     status = manifest.get("status") or {}
     containers = status.get("containerStatuses") or ()
     conditions = status.get("conditions") or ()
+    deleted = manifest["metadata"].get("deletionTimestamp")
     has_ended = status.get("phase") in {"Succeeded", "Failed"}
     return Pod(
         name=manifest["metadata"]["name"],
@@ -185,6 +194,7 @@ def pod_of(manifest: Manifest) -> Pod:
         node="" if has_ended else (manifest.get("spec") or {}).get("nodeName") or "",
         is_terminating=is_terminating(manifest),
         uid=uid_of(manifest),
+        leaves_by=moment(deleted) if deleted else None,
         waits_since=None if is_terminating(manifest) else _waits_since(status),
     )
 
