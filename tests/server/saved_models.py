@@ -209,13 +209,15 @@ def slow(folder: Path) -> Path:
 
 
 def weighty(folder: Path, megabytes: int) -> Path:
-    """TF1: y = x plus the mean of a variable of this size, of ones."""
+    """TF1: y = x plus the means of variables of ones, of 10 megabytes each."""
     graph = tf.Graph()
     with graph.as_default(), v1.Session(graph=graph) as session:
         x = v1.placeholder(tf.float32, [None], name="x")
-        shape = [megabytes * 2**18]
-        weights = v1.get_variable("weights", shape, initializer=v1.ones_initializer())
-        y = tf.add(x, tf.reduce_mean(weights), name="y")
+        ones, shape = v1.ones_initializer(), [10 * 2**18]
+        weights = [
+            v1.get_variable(f"w{n}", shape, initializer=ones) for n in range(megabytes // 10)
+        ]
+        y = tf.add(x, tf.add_n([tf.reduce_mean(weight) for weight in weights]), name="y")
         session.run(v1.global_variables_initializer())
         _save(session, folder, {"serving_default": _signature({"x": x}, {"y": y}, PREDICT)})
     return folder

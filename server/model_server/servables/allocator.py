@@ -47,10 +47,11 @@ def give_back() -> None:
 class GivingBack:
     """Gives free memory back a moment after a version was loaded or unloaded.
 
-    A moment, because the last references to it are dropped after its state was told.
+    A moment, because a change of version loads and unloads; not a long one, because what is loaded
+    next would be placed between what is not given back.
     """
 
-    def __init__(self, moment: float = 1.0) -> None:
+    def __init__(self, moment: float = 0.1) -> None:
         self._moment = moment
         self._lock = threading.Lock()
         self._timer: threading.Timer | None = None

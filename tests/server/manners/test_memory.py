@@ -12,11 +12,21 @@ from google.protobuf import text_format
 from tensorflow_serving.apis.model_management_pb2 import ReloadConfigRequest
 
 from model_server.servables.allocator import set_up
-from server.clients import GrpcClient, HttpClient
+from server.clients import GrpcClient, HttpAnswer, HttpClient
 from server.conftest import free_port
 
 COMMAND = str(Path(sys.executable).with_name("model-server"))
 MEGABYTES = 40
+
+
+def loaded(answer: HttpAnswer) -> set[tuple[str, int]]:
+    """The versions that are there in whatever state, by an answer to ``/models``."""
+    return {
+        (model["name"], int(version["version"]))
+        for model in answer.json["models"]
+        for version in model["model_version_status"]
+        if version["state"] != "END"
+    }
 
 
 class Process:
@@ -45,20 +55,10 @@ class Process:
     def serve(self, version: int | None) -> None:
         """Serves this version of the weighty model and no other; returns when that is so."""
         entry = self._entry("weighty", self._weighty, version) if version else ""
+        wanted = {("light", 1)} | ({("weighty", version)} if version else set())
         text = f"config {{ model_config_list {{ {self._light} {entry} }} }}"
         self.grpc.model.HandleReloadConfigRequest(text_format.Parse(text, ReloadConfigRequest()))
-        self.http.wait_for(
-            "/models",
-            lambda answer: (
-                answer.text.count('"AVAILABLE"') == (2 if version else 1)
-                and '"UNLOADING"' not in answer.text
-                and (not version or self._is_available(version))
-            ),
-        )
-
-    def _is_available(self, version: int) -> bool:
-        path = f"/v1/models/weighty/versions/{version}"
-        return '"AVAILABLE"' in self.http.get(path).text
+        self.http.wait_for("/models", lambda answer: loaded(answer) == wanted)
 
     def megabytes(self) -> float:
         """What of its memory is resident."""
