@@ -69,9 +69,9 @@ class Process:
     def wait_until_below(self, megabytes: float) -> bool:
         """Whether its memory falls below this soon."""
         until = time.monotonic() + 60
-        while self.megabytes() >= megabytes and time.monotonic() < until:
+        while (held := self.megabytes()) >= megabytes and time.monotonic() < until:
             time.sleep(0.2)
-        return self.megabytes() < megabytes
+        return held < megabytes
 
 
 @pytest.fixture
@@ -90,17 +90,17 @@ def process(model_folders, tmp_path) -> Iterator[Process]:
     running.process.wait()
 
 
-def test_fifty_reloads_need_no_more_memory_than_five_and_all_of_it_goes_back(process):
+def test_after_fifty_reloads_a_server_holds_one_version_and_without_it_none(process):
     without = process.megabytes()
-    seen = []
+
     for number in range(50):
         process.serve(1 + number % 2)
-        seen.append(process.megabytes())
+    with_one = process.wait_until_below(without + 1.5 * MEGABYTES)
     process.serve(None)
+    with_none = process.wait_until_below(without + 0.5 * MEGABYTES)
 
-    assert max(seen[5:]) < max(seen[:5]) + MEGABYTES / 2
-    # What TensorFlow needs to run its first model at all remains.
-    assert process.wait_until_below(without + MEGABYTES / 2)
+    assert with_one
+    assert with_none
 
 
 @pytest.mark.parametrize(
