@@ -11,7 +11,7 @@ from model_operator.cluster.cache import Seen, Watched, Written
 from model_operator.cluster.client import Cluster
 from model_operator.cluster.inventory import Inventories
 from model_operator.cluster.readiness import Readiness
-from model_operator.cluster.routers import programmed
+from model_operator.cluster.routers import Routers, takes_requests
 from model_operator.domain import conditions, names
 from model_operator.domain.conditions import ConditionType
 from model_operator.domain.errors import ApiError, InvalidSpec
@@ -64,6 +64,7 @@ class Reconciler:
         self._cluster = surroundings.cluster
         self._inventories = surroundings.inventories
         self._readiness = surroundings.readiness
+        self._routers = Routers(surroundings.readiness)
         self._written = surroundings.written
         self._metrics = surroundings.metrics
         self._settings = surroundings.settings
@@ -112,9 +113,9 @@ class Reconciler:
         except ValueError as error:
             logger.error("no router: %s", error, extra={"object": str(identify(seen.body))})
             return None
-        if record is None:
-            return Routing(ports)
-        return Routing(ports, await programmed(self._readiness, name, seen.router_pods))
+        pods = tuple(filter(takes_requests, seen.router_pods))
+        weights = await self._routers.programmed(name, pods) if record else None
+        return Routing(ports, weights, len(pods))
 
     async def _with_words(self, namespace: str, pod: Pod) -> Pod:
         """The pod with the words of whoever knows most of it."""

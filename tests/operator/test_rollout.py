@@ -143,6 +143,32 @@ def test_what_routers_hold_to_is_told_beside_what_is_wanted():
     }
 
 
+@pytest.mark.parametrize("spec", [{}, {"rollout": {"steps": STEPS}}])
+def test_without_a_router_that_is_ready_nothing_is_available(spec):
+    world = World(model_deployment(**spec))
+    world.routing = Routing(PORTS, routers=0)
+    live(world)
+    before = world.condition("Available"), world.condition("Ready")
+    world.routing = Routing(PORTS)
+    live(world)
+
+    assert [item["reason"] for item in before] == ["NoReadyRouter", "NoReadyRouter"]
+    assert world.condition("Available")["status"] == "True"
+    assert world.condition("Ready")["status"] == "True"
+
+
+def test_an_object_is_not_ready_before_the_routers_are_known_to_send_all_there():
+    world, old, new = promoted()
+    world.routing = Routing(PORTS, {old: 50, new: 50})
+    world.settle()
+    before = world.condition("Ready")
+    world.routing = Routing(PORTS, {new: 100})
+    world.settle()
+
+    assert before["message"] == "routers have yet to send all requests to version 2"
+    assert world.condition("Ready")["status"] == "True"
+
+
 def test_a_canary_whose_pods_do_not_get_ready_gets_nothing_and_ends_at_the_deadline():
     world = served(progressDeadlineSeconds=300)
     old = world.stable()

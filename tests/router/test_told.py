@@ -6,7 +6,7 @@ import aiohttp
 import pytest
 
 from model_operator.cluster.readiness import Readiness
-from model_operator.cluster.routers import programmed
+from model_operator.cluster.routers import Routers
 from model_operator.domain.observed import Pod
 
 
@@ -18,7 +18,7 @@ def told(router):
     async def ask(*others):
         async with aiohttp.ClientSession() as session:
             pods = (pod, *others)
-            return await programmed(Readiness(session), "m", pods, router.health_port)
+            return await Routers(Readiness(session), router.health_port).programmed("m", pods)
 
     return ask
 

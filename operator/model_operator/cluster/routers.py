@@ -12,14 +12,36 @@ from model_operator.domain.routers import HEALTH_PORT
 _LONGEST_ANSWER = 8 << 20
 
 
-async def programmed(
-    readiness: Readiness, name: str, pods: Iterable[Pod], port: int = HEALTH_PORT
-) -> Mapping[str, int] | None:
-    """The weights of a model, if all routers that may get requests hold to the same."""
-    asked = [pod for pod in pods if pod.is_ready and pod.ip and not pod.is_terminating]
-    answers = await asyncio.gather(*(readiness.ask(pod.ip, port, _LONGEST_ANSWER) for pod in asked))
-    found = [weights_in(answer, name) for answer in answers]
-    return found[0] if found and all(item == found[0] for item in found) else None
+class Routers:
+    """Asks routers over their pods' addresses.
+
+    One answer tells of all models of a namespace, so that all passes of a second share it.
+    """
+
+    def __init__(self, readiness: Readiness, port: int = HEALTH_PORT) -> None:
+        self._readiness = readiness
+        self._port = port
+        self._asked: dict[str, tuple[float, asyncio.Task[Any]]] = {}
+
+    async def programmed(self, name: str, pods: Iterable[Pod]) -> Mapping[str, int] | None:
+        """The weights of a model, if all these pods hold to the same."""
+        answers = await asyncio.gather(*(self._answer(pod.ip) for pod in pods))
+        found = [weights_in(answer, name) for answer in answers]
+        return found[0] if found and all(item == found[0] for item in found) else None
+
+    async def _answer(self, address: str) -> Any:
+        now = asyncio.get_running_loop().time()
+        self._asked = {key: (at, task) for key, (at, task) in self._asked.items() if now - at < 1}
+        if address not in self._asked:
+            asking = self._readiness.ask(address, self._port, _LONGEST_ANSWER)
+            self._asked[address] = (now, asyncio.ensure_future(asking))
+        # A pass that is cancelled must not take the answer from the others.
+        return await asyncio.shield(self._asked[address][1])
+
+
+def takes_requests(pod: Pod) -> bool:
+    """Whether a router gets requests, as far as its pod shows."""
+    return pod.is_ready and bool(pod.ip) and not pod.is_terminating
 
 
 def weights_in(answer: Any, name: str) -> dict[str, int] | None:

@@ -78,10 +78,18 @@ class Routing:
 
     `ports` are those that this ModelDeployment has there, or would get. `programmed` are the
     percentages by revision that all its pods hold to, None while they differ or are silent.
+    `routers` are its pods that take requests.
     """
 
     ports: Ports
     programmed: Mapping[str, int] | None = None
+    routers: int = 1
+
+    def holds_to(self, weights: Mapping[str, int]) -> bool:
+        """False when requests are known to go elsewhere, or nowhere."""
+        if self.routers == 0:
+            return False
+        return self.programmed is None or _shares(self.programmed) == _shares(weights)
 
 
 @dataclass(frozen=True)
@@ -131,6 +139,11 @@ class Observed:
         service = self.service()
         return service is not None and is_router(service["spec"].get("selector") or {})
 
+    @property
+    def has_way(self) -> bool:
+        """False when requests should pass a router, and there is none."""
+        return not (self.is_through_router and self.routing and self.routing.routers == 0)
+
     def routed(self) -> str | None:
         """The revision that requests go to, or fall back to; None without a Service."""
         service = self.service()
@@ -152,6 +165,10 @@ class Observed:
 
     def answering(self) -> str | None:
         """A revision that requests reach and that has a replica ready for them."""
+        return self.fallback() if self.has_way else None
+
+    def fallback(self) -> str | None:
+        """The same, whether there are routers just now or not."""
         workloads, weights = self.workloads(), self.weights()
         ready = [name for name in weights if name in workloads and workloads[name].ready > 0]
         reached = [name for name in ready if weights[name] > 0]
@@ -175,6 +192,10 @@ class Observed:
 
     def _of_kind(self, kind: str) -> list[Manifest]:
         return [manifest for key, manifest in self.children.items() if key.kind == kind]
+
+
+def _shares(weights: Mapping[str, int]) -> dict[str, int]:
+    return {name: weight for name, weight in weights.items() if weight}
 
 
 def pod_of(manifest: Manifest) -> Pod:

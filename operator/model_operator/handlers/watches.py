@@ -19,6 +19,7 @@ from model_operator.domain.manifests import (
     label_of,
 )
 from model_operator.domain.observed import Pod, pod_of
+from model_operator.domain.routers import is_router
 from model_operator.domain.traffic import Ports, ports_of, record_name
 from model_operator.handlers.routers import ROUTER_KINDS
 from model_operator.settings import Settings
@@ -107,7 +108,11 @@ class Watches:
 
         async def on_pod(event: Any, body: kopf.Body, **_: Any) -> None:
             self._notice(event)
-            self._wake(_name_by_label(dict(body)))
+            pod = dict(body)
+            if is_router(pod["metadata"].get("labels") or {}):
+                self._wake_all(pod["metadata"]["namespace"])
+            else:
+                self._wake(_name_by_label(pod))
 
         kopf.on.login(registry=registry)(_login)
         resource = (names.GROUP, names.VERSION, names.PLURAL)
@@ -136,6 +141,12 @@ class Watches:
 
         kopf.index(version, plural, id=plural, registry=self.registry)(remember_child)
         kopf.on.event(version, plural, registry=self.registry, id=f"{plural}-event")(on_child)
+
+    def _wake_all(self, namespace: str) -> None:
+        """Requests of all models of a namespace pass its routers."""
+        for name in list(self._indices.get(names.PLURAL, ())):
+            if str(name).startswith(f"{namespace}/"):
+                self._wake(str(name))
 
     def _notice(self, event: Any) -> None:
         """kopf lists anew when a watch was cut for too long, and then misses deletions."""

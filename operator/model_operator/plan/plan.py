@@ -11,6 +11,7 @@ from model_operator.domain.manifests import Manifest, ObjectKey, is_terminating,
 from model_operator.domain.observed import STUCK_AFTER, Observed
 from model_operator.domain.revision import Revision, forgettable
 from model_operator.domain.spec import Identity, ModelDeployment
+from model_operator.domain.stage import State
 from model_operator.domain.troubles import Trouble
 from model_operator.plan.announcements import Announcement, announcements
 from model_operator.plan.change import Phase, enough
@@ -58,7 +59,7 @@ class Plan:
     again_at: datetime | None = None
     needs_inventory: bool = False
     gives_up: bool = False
-    phase: Phase | None = None
+    phase: Phase | State | None = None
     is_only_counts: bool = False
 
 
@@ -81,7 +82,7 @@ def make_plan(
         plan,
         again_at=_again_at(situation),
         needs_inventory=waits_for_node(situation),
-        phase=course.step.phase if course.step else None,
+        phase=_phase(course),
         gives_up=_gives_up(observed, course),
     )
     if deployment.suspend:
@@ -151,6 +152,12 @@ def _only_told(
     return _with_status(observed, after)
 
 
+def _phase(course: Course) -> Phase | State | None:
+    if course.move is not None:
+        return None if course.choice.is_promoted else course.move.state
+    return course.step.phase if course.step else None
+
+
 def _gives_up(observed: Observed, course: Course) -> bool:
     workload = observed.workloads().get(course.choice.serving)
     return workload is not None and course.replicas_of(workload.revision) < workload.replicas
@@ -158,7 +165,7 @@ def _gives_up(observed: Observed, course: Course) -> bool:
 
 def _previous(observed: Observed) -> str | None:
     """What serves by the status, which remembers it; if that was lost, by what leads to it."""
-    return (observed.status.get("stable") or {}).get("revision") or observed.answering()
+    return (observed.status.get("stable") or {}).get("revision") or observed.fallback()
 
 
 def _choice(deployment: ModelDeployment, observed: Observed, wanted: Revision) -> Choice:

@@ -16,7 +16,7 @@ from model_operator.plan.course import Clock, Course, was_given_up
 from model_operator.plan.memory import commands_part
 from model_operator.plan.orders import Wish
 from model_operator.plan.shortage import lacks_node, with_counts
-from model_operator.plan.stages import candidate_part, paused, why_not_ready
+from model_operator.plan.stages import candidate_part, paused, traffic_part, why_not_ready
 from model_operator.render.metadata import pod_selector
 from model_operator.render.service import endpoints
 
@@ -37,6 +37,10 @@ STATUS_PARTS = frozenset(
         "rollback",
     }
 )
+
+
+NO_ROUTER = "NoReadyRouter"
+_NO_ROUTER_IS_READY = "no pod of the namespace's modelfleet-router is ready"
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,8 @@ class Situation:
         """The revision that requests reach and that has a replica ready for them."""
         if self.deployment.suspend or not self.is_routed:
             return self.observed.answering()
+        if not self.observed.has_way:
+            return None
         workloads, weights = self.workloads(), self.course.weights
         reached = [name for name in weights if weights[name] > 0 and workloads[name].ready > 0]
         serving = self.choice.serving
@@ -94,7 +100,16 @@ class Situation:
 
     @property
     def is_complete(self) -> bool:
-        return self.choice.is_promoted and self.is_routed and self.has_all_replicas
+        is_there = self.choice.is_promoted and self.is_routed and self.has_all_replicas
+        return is_there and self.has_all_requests
+
+    @property
+    def has_all_requests(self) -> bool:
+        """False when routers are known not to send all requests where they should go."""
+        routing = self.observed.routing
+        if routing is None or not self.observed.is_through_router:
+            return True
+        return routing.holds_to(self.course.weights)
 
     @property
     def deadline(self) -> datetime:
@@ -141,8 +156,10 @@ def _orders(situation: Situation) -> Manifest:
     return {"commands": commands, "rollback": situation.wish.part()}
 
 
-def available(revision: str | None) -> Condition:
+def available(revision: str | None, has_way: bool = True) -> Condition:
     """Whether any revision answers, the wanted one or not."""
+    if not has_way:
+        return Condition(ConditionType.AVAILABLE, False, NO_ROUTER, _NO_ROUTER_IS_READY)
     if revision is None:
         return Condition(ConditionType.AVAILABLE, False, "NoReadyReplica", "no replica is ready")
     message = f"revision {revision} answers"
@@ -196,11 +213,15 @@ def trouble_of(observed: Observed, revision: str) -> Trouble | None:
 def _conditions(situation: Situation) -> list[Condition]:
     if situation.is_complete:
         ready = Condition(ConditionType.READY, True, *_success(situation))
-        return [ready, available(situation.answering), *_paused(situation)]
+        return [
+            ready,
+            available(situation.answering, situation.observed.has_way),
+            *_paused(situation),
+        ]
     reason, message = _obstacle(situation)
     found = [
         Condition(ConditionType.READY, False, reason, message),
-        available(situation.answering),
+        available(situation.answering, situation.observed.has_way),
     ]
     if situation.deployment.suspend:
         return [*found, *_paused(situation)]
@@ -235,6 +256,11 @@ def _obstacle(situation: Situation) -> tuple[str, str]:
     trouble = _trouble(situation, situation.choice.wanted.name)
     if trouble and (trouble.reason not in PASSING or situation.is_late):
         return trouble.reason, f"{awaited}; {trouble.message}"
+    if situation.choice.is_promoted and situation.has_all_replicas:
+        if not situation.observed.has_way:
+            return NO_ROUTER, _NO_ROUTER_IS_READY
+        if not situation.has_all_requests:
+            return "Progressing", f"routers have yet to send all requests to version {version}"
     if situation.is_late:
         seconds = int(situation.deployment.rollout.deadline.total_seconds())
         return "ProgressDeadlineExceeded", f"{awaited} since more than {seconds} s"
@@ -274,16 +300,7 @@ def _traffic(situation: Situation) -> list[Manifest]:
         in_force = observed.routing.programmed
     elif not situation.is_routed or situation.deployment.suspend:
         in_force = observed.weights()
-    # Kept revisions are of interest as long as something still goes to them.
-    names = {name for name, weight in [*wanted.items(), *(in_force or {}).items()] if weight}
-    known = names | {situation.choice.serving}
-    told = (
-        {} if in_force is None else {name: {"programmed": in_force.get(name, 0)} for name in known}
-    )
-    return [
-        {"revision": name, "wanted": wanted.get(name, 0)} | told.get(name, {})
-        for name in sorted(known)
-    ]
+    return traffic_part(wanted, in_force, situation.choice.serving)
 
 
 def _next(situation: Situation) -> str | None:

@@ -1,5 +1,7 @@
 """What the status says of a change that goes by steps."""
 
+from collections.abc import Mapping
+
 from model_operator.domain.conditions import Condition, ConditionType
 from model_operator.domain.manifests import Manifest
 from model_operator.domain.rollout import Rollout
@@ -12,6 +14,18 @@ def candidate_part(rollout: Rollout, made: Move) -> Manifest:
     """Where the candidate stands; its step is counted from 1."""
     step = sum(item.weight < made.stage.target for item in rollout.steps) + 1
     return {"step": step} | stage_part(made.stage, made.state) | {"weight": made.share}
+
+
+def traffic_part(
+    wanted: Mapping[str, int], in_force: Mapping[str, int] | None, serving: str
+) -> list[Manifest]:
+    """The weights of the revisions that get requests, or are to; `in_force` None is not known."""
+    weighted = [*wanted.items(), *(in_force or {}).items()]
+    shown = sorted({name for name, weight in weighted if weight} | {serving})
+    told = {name: {"programmed": in_force.get(name, 0)} for name in shown} if in_force else {}
+    return [
+        {"revision": name, "wanted": wanted.get(name, 0)} | told.get(name, {}) for name in shown
+    ]
 
 
 def why_not_ready(made: Move, version: int, cause: str | None) -> tuple[str, str]:
