@@ -153,7 +153,8 @@ def _lite(runtime: Runtime) -> "TfLite":
     # LiteRT takes a second to import, and few servers need it.
     from model_server.servables.tflite_model import TfLite
 
-    return TfLite(runtime)
+    # Clients of TensorFlow Serving know such models by the names of their tensors.
+    return TfLite(runtime, listed=False)
 
 
 def signature_of(name: str, definition: Any) -> Signature:

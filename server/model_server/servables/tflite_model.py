@@ -78,9 +78,14 @@ class TfLiteModel:
 
 
 class TfLite:
-    """Loads TensorFlow Lite models, each with a pool of interpreters."""
+    """Loads TensorFlow Lite models, each with a pool of interpreters.
 
-    def __init__(self, runtime: Runtime) -> None:
+    Unless ``listed``, inputs and outputs of models without SignatureDefs go by their tensors'
+    names, as in TensorFlow Serving.
+    """
+
+    def __init__(self, runtime: Runtime, *, listed: bool = True) -> None:
+        self._listed = listed
         self._size = max(1, runtime.tflite_pools)
         self._threads = max(1, runtime.intra_op_threads)
         self._interpreters = runtime.tflite_interpreters_per_pool
@@ -106,7 +111,7 @@ class TfLite:
         TRIALS.run(content)
         # Nothing is read from it before it is verified.
         self._built(content, file)
-        signatures = signatures_of(content)
+        signatures = signatures_of(content, listed=self._listed)
         with _reading(file):
             runnable, parsings = without_parsing(content)
             parsers = [ExampleParser(parsing) for parsing in parsings]

@@ -59,11 +59,11 @@ class LiteSignature:
     runner: str | None = None
 
 
-def signatures_of(content: bytes) -> dict[str, LiteSignature]:
+def signatures_of(content: bytes, *, listed: bool = True) -> dict[str, LiteSignature]:
     """What a whole flatbuffer offers, by name.
 
-    SignatureDefs in the metadata come first, then the signatures of the schema; a model with
-    neither has one made of its inputs and outputs. Raises ServingError: INVALID_ARGUMENT where they
+    SignatureDefs in the metadata come first, then, if ``listed``, the signatures of the schema; a
+    model with neither has one made of its inputs and outputs, as TensorFlow Serving does. Raises ServingError: INVALID_ARGUMENT where they
     do not fit the model, UNIMPLEMENTED for types that no request can carry.
     """
     try:
@@ -74,7 +74,8 @@ def signatures_of(content: bytes) -> dict[str, LiteSignature]:
         definitions = _metadata(model)
         if definitions:
             return {name: main.described(name, each) for name, each in definitions.items()}
-        return _listed(model, graphs) or {DEFAULT_SIGNATURE: main.mock()}
+        of_schema = _listed(model, graphs) if listed else {}
+        return of_schema or {DEFAULT_SIGNATURE: main.mock()}
     except (tflite_soundness.Unsound, AttributeError, UnicodeDecodeError) as error:
         raise _invalid(f"The TfLite model is not sound: {error}") from error
 

@@ -1,5 +1,7 @@
 """TensorFlow Lite models are served over both APIs, beside SavedModels or instead of them."""
 
+from pathlib import Path
+
 import grpc
 import numpy as np
 import pytest
@@ -16,9 +18,13 @@ from server.conftest import model_config, serve
 from server.formats import tflite_models as models
 
 
+def lite_config(folder: Path) -> str:
+    return model_config(folder).replace('"tensorflow"', '"tflite"')
+
+
 @pytest.fixture(scope="module")
 def lite(tmp_path_factory):
-    """A server that prefers TensorFlow Lite, with models in several states."""
+    """A server that prefers TensorFlow Lite, with models of both platforms in several states."""
     root = tmp_path_factory.mktemp("lite")
     # The SavedModels beside add 3 and 4, the TFLite models 2.
     saved_models.half_plus_two(root / "both" / "1", addend=3.0)
@@ -30,8 +36,13 @@ def lite(tmp_path_factory):
     models.written(root / "regression" / "1", models.regression())
     models.written(root / "two" / "1", models.two_signatures())
     models.written(root / "words" / "1", models.packed(models.reshape(TensorType.STRING)))
+    models.written(root / "named" / "1", models.half_plus_two())
+    beside = {"both", "saved", "named"}
     running = serve(
-        " ".join(model_config(folder) for folder in sorted(root.iterdir())),
+        " ".join(
+            model_config(folder) if folder.name in beside else lite_config(folder)
+            for folder in sorted(root.iterdir())
+        ),
         prefer_tflite_model=True,
         num_tflite_pools=2,
     )
@@ -84,6 +95,17 @@ def test_model_tflite_is_preferred_where_there_is_one(lite, model, answer):
     assert asked.json == {"outputs": answer}
 
 
+def test_under_the_flag_inputs_and_outputs_go_by_the_names_of_tensors_as_upstream(lite):
+    request = PredictRequest(model_spec={"name": "named"})
+    request.inputs["serving_default_x"].CopyFrom(tf.make_tensor_proto([[1.0]], tf.float32))
+
+    outputs = lite.grpc.prediction.Predict(request).outputs
+
+    assert {name: tf.make_ndarray(value).tolist() for name, value in outputs.items()} == {
+        "PartitionedCall": [[2.5]]
+    }
+
+
 def test_a_saved_model_is_preferred_without_the_flag(started, tmp_path):
     saved_models.half_plus_two(tmp_path / "m" / "1", addend=3.0)
     models.written(tmp_path / "m" / "1", models.half_plus_two())
@@ -97,8 +119,7 @@ def test_a_saved_model_is_preferred_without_the_flag(started, tmp_path):
 
 def test_the_platform_can_be_named(started, tmp_path):
     models.written(tmp_path / "m" / "1", models.half_plus_two())
-    config = model_config(tmp_path / "m").replace('"tensorflow"', '"tflite"')
-    running = started(config)
+    running = started(lite_config(tmp_path / "m"))
     running.http.wait_until_ready()
 
     asked = running.http.post("/v1/models/m:predict", {"instances": [[1.0], [2.0]]})
