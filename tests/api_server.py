@@ -64,7 +64,7 @@ class ApiServer:
         self.run("delete", kind, name, "--wait=false")
 
 
-def eventually(probe: Callable[[], T | None], seconds: float = 20.0) -> T:
+def eventually(probe: Callable[[], T | None], seconds: float = 60.0) -> T:
     """The first true answer of the probe; what it cannot find yet may be refused."""
     deadline = time.monotonic() + seconds
     while True:

@@ -63,8 +63,10 @@ def signatures_of(content: bytes, *, listed: bool = True) -> dict[str, LiteSigna
     """What a whole flatbuffer offers, by name.
 
     SignatureDefs in the metadata come first, then, if ``listed``, the signatures of the schema; a
-    model with neither has one made of its inputs and outputs, as TensorFlow Serving does. Raises ServingError: INVALID_ARGUMENT where they
-    do not fit the model, UNIMPLEMENTED for types that no request can carry.
+    model with neither has one made of its inputs and outputs, as TensorFlow Serving does.
+
+    Raises ServingError: INVALID_ARGUMENT where they do not fit the model, UNIMPLEMENTED for types
+    that no request can carry.
     """
     try:
         model = schema.Model.GetRootAs(content)
