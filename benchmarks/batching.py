@@ -77,7 +77,7 @@ def _serve(folder: str, name: str, clients: int) -> Server:
     entry = f'config {{ name: "dense" base_path: "{folder}/dense" model_platform: "tensorflow" }}'
     config = text_format.Parse(f"model_config_list {{ {entry} }}", ModelServerConfig())
     options = Options(
-        port=_PORTS[name], grpc_max_threads=2 * clients, enable_batching=name == "batched"
+        port=_PORTS[name], grpc_max_threads=2 * clients + 1, enable_batching=name == "batched"
     )
     server = Server(options, config)
     server.start()

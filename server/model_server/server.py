@@ -51,6 +51,8 @@ _log = logging.getLogger(__name__)
 # Kubernetes kills 30 seconds after it asked to end; by then all must be over.
 _GRACE = 20.0
 _LAST_WORDS = 1.5
+# Requests of each API that may wait for a batch, if no flag says how many: they take no processor.
+_WAITING = 64
 _UNLOAD = timedelta(seconds=5)
 
 
@@ -293,11 +295,18 @@ def _has_rest(options: Options) -> bool:
     return True
 
 
+def _at_once(options: Options, threads: int) -> int:
+    """How many requests may run or wait for a batch, by a flag that may say nothing."""
+    if options.enable_batching and threads == 4 * CPUS:
+        return max(threads, _WAITING)
+    return max(threads, 1)
+
+
 def _grpc_listen(options: Options) -> GrpcListen:
     return GrpcListen(
         port=options.port or None,
         socket_path=options.grpc_socket_path,
-        threads=max(options.grpc_max_threads, 1),
+        threads=_at_once(options, options.grpc_max_threads),
         channel_arguments=channel_arguments_of(options.grpc_channel_arguments),
         tls=_tls(options.ssl_config_file),
         alts=options.use_alts_credentials,
@@ -309,7 +318,7 @@ def _rest_listen(options: Options) -> RestListen:
     milliseconds = options.rest_api_timeout_in_ms
     return RestListen(
         port=options.rest_api_port,
-        threads=max(options.rest_api_num_threads, 1),
+        threads=_at_once(options, options.rest_api_num_threads),
         timeout=milliseconds / 1000 if milliseconds > 0 else None,
         cors=options.rest_api_enable_cors_support,
         in_flight=max(options.max_in_flight_requests, 0) or None,

@@ -1,6 +1,7 @@
 """A servable whose requests are merged into batches, and which servables are."""
 
 import logging
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -135,6 +136,7 @@ class Batchers:
 
     observer: Observer
     _schedulers: dict[str, BatchScheduler] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def of(self, runtime: Runtime) -> Batcher | None:
         """Batches servables that run so; None if their requests run one by one."""
@@ -142,8 +144,9 @@ class Batchers:
         if rules is None:
             return None
         name = rules.threads_name
-        if name not in self._schedulers:
-            self._schedulers[name] = BatchScheduler(rules.threads, name, self.observer)
+        with self._lock:
+            if name not in self._schedulers:
+                self._schedulers[name] = BatchScheduler(rules.threads, name, self.observer)
         return Batcher(rules, self._schedulers[name], runtime.batching_of_versions)
 
     def stop(self, seconds: float) -> None:

@@ -276,3 +276,28 @@ def test_unloading_and_ending_leave_no_thread(model_folders):
 
     names = [thread.name for thread in threading.enumerate()]
     assert not [name for name in names if name.startswith("model_server_batch_threads")]
+
+
+def test_many_clients_with_requests_of_many_sizes_get_their_own_answers(
+    started, model_folders, tmp_path
+):
+    file = tmp_path / "parameters"
+    file.write_text(
+        "max_batch_size { value: 12 } allowed_batch_sizes: 5 allowed_batch_sizes: 12"
+        " enable_large_batch_splitting { value: true } max_execution_batch_size { value: 7 }"
+        " max_enqueued_batches { value: 1000 }"
+    )
+    running = started(
+        model_config(model_folders / "default"),
+        enable_batching=True,
+        batching_parameters_file=str(file),
+    )
+    running.http.wait_until_ready()
+    sent = [[float(first + n) for n in range(first % 13)] for first in range(1, 200)]
+
+    asked = [predict(running, "default", column(*numbers)) for numbers in sent]
+
+    assert [list(each.result().outputs["y"].float_val) for each in asked] == [
+        [0.5 * number + 2 for number in numbers] for numbers in sent
+    ]
+    assert metric(running, "input_batch_size_sum") == sum(len(numbers) for numbers in sent)
