@@ -6,9 +6,10 @@ import pytest
 
 from model_operator.domain.errors import InvalidSpec
 from model_operator.domain.manifests import ObjectKey, key_of
-from model_operator.domain.observed import Routing
+from model_operator.domain.observed import Pod, Routing
 from model_operator.domain.spec import identify, parse
 from model_operator.domain.traffic import Ports
+from model_operator.domain.troubles import Trouble
 from model_operator.plan.plan import plan_for_invalid
 from model_operator.plan.steps import require_router
 from simulated_world import World, model_deployment
@@ -183,6 +184,26 @@ def test_a_canary_whose_pods_do_not_get_ready_gets_nothing_and_ends_at_the_deadl
     assert waiting == {old: 100, new: 0}
     assert world.condition("Stalled")["reason"] == "ProgressDeadlineExceeded"
     assert world.weights()[old] == 100
+
+
+@pytest.mark.parametrize(
+    ("trouble", "reason"),
+    [
+        pytest.param(
+            Trouble("LoadFailed", "no signature"), "LoadFailed", id="nothing will help it"
+        ),
+        pytest.param(Trouble("Loading", "version 2 is loading"), "Progressing", id="time will"),
+    ],
+)
+def test_what_keeps_the_pods_of_a_canary_is_the_reason(trouble, reason):
+    world = served()
+    world.edit(model={"version": 2})
+    world.step()
+    world.pods = (Pod("p", world.candidate(), "10.0.0.1", True, False, trouble),)
+    world.settle()
+
+    assert world.condition("Ready")["reason"] == reason
+    assert world.condition("Ready")["message"].startswith("version 2 waits for replicas for 10 %")
 
 
 def test_an_abort_returns_all_requests_and_keeps_the_pods_for_a_look():

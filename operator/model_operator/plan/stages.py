@@ -6,6 +6,7 @@ from model_operator.domain.conditions import Condition, ConditionType
 from model_operator.domain.manifests import Manifest
 from model_operator.domain.rollout import Rollout
 from model_operator.domain.stage import State
+from model_operator.domain.troubles import PASSING
 from model_operator.plan.memory import stage_part
 from model_operator.plan.rollout import Move
 
@@ -38,8 +39,8 @@ def why_not_ready(made: Move, version: int, cause: str | None) -> tuple[str, str
         return "Paused", f"version {version} is paused at {stage.weight} %"
     if made.state is State.HOLDING:
         return "Progressing", f"version {version} is at {stage.weight} %"
-    if cause:
-        reason, _, words = cause.partition(": ")
+    reason, _, words = (cause or "").partition(": ")
+    if words and reason not in PASSING:
         return reason, f"version {version} waits for replicas for {stage.target} %; {words}"
     return "Progressing", f"version {version} waits for replicas for {stage.target} %"
 
