@@ -464,11 +464,12 @@ def test_a_service_that_leads_to_pods_does_so_until_routers_know_the_model():
     live(world)
     direct = world.observe().is_through_router
     _, new = change(world)
-    waiting = world.weights()
+    waiting, next_ = world.weights(), world.body["status"]["next"]
     world.routing = Routing(PORTS, {old: 100, new: 0})
     live(world)
 
     assert direct is False
+    assert next_ == f"{new}: its first step when the routers of the namespace know the model"
     assert waiting == {old: 100}
     assert world.observe().is_through_router
     assert world.weights() == {old: 90, new: 10}

@@ -112,4 +112,4 @@ class LifeByStepsOfWeight(RuleBasedStateMachine):
 
 
 TestLifeByStepsOfWeight = LifeByStepsOfWeight.TestCase
-TestLifeByStepsOfWeight.settings = settings(max_examples=80, stateful_step_count=25, deadline=None)
+TestLifeByStepsOfWeight.settings = settings(max_examples=50, stateful_step_count=25, deadline=None)

@@ -14,6 +14,7 @@ from model_operator.plan.memory import served_until_now, stage_in, warm_in
 from model_operator.plan.orders import Wish, orders_for
 from model_operator.plan.rollout import Move, Seen, move
 
+_NO_WAY_YET = "its first step when the routers of the namespace know the model"
 # Routers follow a record within a second; until then they send requests by the one before.
 _HEARD_BY_ALL = timedelta(seconds=10)
 
@@ -32,7 +33,7 @@ def next_move(
     if not observed.is_through_router:
         # Weights mean nothing before the Service leads to a router.
         rollout = replace(rollout, is_paused=True)
-    return move(
+    made = move(
         rollout,
         Seen(
             replicas=deployment.replicas,
@@ -44,6 +45,7 @@ def next_move(
             is_known_good=wish.is_rollback or _is_warm(observed, wanted, now),
         ),
     )
+    return made if observed.is_through_router else replace(made, next=_NO_WAY_YET)
 
 
 def require_router(deployment: ModelDeployment, observed: Observed) -> None:
