@@ -1,9 +1,6 @@
 """Models of every platform are asked in the same ways, over gRPC and over REST."""
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import grpc
@@ -15,66 +12,10 @@ from tensorflow_serving.apis.get_model_metadata_pb2 import GetModelMetadataReque
 from tensorflow_serving.apis.get_model_status_pb2 import GetModelStatusRequest
 from tensorflow_serving.apis.predict_pb2 import PredictRequest
 
-from server import onnx_models, saved_models
 from server.conftest import Running, serve
-from server.formats import tflite_models, warm_ups
+from server.formats import warm_ups
+from server.platforms.kinds import KINDS, Kind
 
-HALF_PLUS_TWO = """
-class Model:
-    signatures = {"serving_default": {"inputs": {"x": "float32"}, "outputs": {"y": "float32"}}}
-    def predict(self, inputs, signature):
-        return {"y": inputs["x"] / 2 + 2}
-"""
-
-
-@dataclass(frozen=True)
-class Kind:
-    """A platform, how to make a model of it, and what that answers to a vector."""
-
-    platform: str
-    make: Callable[[Path], Any]
-    alias: str = "x"
-    asked: tuple[Any, ...] = (1.0, -2.5, 1e30)
-    outputs: tuple[tuple[str, tuple[Any, ...]], ...] = (("y", (2.5, 0.75, 5e29)),)
-
-    def __str__(self) -> str:
-        return self.platform
-
-    @property
-    def tensor(self) -> Any:
-        kind = object if isinstance(self.asked[0], str) else np.float32
-        return tf.make_tensor_proto(np.array(self.asked, kind))
-
-
-def python_model(folder: Path) -> None:
-    folder.mkdir(parents=True)
-    (folder / "model.py").write_text(HALF_PLUS_TWO)
-
-
-def tflite_model(folder: Path) -> None:
-    folder.mkdir(parents=True)
-    tflite_models.written(folder, tflite_models.half_plus_two())
-
-
-def hashmap(folder: Path) -> None:
-    folder.mkdir(parents=True)
-    (folder / "hashmap.csv").write_text("a,1\nb,ü\n")
-
-
-# One line for each platform; those that compute 0.5 x + 2 need no more than a maker.
-KINDS = [
-    Kind("tensorflow", saved_models.half_plus_two),
-    Kind("onnx", onnx_models.half_plus_two),
-    Kind("python", python_model),
-    Kind("tflite", tflite_model),
-    Kind(
-        "hashmap",
-        hashmap,
-        alias="keys",
-        asked=("b", "none", "a"),
-        outputs=(("values", ("ü", "", "1")), ("found", (True, False, True))),
-    ),
-]
 each_kind = pytest.mark.parametrize("kind", KINDS, ids=str)
 
 
@@ -85,11 +26,8 @@ def running(tmp_path_factory) -> Running:
     for kind in KINDS:
         version = root / kind.platform / "7"
         kind.make(version)
-        warm_ups.write(version, warm_ups.predict(**{kind.alias: kind.tensor}))
-        entries += (
-            f'config {{ name: "{kind.platform}" base_path: "{root / kind.platform}"'
-            f' model_platform: "{kind.platform}" }} '
-        )
+        warm_ups.write(version, warm_ups.predict(**{kind.alias: kind.tensor(kind.asked)}))
+        entries += kind.config(root)
     running = serve(entries, servable_platforms="python")
     running.http.wait_until_ready()
     yield running
@@ -98,7 +36,7 @@ def running(tmp_path_factory) -> Running:
 
 def predicted(running: Running, kind: Kind, **spec: Any) -> Any:
     request = PredictRequest(model_spec={"name": kind.platform, **spec})
-    request.inputs[kind.alias].CopyFrom(kind.tensor)
+    request.inputs[kind.alias].CopyFrom(kind.tensor(kind.asked))
     return running.grpc.prediction.Predict(request)
 
 
