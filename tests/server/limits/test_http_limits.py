@@ -6,12 +6,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from http.client import HTTPResponse
 
 import pytest
 
 from model_server.api.rest.body import BodyLimits
+from model_server.api.rest.connection import ConnectionLimits
 from model_server.api.rest.endpoint import Listen, RestEndpoint, Watch
 from model_server.service.readiness import Readiness
 from server.clients import HttpClient
@@ -48,6 +50,14 @@ def all_of(connection: socket.socket) -> bytes:
     """What comes until the server closes."""
     with connection:
         return b"".join(iter(lambda: connection.recv(65536), b""))
+
+
+def rest_of(connection: socket.socket) -> bytes:
+    """What comes until the server closes or resets."""
+    parts = []
+    with connection, suppress(ConnectionResetError):
+        parts.extend(iter(lambda: connection.recv(65536), b""))
+    return b"".join(parts)
 
 
 def refusal(connection: socket.socket) -> tuple[int, str]:
@@ -132,7 +142,7 @@ def test_a_header_beyond_the_limits_is_refused(listening, head):
 
 
 def test_a_connection_above_the_limit_takes_the_place_of_the_longest_idle(listening):
-    port = listening(connections=2)
+    port = listening(connections=ConnectionLimits(2))
     first, second = send(port), send(port)
 
     answer = HttpClient(port).get("/healthz")
@@ -151,7 +161,7 @@ def test_a_connection_above_the_limit_is_refused_if_all_others_are_at_work(liste
         may_end.wait(60)
         return "done"
 
-    port = listening(answer, connections=2, threads=2)
+    port = listening(answer, connections=ConnectionLimits(2), threads=2)
     request = b"POST /v1/models/m:predict HTTP/1.0\r\nContent-Length: 1\r\n\r\na"
     working = [send(port, request), send(port, request)]
     assert began.acquire(timeout=60)
@@ -231,6 +241,30 @@ def test_more_bytes_of_bodies_than_the_limit_are_refused(listening):
     assert (second.status, small.text) == (429, "40")
     assert "has 60 bytes of bodies at hand" in second.json["error"]
     assert client.post(PATH, b"a" * 60).text == "60"
+
+
+def test_a_client_that_does_not_read_its_answer_is_left(listening):
+    began = threading.Event()
+
+    def answer(_route, _body):
+        began.set()
+        # More than the kernel takes for a connection.
+        return "x" * 2**26
+
+    port = listening(answer, connections=ConnectionLimits(most=1, patience=0.2))
+    connection = send(port, BEGUN.replace(b"100", b"1"))
+    assert began.wait(60)
+
+    # As long as it holds the only place, others get 503.
+    HttpClient(port).wait_until("/healthz", 200)
+
+    assert len(rest_of(connection)) < 2**26
+
+
+def test_a_client_that_reads_is_given_its_whole_answer(listening):
+    port = listening(lambda *_asked: "x" * 2**26, connections=ConnectionLimits(patience=30))
+
+    assert len(HttpClient(port).post(PATH, b"1").body) == 2**26
 
 
 def test_slow_clients_keep_nobody_else_waiting(listening):

@@ -18,7 +18,7 @@ from aiohttp import web
 from model_server.api.codes import http_status, is_fault
 from model_server.api.rest import body, json_writer, routes
 from model_server.api.rest.body import BodyLimits, BodyRefused
-from model_server.api.rest.connection import ConnectionServer
+from model_server.api.rest.connection import ConnectionLimits, ConnectionServer
 from model_server.api.rest.routes import Route
 from model_server.api.rest.tls import server_context
 from model_server.core.client import Client, working_for
@@ -41,6 +41,7 @@ _MANY_VALUES = 2**19
 _MEASURED = 2**20
 _BACKLOG = 1024
 _BODY_LIMITS = BodyLimits()
+_CONNECTION_LIMITS = ConnectionLimits()
 # Seconds for a client to finish a TLS handshake, and to say that it saw the end.
 _HANDSHAKE = 20.0
 _GOODBYE = 5.0
@@ -55,8 +56,8 @@ class Listen:
     """Where to listen and how; port 0 lets the system choose, times are in seconds.
 
     A request takes at most ``timeout``; a connection waits at most ``idle`` for a whole header;
-    beyond ``in_flight`` requests at the same time, if it is not None, more are refused; beyond
-    ``connections``, idle ones are closed, and if there is none, more are refused.
+    beyond ``in_flight`` requests at the same time, if it is not None, more are refused; beyond the
+    limit of ``connections``, idle ones are closed, and if there is none, more are refused.
     Clients that ``tls`` asks for a certificate and that show none may ask for health only.
     """
 
@@ -66,7 +67,7 @@ class Listen:
     cors: bool = False
     idle: float = 75.0
     in_flight: int | None = None
-    connections: int = 4096
+    connections: ConnectionLimits = _CONNECTION_LIMITS
     body: BodyLimits = _BODY_LIMITS
     tls: Tls | None = None
 
