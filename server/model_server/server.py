@@ -68,67 +68,70 @@ class Server:
     """One server process's worth of endpoints, models and threads."""
 
     def __init__(self, options: Options, config: object, tracing: Tracing = NO_TRACING) -> None:
+        check_thread_pool_factory(options)
         self._options = options
         self._config = config
         self._tracing = tracing
         self._ports = Ports(None, None)
-        check_thread_pool_factory(options)
         self._runtimes = runtimes_of(options)
-        chosen = {**self._runtimes.classes, **platforms_of(options)}
-        platforms = Platforms(self._runtimes.common, chosen, self._runtimes.named)
         self._manager: Manager[Servable] = Manager(_manager_options(options))
         self._giving_back = GivingBack()
         self._manager.subscribe(self._giving_back)
-        metrics = ServingMetrics(self._manager)
+        self._metrics = ServingMetrics(self._manager)
+        self._batchers = Batchers(self._metrics.batching)
+        self._request_logs = RequestLogs(self._metrics.request_log, _file_limits(options))
         self._cache = ModelCache(
             options.model_cache_folder, options.model_cache_limit_bytes or None
         )
-        self._request_logs = RequestLogs(metrics.request_log, _file_limits(options))
-        self._models = Models(
-            self._manager,
-            platforms,
-            metrics,
-            self._request_logs,
-            folders(self._cache),
-            options.allow_version_labels_for_unavailable_models,
-        )
+        self._models = self._models_of_platforms()
         self._source = FileSystemSource(
             self._models.aspire,
             Files(RemoteFiles(_patience(options))),
             SourceOptions(timedelta(seconds=options.file_system_poll_wait_seconds)),
         )
         self._models.watch(self._source)
-        self._batchers = Batchers(metrics.batching)
-        self._models.batch_with(lambda platform: self._batchers.of(self._runtimes.of(platform)))
         self._config_poller = _config_poller(options, self._models)
         self._starting = Starting(self._manager, self._models.seen, self._announce)
-        check_methods = options.enable_signature_method_name_check
-        self._service = Service(
+        self._service = self._service_of_models()
+        self._answers = Answers(self._service)
+        refused = partial(self._metrics.refused, "GRPC")
+        self._grpc = GrpcEndpoint(_grpc_listen(options), self._health(), refused, tracing)
+        self._rest = self._rest_endpoint() if _has_rest(options) else None
+
+    def _models_of_platforms(self) -> Models:
+        chosen = {**self._runtimes.classes, **platforms_of(self._options)}
+        models = Models(
+            self._manager,
+            Platforms(self._runtimes.common, chosen, self._runtimes.named),
+            self._metrics,
+            self._request_logs,
+            folders(self._cache),
+            self._options.allow_version_labels_for_unavailable_models,
+        )
+        models.batch_with(lambda platform: self._batchers.of(self._runtimes.of(platform)))
+        return models
+
+    def _service_of_models(self) -> Service:
+        check_methods = self._options.enable_signature_method_name_check
+        return Service(
             self._models,
-            Predict(self._starting, metrics, check_methods),
-            Inference(self._starting, metrics, check_methods),
-            metrics,
+            Predict(self._starting, self._metrics, check_methods),
+            Inference(self._starting, self._metrics, check_methods),
+            self._metrics,
             self._starting,
         )
-        self._grpc = GrpcEndpoint(
-            _grpc_listen(options), self._health(), partial(metrics.refused, "GRPC"), tracing
-        )
-        self._answers = Answers(self._service)
+
+    def _rest_endpoint(self) -> RestEndpoint:
         watch = Watch(
             self._models.readiness,
             self._answers.models,
-            lambda: prometheus.page(metrics.collect()),
-            prometheus_path(options),
+            lambda: prometheus.page(self._metrics.collect()),
+            prometheus_path(self._options),
         )
-        self._rest = None
-        if _has_rest(options):
-            self._rest = RestEndpoint(
-                _rest_listen(options),
-                self._answers,
-                watch,
-                partial(metrics.refused, "REST"),
-                tracing,
-            )
+        refused = partial(self._metrics.refused, "REST")
+        return RestEndpoint(
+            _rest_listen(self._options), self._answers, watch, refused, self._tracing
+        )
 
     def start(self) -> Ports:
         """Opens the ports, begins to load, makes the gRPC methods known.
