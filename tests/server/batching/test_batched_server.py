@@ -301,3 +301,22 @@ def test_many_clients_with_requests_of_many_sizes_get_their_own_answers(
         [0.5 * number + 2 for number in numbers] for numbers in sent
     ]
     assert metric(running, "input_batch_size_sum") == sum(len(numbers) for numbers in sent)
+
+
+def test_a_rest_request_that_takes_too_long_leaves_its_queue(started, model_folders, parameters):
+    running = started(
+        model_config(model_folders / "default"),
+        enable_batching=True,
+        batching_parameters_file=str(parameters),
+        rest_api_timeout_in_ms=1000,
+    )
+    running.http.wait_until_ready()
+
+    answer = running.http.post("/v1/models/default:predict", '{"instances": [[1], [2], [3]]}')
+
+    assert answer.status == 504
+    in_flight = ':modelfleet:serving:in_flight_requests{entrypoint="REST"} '
+    running.http.wait_for(PATH, lambda answer: f"{in_flight}1" not in answer.text)
+    stays = [predict(running, "default", column(n, n)) for n in (1, 2)]
+    assert [len(each.result().outputs["y"].float_val) for each in stays] == [2, 2]
+    assert metric(running, "input_batch_size_sum") == 4

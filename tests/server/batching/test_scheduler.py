@@ -1,9 +1,12 @@
 """Threads of the scheduler: what waits while one works runs together; who leaves is not run."""
 
+import gc
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -164,6 +167,29 @@ def test_at_the_end_who_waits_is_told_and_the_threads_are_gone(harness):
     with pytest.raises(ServingError, match="The server is ending"):
         harness.scheduler.run(Call("model", Batching(), harness.model), {"x": np.zeros([1])})
     assert not any(thread.is_alive() for thread in harness.scheduler._threads)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_thread_that_waits_keeps_nothing_of_a_model(harness, fails):
+    class Weighty:
+        def __call__(self, inputs):
+            if fails:
+                raise ServingError(Code.INTERNAL, "it fails")
+            return [inputs["x"]]
+
+    def ask() -> weakref.ref[Weighty]:
+        model = Weighty()
+        with suppress(ServingError):
+            harness.scheduler.run(Call("weighty", Batching(), model), {"x": np.zeros([1])})
+        return weakref.ref(model)
+
+    kept = ask()
+
+    until = time.monotonic() + LONG
+    while kept() is not None:
+        assert time.monotonic() < until
+        gc.collect()
+        time.sleep(0.005)
 
 
 def test_runs_rows_and_waits_are_counted(harness):

@@ -5,7 +5,6 @@ import json
 import logging
 import socket
 import threading
-import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -227,8 +226,8 @@ class RestEndpoint:
                 measure = partial(body.plain, sent, self._listen.body, zipped=zipped)
                 sent, values = await self._loop.run_in_executor(pool, measure)
                 pool = self._large if values > _MANY_VALUES else pool
-            timeout = self._listen.timeout
-            asking = Client(None if timeout is None else time.monotonic() + timeout)
+            # Without a deadline, which is kept here: it must not be told in two ways.
+            asking = Client()
             answer = partial(self._answer_sent, asking, _asked(request, route), route, sent)
             try:
                 return await self._in_time(self._loop.run_in_executor(pool, answer))
