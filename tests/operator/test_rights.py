@@ -93,7 +93,8 @@ def test_with_the_charts_rights_everywhere_the_operator_does_all_its_work(
 
     assert process.stop() == 0
     assert "orbidden" not in process.log.read_text()
-    assert len(api.all("events.events.k8s.io")) == 2
+    posted = [event["reportingController"] for event in api.all("events.events.k8s.io")]
+    assert posted.count("modelfleet.dev") == 2
 
 
 def test_with_the_charts_rights_in_one_namespace_it_does_its_work_there(

@@ -98,7 +98,7 @@ class LifeByStepsOfWeight(RuleBasedStateMachine):
 
         # Every rollout has ended, or waits for a user.
         reason = world.condition("Ready")["reason"]
-        assert reason in {"Serving", "Aborted", "Paused"}
+        assert reason in {"Serving", "Aborted", "ProgressDeadlineExceeded", "Paused"}
         assert world.plan() == world.plan()
         if reason == "Serving":
             assert world.deployments() == [world.stable()]
