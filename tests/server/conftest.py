@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import hypothesis
 import pytest
 from google.protobuf import text_format
 from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
@@ -21,10 +20,6 @@ from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 from model_server.options.flags import Options
 from model_server.server import Server
 from server.clients import GrpcClient, HttpClient
-
-# A busy machine is no failure of what is tested.
-hypothesis.settings.register_profile("unhurried", deadline=None)
-hypothesis.settings.load_profile("unhurried")
 
 
 @pytest.fixture(scope="session")
