@@ -10,7 +10,9 @@ from testcluster import Cluster, ControlPlane
 from testcluster.progress import Progress
 
 # A busy machine is no failure of what is tested.
-hypothesis.settings.register_profile("unhurried", deadline=None)
+hypothesis.settings.register_profile(
+    "unhurried", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
 hypothesis.settings.load_profile("unhurried")
 
 
