@@ -66,6 +66,18 @@ TPU = model_deployment(
         "tpu": {"type": "tpu-v5-lite-podslice", "topology": "2x4"},
     },
 )
+BATCHED = model_deployment(
+    model={"platform": "python"},
+    serving={
+        "batching": {
+            "maxBatchSize": 32,
+            "batchTimeoutMicros": 1000,
+            "maxEnqueuedBatches": 100,
+            "numBatchThreads": 2,
+            "allowedBatchSizes": [8, 16, 32],
+        }
+    },
+)
 FILE = model_deployment(model={"uri": "file:///srv/models/ranker"})
 
 
@@ -77,6 +89,7 @@ FILE = model_deployment(model={"uri": "file:///srv/models/ranker"})
         pytest.param(GPU, "gpu.yaml", id="two GPUs of a product"),
         pytest.param(SHARED, "shared-gpu.yaml", id="a part of a GPU"),
         pytest.param(TPU, "tpu.yaml", id="a TPU slice"),
+        pytest.param(BATCHED, "batched.yaml", id="batches of a platform"),
         pytest.param(FILE, "file.yaml", id="a folder of the node"),
     ],
 )

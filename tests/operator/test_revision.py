@@ -23,6 +23,8 @@ def asked(**spec):
         pytest.param({"serving": {"args": ["--v=1"]}}, id="a flag"),
         pytest.param({"serving": {"env": [{"name": "A", "value": "1"}]}}, id="a variable"),
         pytest.param({"serving": {"resources": {"limits": {"cpu": 1}}}}, id="a limit"),
+        pytest.param({"model": {"platform": "onnx"}}, id="another platform"),
+        pytest.param({"serving": {"batching": {}}}, id="batches"),
     ],
 )
 def test_what_pods_notice_is_another_revision(spec):
@@ -43,6 +45,20 @@ def test_what_pods_notice_is_another_revision(spec):
 )
 def test_what_pods_do_not_notice_is_the_same_revision(spec):
     assert asked(**spec) == asked()
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        pytest.param({}, {"allowedBatchSizes": []}, True, id="an empty list"),
+        pytest.param({}, {"maxBatchSize": 4}, False, id="a size"),
+        pytest.param({"numBatchThreads": 1}, {"numBatchThreads": 2}, False, id="threads"),
+    ],
+)
+def test_each_parameter_of_batches_is_part_of_the_revision(one, other, same):
+    asked_for = [asked(serving={"batching": batching}) for batching in (one, other)]
+
+    assert (asked_for[0] == asked_for[1]) == same
 
 
 def test_the_name_of_a_revision_stays_the_same_in_every_release():

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from model_operator.domain import names
 from model_operator.domain.accelerator import Accelerator
+from model_operator.domain.batching import Batching
 from model_operator.domain.manifests import Manifest
 from model_operator.domain.spec import ModelDeployment
 
@@ -40,6 +41,8 @@ def user_input(deployment: ModelDeployment) -> Manifest:
             "version": model.version,
         },
     }
+    if model.platform is not None:
+        asked["model"]["platform"] = model.platform
     runtime = {
         "image": serving.image,
         "args": list(serving.args),
@@ -47,13 +50,28 @@ def user_input(deployment: ModelDeployment) -> Manifest:
         "resources": serving.resources,
     }
     # An absent part and an empty one are the same wish. So are specs from before a part existed.
-    if given := {part: value for part, value in runtime.items() if value}:
+    given = {part: value for part, value in runtime.items() if value}
+    if serving.batching is not None:
+        # Here an empty part is a wish of its own: batches by the defaults.
+        given["batching"] = _batching_input(serving.batching)
+    if given:
         asked["serving"] = given
     if deployment.accelerator:
         asked["accelerator"] = _accelerator_input(deployment.accelerator)
     if deployment.scheduling.fields:
         asked["scheduling"] = deployment.scheduling.fields
     return asked
+
+
+def _batching_input(batching: Batching) -> Manifest:
+    asked: Manifest = {
+        "maxBatchSize": batching.max_size,
+        "batchTimeoutMicros": batching.timeout_micros,
+        "maxEnqueuedBatches": batching.max_enqueued,
+        "numBatchThreads": batching.threads,
+        "allowedBatchSizes": list(batching.allowed_sizes) or None,
+    }
+    return {field: value for field, value in asked.items() if value is not None}
 
 
 def _accelerator_input(accelerator: Accelerator) -> Manifest:

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from model_operator.domain.accelerator import Accelerator, parse_accelerator
+from model_operator.domain.batching import Batching, parse_batching
 from model_operator.domain.commands import Command, parse_commands
 from model_operator.domain.errors import InvalidSpec
 from model_operator.domain.manifests import Manifest, as_stored
@@ -16,6 +17,7 @@ from model_operator.domain.scheduling import Scheduling, parse_scheduling
 _PATH = re.compile(r"[A-Za-z0-9._/@=+,-]*")
 _CLAIM = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
 _MODEL_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
+_PLATFORM = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,62}")
 _SERVICE_NAME = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
 
 
@@ -37,19 +39,26 @@ class Source:
 
 @dataclass(frozen=True)
 class Model:
+    """`platform` None means model-server's default."""
+
     name: str
     source: Source
     version: int
+    platform: str | None = None
 
 
 @dataclass(frozen=True)
 class Serving:
-    """How the server container runs. `image` None means the operator's default."""
+    """How the server container runs.
+
+    `image` None means the operator's default, `batching` None that each request runs by itself.
+    """
 
     image: str | None
     args: tuple[str, ...]
     env: tuple[Manifest, ...]
     resources: Manifest
+    batching: Batching | None = None
 
 
 @dataclass(frozen=True)
@@ -155,16 +164,21 @@ def _model(model: Manifest, default_name: str) -> Model:
     name = model.get("name", default_name)
     if not isinstance(name, str) or not _MODEL_NAME.fullmatch(name):
         raise InvalidSpec("spec.model.name", f"{name!r} cannot be part of a request path")
-    return Model(name=name, source=parse_source(uri), version=version)
+    platform = model.get("platform")
+    if platform is not None and not (isinstance(platform, str) and _PLATFORM.fullmatch(platform)):
+        raise InvalidSpec("spec.model.platform", f"{platform!r} cannot be the name of a platform")
+    return Model(name=name, source=parse_source(uri), version=version, platform=platform)
 
 
 def _serving(serving: Manifest) -> Serving:
     resources = serving.get("resources") or {}
+    batching = serving.get("batching")
     return Serving(
         image=serving.get("image"),
         args=tuple(serving.get("args") or ()),
         env=tuple(as_stored(variable) for variable in serving.get("env") or ()),
         resources={part: given for part, given in resources.items() if given},
+        batching=None if batching is None else parse_batching(batching),
     )
 
 

@@ -5,6 +5,7 @@ from model_operator.domain.manifests import Manifest
 from model_operator.domain.spec import ModelDeployment, Scheme, Source
 from model_operator.render import accelerator as accelerators
 from model_operator.render.metadata import child_labels
+from model_operator.render.model_flags import batching_flags, platform_flags
 from model_operator.render.placement import placement, spread
 
 _USER = 65532
@@ -99,6 +100,8 @@ def _flags(deployment: ModelDeployment) -> list[str]:
         f"--model_name={model.name}",
         f"--model_base_path={base_path.rstrip('/')}",
         f"--model_version_policy=specific {{ versions: {model.version} }}",
+        *platform_flags(model.platform),
+        *batching_flags(deployment.serving.batching),
         *following,
     ]
 

@@ -13,7 +13,7 @@ from model_server.options.checks import MOST_THREADS
 from model_server.options.command_line import InvalidOptions
 from model_server.options.flags import CPUS
 from model_server.options.messages import BatchingParameters
-from model_server.options.text_files import read_text_file
+from model_server.options.text_files import parse_text, read_text_file
 
 PER_MODEL_FILE = "batching_params.pbtxt"
 # What TensorFlow Serving calls the threads if there is no file.
@@ -50,6 +50,13 @@ def batching_of_file(path: str) -> Batching:
     message = BatchingParameters()
     read_text_file(path, message)
     return batching_of(message, path)
+
+
+def batching_of_text(text: str, where: str) -> Batching:
+    """What --batching_parameters says, by the rules of a file. Raises InvalidOptions."""
+    message = BatchingParameters()
+    parse_text(text, message, where)
+    return batching_of(message, where)
 
 
 def batching_of_version(folder: str, common: Batching) -> Batching | None:

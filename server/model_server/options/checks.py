@@ -67,6 +67,12 @@ def _check_batching_and_threads(options: Options) -> None:
             "server_options.batching_parameters_file is set without setting"
             " server_options.enable_batching to true."
         )
+    if options.batching_parameters and not options.enable_batching:
+        raise InvalidOptions("--batching_parameters goes with --enable_batching only.")
+    if options.batching_parameters and options.batching_parameters_file:
+        raise InvalidOptions(
+            "Either --batching_parameters or --batching_parameters_file must be empty."
+        )
     if (
         options.tensorflow_session_parallelism > 0
         and options.tensorflow_intra_op_parallelism > 0

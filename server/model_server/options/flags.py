@@ -98,6 +98,11 @@ class Options:
     # Batching
     enable_batching: bool = _flag(False, "merge requests into batches")
     batching_parameters_file: str = _flag("", "text BatchingParameters")
+    batching_parameters: str = _flag(
+        "",
+        "text BatchingParameters, in place of --batching_parameters_file,"
+        " e.g. 'max_batch_size { value: 32 }'",
+    )
     enable_per_model_batching_parameters: bool = _flag(
         False, "read batching_params.pbtxt from the version's folder"
     )

@@ -5,7 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from model_server.options.batching import Batching, batching_of, batching_of_file
+from model_server.options.batching import (
+    Batching,
+    batching_of,
+    batching_of_file,
+    batching_of_text,
+)
 from model_server.options.flags import CPUS, Options
 from model_server.options.session_config import written_of
 from model_server.servables.platform import Runtime
@@ -23,6 +28,7 @@ _BFLOAT16 = "bfloat16"
 _NOT_WITH_A_PLATFORM_FILE = (
     "enable_batching",
     "batching_parameters_file",
+    "batching_parameters",
     "enable_per_model_batching_parameters",
     "tensorflow_session_parallelism",
     "tensorflow_intra_op_parallelism",
@@ -97,6 +103,8 @@ def _threads(options: Options) -> tuple[int, int]:
 def _batching(options: Options) -> Batching | None:
     if not options.enable_batching:
         return None
+    if options.batching_parameters:
+        return batching_of_text(options.batching_parameters, "--batching_parameters")
     return batching_of_file(options.batching_parameters_file)
 
 

@@ -222,6 +222,24 @@ def test_one_whose_client_is_gone_is_in_no_batch(batched):
     assert metric(batched, "input_batch_size_sum") == rows + 4
 
 
+def test_parameters_of_the_flag_make_batches_as_those_of_a_file_do(started, model_folders):
+    running = started(
+        model_config(model_folders / "default"), enable_batching=True, batching_parameters=FOUR_ROWS
+    )
+    running.http.wait_until_ready()
+
+    answers = [predict(running, "default", column(number)) for number in (1, 2, 3, 4)]
+
+    assert [list(answer.result().outputs["y"].float_val) for answer in answers] == [
+        [2.5],
+        [3.0],
+        [3.5],
+        [4.0],
+    ]
+    assert metric(running, "wrapped_run_count") == 1
+    assert metric(running, "input_batch_size_sum") == 4
+
+
 def test_a_version_that_says_nothing_is_not_batched_and_one_may_speak_for_itself(
     started, model_folders, tmp_path, parameters
 ):

@@ -5,7 +5,12 @@ from datetime import timedelta
 
 import pytest
 
-from model_server.options.batching import Batching, batching_of_file, batching_of_version
+from model_server.options.batching import (
+    Batching,
+    batching_of_file,
+    batching_of_text,
+    batching_of_version,
+)
 from model_server.options.command_line import InvalidOptions
 from model_server.options.flags import CPUS
 
@@ -49,6 +54,10 @@ def test_every_parameter_is_read(file):
         split_large=True,
         max_execution_size=32,
     )
+
+
+def test_the_flag_says_the_same_as_a_file(file):
+    assert batching_of_text(EVERYTHING, "--x") == batching_of_file(file(EVERYTHING))
 
 
 def test_an_empty_file_leaves_the_defaults(file):
@@ -145,6 +154,9 @@ def test_a_parameter_that_cannot_be_is_named_with_its_file(file, text, message):
         batching_of_file(path)
 
     assert str(raised.value) == f"{path}: {message}"
+    with pytest.raises(InvalidOptions) as raised:
+        batching_of_text(text, "--batching_parameters")
+    assert str(raised.value) == f"--batching_parameters: {message}"
 
 
 def test_a_version_says_how_it_is_batched_but_not_by_how_many_threads(tmp_path):

@@ -151,6 +151,19 @@ def test_whatever_is_typed_is_read_or_refused(arguments):
             " server_options.enable_batching to true.",
         ),
         (
+            [BASE, "--batching_parameters=max_batch_size { value: 4 }"],
+            "--batching_parameters goes with --enable_batching only.",
+        ),
+        (
+            [
+                BASE,
+                "--enable_batching",
+                "--batching_parameters=max_batch_size { value: 4 }",
+                "--batching_parameters_file=x",
+            ],
+            "Either --batching_parameters or --batching_parameters_file must be empty.",
+        ),
+        (
             [
                 BASE,
                 "--tensorflow_session_parallelism=1",

@@ -82,6 +82,11 @@ def saved_models(bundle: str) -> str:
             ),
             id="batching",
         ),
+        pytest.param(
+            {"enable_batching": True, "batching_parameters": "max_batch_size { value: 4 }"},
+            dict(batching=Batching(max_size=4, max_execution_size=4)),
+            id="batching by a flag",
+        ),
     ],
 )
 def test_flags_are_the_runtime_of_every_platform(flags, changed):
