@@ -7,8 +7,8 @@ from model_operator.render import accelerator as accelerators
 from model_operator.render.metadata import child_labels
 from model_operator.render.model_flags import batching_flags, platform_flags
 from model_operator.render.placement import placement, spread
+from model_operator.render.restricted import container_security, pod_security
 
-_USER = 65532
 _MODELS = "/mnt/models"
 # Endpoints need some seconds to forget a pod; until then it must go on serving (then drains).
 _PRE_STOP_SECONDS = 10
@@ -27,12 +27,7 @@ def pod_template(deployment: ModelDeployment, revision: str, default_image: str)
             "automountServiceAccountToken": False,
             "enableServiceLinks": False,
             "terminationGracePeriodSeconds": _GRACE_SECONDS,
-            "securityContext": {
-                "runAsNonRoot": True,
-                "runAsUser": _USER,
-                "runAsGroup": _USER,
-                "seccompProfile": {"type": "RuntimeDefault"},
-            },
+            "securityContext": pod_security(),
             "topologySpreadConstraints": spread(deployment, revision),
             "containers": [_server_container(deployment, default_image)],
             "volumes": [
@@ -61,11 +56,7 @@ def _server_container(deployment: ModelDeployment, default_image: str) -> Manife
         "lifecycle": {"preStop": {"sleep": {"seconds": _PRE_STOP_SECONDS}}},
         # The last lines of a crashed server's log reach the status of the ModelDeployment.
         "terminationMessagePolicy": "FallbackToLogsOnError",
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": True,
-            "capabilities": {"drop": ["ALL"]},
-        },
+        "securityContext": container_security(),
         "volumeMounts": [
             {"name": "tmp", "mountPath": "/tmp"},
             {"name": "models", "mountPath": _MODELS, "readOnly": True},

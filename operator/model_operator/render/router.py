@@ -8,10 +8,10 @@ from model_operator.domain.routers import (
     ROUTER_NAME,
     SELECTOR,
 )
+from model_operator.render.restricted import container_security, pod_security_with_volumes
 from model_operator.settings import Role, RouterSettings
 
 _RBAC = "rbac.authorization.k8s.io"
-_USER = 65532
 _STATE = "/var/lib/model-router"
 _DRAIN_SECONDS = 25
 # The router ends by itself when it has drained; this is for one that hangs.
@@ -94,13 +94,7 @@ def _pod(namespace: str, settings: RouterSettings) -> Manifest:
         "serviceAccountName": ROUTER_NAME,
         "enableServiceLinks": False,
         "terminationGracePeriodSeconds": _GRACE_SECONDS,
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": _USER,
-            "runAsGroup": _USER,
-            "fsGroup": _USER,
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
+        "securityContext": pod_security_with_volumes(),
         "topologySpreadConstraints": [
             {
                 "maxSkew": 1,
@@ -136,11 +130,7 @@ def _container(namespace: str, settings: RouterSettings) -> Manifest:
         "readinessProbe": _probe("/readyz", period=2, failures=3),
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "resources": settings.resources or _RESOURCES,
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": True,
-            "capabilities": {"drop": ["ALL"]},
-        },
+        "securityContext": container_security(),
         "volumeMounts": [
             {"name": "tmp", "mountPath": "/tmp"},
             {"name": "state", "mountPath": _STATE},

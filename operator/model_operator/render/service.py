@@ -15,12 +15,17 @@ def service(identity: Identity, revision: str) -> Manifest:
         "spec": {
             "type": "ClusterIP",
             "selector": pod_selector(identity.name, revision),
-            "ports": [
-                {"name": "grpc", "port": names.GRPC_PORT, "protocol": "TCP", "targetPort": "grpc"},
-                {"name": "rest", "port": names.REST_PORT, "protocol": "TCP", "targetPort": "rest"},
-            ],
+            "ports": service_ports("grpc", "rest"),
         },
     }
+
+
+def service_ports(grpc: int | str, rest: int | str) -> list[Manifest]:
+    """The two ports that clients know, and the ports of pods, by name or number, behind them."""
+    return [
+        {"name": "grpc", "port": names.GRPC_PORT, "protocol": "TCP", "targetPort": grpc},
+        {"name": "rest", "port": names.REST_PORT, "protocol": "TCP", "targetPort": rest},
+    ]
 
 
 def endpoints(identity: Identity, model_name: str) -> dict[str, str]:

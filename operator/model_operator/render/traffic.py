@@ -1,6 +1,5 @@
 """The objects by which requests reach the revisions of a ModelDeployment through a router."""
 
-from model_operator.domain import names
 from model_operator.domain.manifests import Manifest
 from model_operator.domain.routers import SELECTOR
 from model_operator.domain.spec import Identity
@@ -14,6 +13,7 @@ from model_operator.domain.traffic import (
     record_text,
 )
 from model_operator.render.metadata import child_metadata, pod_selector
+from model_operator.render.service import service_ports
 
 
 def traffic_record(identity: Identity, traffic: Traffic, stable: str = "") -> Manifest:
@@ -44,7 +44,7 @@ def revision_service(identity: Identity, revision: str) -> Manifest:
             # Nobody asks for it by an address.
             "clusterIP": "None",
             "selector": pod_selector(identity.name, revision),
-            "ports": _ports("grpc", "rest"),
+            "ports": service_ports("grpc", "rest"),
         },
     }
 
@@ -58,13 +58,6 @@ def entry_service(identity: Identity, ports: Ports) -> Manifest:
         "spec": {
             "type": "ClusterIP",
             "selector": dict(SELECTOR),
-            "ports": _ports(ports.grpc, ports.rest),
+            "ports": service_ports(ports.grpc, ports.rest),
         },
     }
-
-
-def _ports(grpc: int | str, rest: int | str) -> list[Manifest]:
-    return [
-        {"name": "grpc", "port": names.GRPC_PORT, "protocol": "TCP", "targetPort": grpc},
-        {"name": "rest", "port": names.REST_PORT, "protocol": "TCP", "targetPort": rest},
-    ]
