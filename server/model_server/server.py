@@ -19,7 +19,8 @@ from model_server.api.rest.endpoint import RestEndpoint, Watch
 from model_server.core.manager import Manager, ManagerOptions
 from model_server.core.source import FileSystemSource, SourceOptions
 from model_server.options.channel_arguments import channel_arguments_of
-from model_server.options.flags import CPUS, Options
+from model_server.options.cpus import CPUS
+from model_server.options.flags import Options
 from model_server.options.model_config import reread_model_config
 from model_server.options.monitoring import prometheus_path
 from model_server.options.platforms import platforms_of

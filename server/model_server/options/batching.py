@@ -11,7 +11,7 @@ from typing import Any
 
 from model_server.options.checks import MOST_THREADS
 from model_server.options.command_line import InvalidOptions
-from model_server.options.flags import CPUS
+from model_server.options.cpus import CPUS
 from model_server.options.messages import BatchingParameters
 from model_server.options.text_files import parse_text, read_text_file
 

@@ -4,12 +4,10 @@ Source: TensorFlow Serving, ``model_servers/main.cc`` and ``server.h``. Flags th
 anything here are accepted, so that a command line written for it works unchanged.
 """
 
-import os
 from dataclasses import dataclass, field
 from typing import Any
 
-# What TensorFlow Serving calls the number of schedulable CPUs.
-CPUS = len(os.sched_getaffinity(0))
+from model_server.options.cpus import CPUS
 
 
 def _flag(default: Any, doc: str, *, unused: bool = False) -> Any:

@@ -52,7 +52,8 @@ UPSTREAM: dict[str, dict[str, str]] = {
     },
     "Runtime": {
         "tensorflow_session_parallelism": "see the two below",
-        "tensorflow_intra_op_parallelism": "the same: one pool for the whole process",
+        "tensorflow_intra_op_parallelism": "0 keeps to the container's limit; else the same: one"
+        " pool for the whole process",
         "tensorflow_inter_op_parallelism": "0 is the thread that received the request, which takes"
         " small models 5 µs instead of 150; there, a pool of a thread for each CPU",
         "tensorflow_session_config_file": "a flag goes before the file where it is set",
@@ -83,7 +84,8 @@ a bool is also `--name` alone. The last of equal flags counts. A value that does
 start with 255 and a message; an argument that is no flag is told with the list of flags, and the
 server starts all the same. Files are protos in text format: see [config files](config-files.md).
 A flag *without effect* is accepted, so that a command line can be taken over unchanged, and told
-once in the log if it is set.
+once in the log if it is set. The CPUs are those that the process may be scheduled on and, other
+than there, no more than its container's limit.
 """
 _OURS = """
 ## Only here

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from model_server.core.errors import Code, ServingError
-from model_server.options.flags import CPUS
+from model_server.options.cpus import CPUS
 from model_server.servables import dtypes
 from model_server.servables.conformity import check_shapes
 from model_server.servables.dtypes import STRING, DType

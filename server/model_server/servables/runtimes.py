@@ -11,7 +11,8 @@ from model_server.options.batching import (
     batching_of_file,
     batching_of_text,
 )
-from model_server.options.flags import CPUS, Options
+from model_server.options.cpus import CPUS
+from model_server.options.flags import Options
 from model_server.options.session_config import written_of
 from model_server.servables.platform import Runtime
 

@@ -4,19 +4,23 @@ from typing import Any
 
 from tensorflow.core.protobuf import config_pb2, rewriter_config_pb2
 
+from model_server.options.cpus import CPU_LIMIT
 from model_server.servables.platform import Runtime
 
 # In the thread that calls: some 5 microseconds for a small graph instead of 150.
 _IN_THE_CALLER = -1
 
 
-def session_config(runtime: Runtime) -> Any:
+def session_config(runtime: Runtime, cpu_limit: int | None = CPU_LIMIT) -> Any:
     """The ConfigProto a runtime asks for; what has a field of its own goes before its file."""
     config = config_pb2.ConfigProto.FromString(runtime.session_config)
     # Models saved where there was a GPU must load where there is none.
     config.allow_soft_placement = True
     if runtime.intra_op_threads:
         config.intra_op_parallelism_threads = runtime.intra_op_threads
+    elif cpu_limit and not config.intra_op_parallelism_threads:
+        # TensorFlow would take a thread for each CPU of the node.
+        config.intra_op_parallelism_threads = cpu_limit
     if runtime.inter_op_threads:
         config.inter_op_parallelism_threads = runtime.inter_op_threads
     if not _has_threads_between_operations(config):

@@ -12,7 +12,7 @@ import tensorflow as tf
 from tensorflow.core.protobuf.config_pb2 import ConfigProto, ThreadPoolOptionProto
 from tensorflow.core.protobuf.rewriter_config_pb2 import RewriterConfig
 
-from model_server.options.flags import CPUS
+from model_server.options.cpus import CPUS
 from model_server.servables.platform import Runtime
 from model_server.servables.saved_model import TensorFlow
 from model_server.servables.session_config import session_config

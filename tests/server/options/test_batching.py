@@ -12,7 +12,7 @@ from model_server.options.batching import (
     batching_of_version,
 )
 from model_server.options.command_line import InvalidOptions
-from model_server.options.flags import CPUS
+from model_server.options.cpus import CPUS
 
 # As in the guide of TensorFlow Serving.
 EVERYTHING = """

@@ -7,7 +7,8 @@ import pytest
 
 from model_server.options.checks import check
 from model_server.options.command_line import parse, usage, without_effect
-from model_server.options.flags import CPUS, Options
+from model_server.options.cpus import CPUS
+from model_server.options.flags import Options
 from model_server.options.flags_page import UPSTREAM, page
 
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "flags.md"

@@ -8,7 +8,8 @@ from tensorflow.core.protobuf.config_pb2 import ConfigProto
 
 from model_server.options.batching import Batching
 from model_server.options.command_line import InvalidOptions
-from model_server.options.flags import CPUS, Options
+from model_server.options.cpus import CPUS
+from model_server.options.flags import Options
 from model_server.servables.platform import Runtime
 from model_server.servables.registry import Platforms
 from model_server.servables.runtimes import runtimes_of
