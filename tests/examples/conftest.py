@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -39,11 +40,16 @@ class Served:
 
 @pytest.fixture
 def served() -> Iterator[Served]:
+    answers = Served()
+    with _over_grpc(answers), _over_rest(answers):
+        yield answers
+
+
+@contextmanager
+def _over_grpc(answers: Served) -> Iterator[None]:
     import grpc
     import tensorflow as tf
     from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
-
-    answers = Served()
 
     class Service(prediction_service_pb2_grpc.PredictionServiceServicer):
         def Predict(self, request: Any, context: Any) -> Any:
@@ -55,6 +61,17 @@ def served() -> Iterator[Served]:
                 response.outputs[name].CopyFrom(tf.make_tensor_proto(value))
             return response
 
+    with ThreadPoolExecutor(2) as pool:
+        server = grpc.server(pool)
+        prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(Service(), server)
+        answers.grpc = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+        server.start()
+        yield
+        server.stop(None).wait()
+
+
+@contextmanager
+def _over_rest(answers: Served) -> Iterator[None]:
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             values = list(answers.outputs.values())
@@ -68,18 +85,10 @@ def served() -> Iterator[Served]:
         def log_message(self, format: str, *args: object) -> None:
             pass
 
-    pool = ThreadPoolExecutor(2)
-    over_grpc = grpc.server(pool)
-    prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(Service(), over_grpc)
-    answers.grpc = f"127.0.0.1:{over_grpc.add_insecure_port('127.0.0.1:0')}"
-    over_grpc.start()
-    over_rest = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    answers.rest = f"http://127.0.0.1:{over_rest.server_port}"
-    thread = threading.Thread(target=over_rest.serve_forever)
-    thread.start()
-    yield answers
-    over_rest.shutdown()
-    over_rest.server_close()
-    thread.join()
-    over_grpc.stop(None).wait()
-    pool.shutdown()
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        answers.rest = f"http://127.0.0.1:{server.server_port}"
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield
+        server.shutdown()
+        thread.join()

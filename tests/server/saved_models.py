@@ -147,7 +147,6 @@ def classifier(folder: Path) -> Path:
     graph = tf.Graph()
     with graph.as_default(), v1.Session(graph=graph) as session:
         examples = v1.placeholder(tf.string, [None], name="tf_example")
-        count = tf.size(examples)
         parsed = v1.parse_example(
             examples,
             {
@@ -156,38 +155,43 @@ def classifier(folder: Path) -> Path:
             },
         )
         x, word = parsed["x"], parsed["word"]
-        labels = tf.stack([word, tf.fill([count], "other")], axis=1)
         scores = tf.stack([x, -x], axis=1)
-        three = tf.stack([x, x, x], axis=1)
-        signatures = {
-            "both": _signature(
-                {"inputs": examples}, {"classes": labels, "scores": scores}, CLASSIFY
-            ),
-            "labels": _signature({"inputs": examples}, {"classes": labels}, CLASSIFY),
-            "scores": _signature({"inputs": examples}, {"scores": scores}, CLASSIFY),
-            "mismatch": _signature(
-                {"inputs": examples}, {"classes": labels, "scores": three}, CLASSIFY
-            ),
-            "swapped": _signature(
-                {"inputs": examples}, {"classes": scores, "scores": labels}, CLASSIFY
-            ),
-            "rank1": _signature({"inputs": examples}, {"scores": x}, CLASSIFY),
-            "short": _signature({"inputs": examples}, {"scores": scores[:1]}, CLASSIFY),
-            "neither": _signature({"inputs": examples}, {"outputs": scores}, CLASSIFY),
-            "feeds": _signature({"feeds": examples}, {"scores": scores}, CLASSIFY),
-            "two_inputs": _signature(
-                {"inputs": examples, "more": examples}, {"scores": scores}, CLASSIFY
-            ),
-            "flat": _signature({"inputs": examples}, {"outputs": x}, REGRESS),
-            "column": _signature({"inputs": examples}, {"outputs": x[:, None]}, REGRESS),
-            "wide": _signature({"inputs": examples}, {"outputs": scores}, REGRESS),
-            "short_flat": _signature({"inputs": examples}, {"outputs": x[:1]}, REGRESS),
-            "text": _signature({"inputs": examples}, {"outputs": word}, REGRESS),
-            "no_outputs": _signature({"inputs": examples}, {"scores": scores}, REGRESS),
-            "no_inputs": _signature({"feeds": examples}, {"outputs": x}, REGRESS),
-        }
+        signatures = _classifications(examples, word, scores) | _regressions(examples, word, scores)
         _save(session, folder, signatures)
     return folder
+
+
+def _classifications(examples, word, scores):
+    x = scores[:, 0]
+    labels = tf.stack([word, tf.fill([tf.size(examples)], "other")], axis=1)
+    three = tf.stack([x, x, x], axis=1)
+    given, more = {"inputs": examples}, {"inputs": examples, "more": examples}
+    return {
+        "both": _signature(given, {"classes": labels, "scores": scores}, CLASSIFY),
+        "labels": _signature(given, {"classes": labels}, CLASSIFY),
+        "scores": _signature(given, {"scores": scores}, CLASSIFY),
+        "mismatch": _signature(given, {"classes": labels, "scores": three}, CLASSIFY),
+        "swapped": _signature(given, {"classes": scores, "scores": labels}, CLASSIFY),
+        "rank1": _signature(given, {"scores": x}, CLASSIFY),
+        "short": _signature(given, {"scores": scores[:1]}, CLASSIFY),
+        "neither": _signature(given, {"outputs": scores}, CLASSIFY),
+        "feeds": _signature({"feeds": examples}, {"scores": scores}, CLASSIFY),
+        "two_inputs": _signature(more, {"scores": scores}, CLASSIFY),
+    }
+
+
+def _regressions(examples, word, scores):
+    x = scores[:, 0]
+    given = {"inputs": examples}
+    return {
+        "flat": _signature(given, {"outputs": x}, REGRESS),
+        "column": _signature(given, {"outputs": x[:, None]}, REGRESS),
+        "wide": _signature(given, {"outputs": scores}, REGRESS),
+        "short_flat": _signature(given, {"outputs": x[:1]}, REGRESS),
+        "text": _signature(given, {"outputs": word}, REGRESS),
+        "no_outputs": _signature(given, {"scores": scores}, REGRESS),
+        "no_inputs": _signature({"feeds": examples}, {"outputs": x}, REGRESS),
+    }
 
 
 def slow(folder: Path) -> Path:
