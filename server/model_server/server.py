@@ -30,12 +30,8 @@ from model_server.request_logs.files import FileLimits
 from model_server.request_logs.request_logs import RequestLogs
 from model_server.servables.allocator import GivingBack
 from model_server.servables.batched import Batchers
-from model_server.servables.files import Files
-from model_server.servables.folders import folders
-from model_server.servables.model_cache import ModelCache
 from model_server.servables.platform import Servable
 from model_server.servables.registry import Platforms
-from model_server.servables.remote_files import Patience, RemoteFiles
 from model_server.servables.retrying import may_pass
 from model_server.servables.runtimes import runtimes_of
 from model_server.service.config_polling import ConfigPoller
@@ -45,6 +41,10 @@ from model_server.service.predict import Predict
 from model_server.service.service import Service
 from model_server.service.serving_metrics import ServingMetrics
 from model_server.service.starting import Starting
+from model_server.storage.files import Files
+from model_server.storage.folders import folders
+from model_server.storage.model_cache import ModelCache
+from model_server.storage.remote_files import Patience, RemoteFiles
 from model_server.telemetry.tracing import NO_TRACING, Tracing
 
 _log = logging.getLogger(__name__)

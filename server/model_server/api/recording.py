@@ -19,8 +19,8 @@ from tensorflow_serving.apis.predict_pb2 import PredictRequest, PredictResponse
 from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
 from tensorflow_serving.apis.regression_pb2 import RegressionRequest, RegressionResponse
 
-from model_server.api.grpc.example_messages import fill_classifications, fill_regressions
-from model_server.api.grpc.specs import fill
+from model_server.api.messages.examples import fill_classifications, fill_regressions
+from model_server.api.messages.specs import fill
 from model_server.request_logs.collectors import Record
 from model_server.request_logs.request_logs import RequestLogs
 from model_server.servables import tensors

@@ -8,9 +8,9 @@ from typing import Protocol
 from model_server.core.loader import Resources
 from model_server.core.servable import ServableId
 from model_server.servables.batched import unbatched
-from model_server.servables.folders import Folder
 from model_server.servables.platform import Platform, Servable
 from model_server.servables.registry import Platforms, check_servable
+from model_server.storage.folders import Folder
 
 # TensorFlow Serving's rule of thumb: a model in memory takes what its files take, and a fifth more.
 _RAM_PER_BYTE = 1.2

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_SAVED_MODELS = "model_server.servables.saved_model:TensorFlow"
+_SAVED_MODELS = "model_server.servables.tensorflow_platform:TensorFlow"
 _HASHMAPS = "model_server.servables.hashmap:HashmapPlatform"
 _SERVE = "serve"
 _BFLOAT16 = "bfloat16"

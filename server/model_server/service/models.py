@@ -12,7 +12,6 @@ from model_server.core.manager import Manager
 from model_server.core.servable import ServableId, State
 from model_server.core.source import FileSystemSource, WatchedStream
 from model_server.request_logs.request_logs import RequestLogs
-from model_server.servables.folders import Folder, LocalFolder
 from model_server.servables.loading import Batch, Surroundings, VersionLoader, WarmUp
 from model_server.servables.platform import Servable
 from model_server.servables.registry import Platforms
@@ -26,6 +25,7 @@ from model_server.service.model_configs import (
 )
 from model_server.service.readiness import ModelSeen, Readiness, Reason
 from model_server.service.serving_metrics import ServingMetrics
+from model_server.storage.folders import Folder, LocalFolder
 
 _LOOK_AGAIN = timedelta(seconds=0.2)
 

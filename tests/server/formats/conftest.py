@@ -8,7 +8,7 @@ def load():
     """Loads a folder as a servable of the platform tensorflow, which is unloaded after the test."""
     # Imports TensorFlow, which the tests of pure rules do not need.
     from model_server.servables.platform import Runtime
-    from model_server.servables.saved_model import TensorFlow
+    from model_server.servables.tensorflow_platform import TensorFlow
 
     loaded = []
 

@@ -8,7 +8,7 @@ import tensorflow as tf
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
 from model_server.core.errors import Code, ServingError
-from model_server.servables.variables import restore_of
+from model_server.servables.saved_model.variables import restore_of
 from server.formats import object_models
 
 WORDS = np.arange(10, dtype=np.int64).reshape(2, 5)

@@ -14,8 +14,8 @@ from tensorflow.core.protobuf.rewriter_config_pb2 import RewriterConfig
 
 from model_server.options.cpus import CPUS
 from model_server.servables.platform import Runtime
-from model_server.servables.saved_model import TensorFlow
-from model_server.servables.session_config import session_config
+from model_server.servables.saved_model.session_config import session_config
+from model_server.servables.tensorflow_platform import TensorFlow
 
 IN_THE_CALLER = -1
 
@@ -23,7 +23,7 @@ IN_THE_CALLER = -1
 COUNT_THREADS = """
 import json, os, sys
 from model_server.servables.platform import Runtime
-from model_server.servables.saved_model import TensorFlow
+from model_server.servables.tensorflow_platform import TensorFlow
 count = lambda: len(os.listdir("/proc/self/task"))
 before = count()
 servable = TensorFlow(Runtime(intra_op_threads=int(sys.argv[2]))).load("m", 1, sys.argv[1])

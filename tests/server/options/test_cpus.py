@@ -5,7 +5,7 @@ from tensorflow.core.protobuf import config_pb2
 
 from model_server.options.cpus import limit_of
 from model_server.servables.platform import Runtime
-from model_server.servables.session_config import session_config
+from model_server.servables.saved_model.session_config import session_config
 
 OLD = "cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us"
 

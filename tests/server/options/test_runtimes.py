@@ -14,6 +14,7 @@ from model_server.servables.platform import Runtime
 from model_server.servables.registry import Platforms
 from model_server.servables.runtimes import runtimes_of
 
+PLATFORM = "model_server.servables.tensorflow_platform"
 SAVED_MODELS = "type.googleapis.com/tensorflow.serving.SavedModelBundleSourceAdapterConfig"
 SESSION_BUNDLES = "type.googleapis.com/tensorflow.serving.SessionBundleSourceAdapterConfig"
 BUNDLE = "type.googleapis.com/tensorflow.serving.SessionBundleConfig"
@@ -188,9 +189,12 @@ def test_what_a_platform_config_leaves_out_has_its_own_default(file, bundle, run
 @pytest.mark.parametrize(
     ("adapter", "module"),
     [
-        (f"[{SAVED_MODELS}] {{ legacy_config {{ }} }}", "model_server.servables.saved_model"),
-        (f"[{SESSION_BUNDLES}] {{ config {{ }} }}", "model_server.servables.saved_model"),
-        (f"[{BUNDLE}] {{ }}", "model_server.servables.saved_model"),
+        (
+            f"[{SAVED_MODELS}] {{ legacy_config {{ }} }}",
+            PLATFORM,
+        ),
+        (f"[{SESSION_BUNDLES}] {{ config {{ }} }}", PLATFORM),
+        (f"[{BUNDLE}] {{ }}", PLATFORM),
         (f"[{HASHMAPS}] {{ format: SIMPLE_CSV }}", "model_server.servables.hashmap"),
     ],
 )

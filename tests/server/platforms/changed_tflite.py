@@ -10,7 +10,7 @@ import numpy as np
 from model_server.core.errors import ServingError
 from model_server.servables.dtypes import STRING
 from model_server.servables.platform import Runtime
-from model_server.servables.tflite_model import TfLite, TfLiteModel
+from model_server.servables.tflite.model import TfLite, TfLiteModel
 from server.formats import tflite_models as models
 
 TRIES = 150

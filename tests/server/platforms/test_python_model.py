@@ -8,7 +8,7 @@ import pytest
 
 from model_server.core.errors import Code, ServingError
 from model_server.servables.platform import Runtime
-from model_server.servables.python_model import Python
+from model_server.servables.python.model import Python
 from model_server.servables.signature import CLASSIFY, PREDICT
 
 HALF_PLUS_TWO = """

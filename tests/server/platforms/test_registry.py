@@ -98,7 +98,7 @@ def test_a_package_cannot_replace_a_platform_of_the_server(site):
 
     made = Platforms(Runtime()).platform("tensorflow")
 
-    assert type(made).__module__ == "model_server.servables.saved_model"
+    assert type(made).__module__ == "model_server.servables.tensorflow_platform"
 
 
 def test_two_packages_of_one_name_are_told_apart_by_the_flag(site):

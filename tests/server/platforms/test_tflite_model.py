@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from model_server.core.errors import Code, ServingError
 from model_server.servables.platform import Runtime
-from model_server.servables.tflite_model import TfLite
+from model_server.servables.tflite.model import TfLite
 from server.formats import tflite_models as models
 
 PREDICT = "tensorflow/serving/predict"

@@ -10,7 +10,7 @@ import pytest
 from ai_edge_litert.schema_py_generated import TensorType
 
 from model_server.core.errors import Code, ServingError
-from model_server.servables.tflite_trial import Trials
+from model_server.servables.tflite.trial import Trials
 from server.formats import tflite_models as models
 
 

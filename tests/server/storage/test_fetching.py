@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from model_server.core.errors import Code, ServingError
-from model_server.servables.file_systems import explained
-from model_server.servables.folders import RemoteFolder
-from model_server.servables.model_cache import ModelCache
+from model_server.storage.file_systems import explained
+from model_server.storage.folders import RemoteFolder
+from model_server.storage.model_cache import ModelCache
 
 URL = "s3://models/m/1"
 # More than is fetched at once.
@@ -22,7 +22,7 @@ LARGE = bytes(range(256)) * (40 * 2**10)
 # Fetches something and ends like a process that is killed.
 FETCH_AND_DIE = """
 import os, sys
-from model_server.servables.model_cache import ModelCache
+from model_server.storage.model_cache import ModelCache
 print(ModelCache(sys.argv[1]).reserve(1), flush=True)
 os._exit(1)
 """

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from model_server.core.errors import Code, ServingError
-from model_server.servables.remote_files import Patience, RemoteFiles
+from model_server.storage.remote_files import Patience, RemoteFiles
 from server.storage.conftest import SECRET
 from server.storage.s3_server import KEY_ID
 

@@ -12,8 +12,8 @@ from tensorflow_serving.apis.model_management_pb2 import (
     ReloadConfigResponse,
 )
 
-from model_server.api.grpc.specs import required_spec
 from model_server.api.grpc.unary import Handler, unary
+from model_server.api.messages.specs import required_spec
 from model_server.service.service import Service
 from model_server.service.serving_metrics import first_points
 

@@ -21,13 +21,13 @@ from tensorflow_serving.apis.inference_pb2 import MultiInferenceRequest, MultiIn
 from tensorflow_serving.apis.predict_pb2 import PredictRequest, PredictResponse
 from tensorflow_serving.apis.regression_pb2 import RegressionRequest, RegressionResponse
 
-from model_server.api.grpc.example_messages import (
+from model_server.api.grpc.unary import Handler, unary
+from model_server.api.messages.examples import (
     examples,
     fill_classifications,
     fill_regressions,
 )
-from model_server.api.grpc.specs import fill, required_spec, spec_of
-from model_server.api.grpc.unary import Handler, unary
+from model_server.api.messages.specs import fill, required_spec, spec_of
 from model_server.core.errors import Code, ServingError
 from model_server.servables import tensors
 from model_server.servables.definitions import signature_defs

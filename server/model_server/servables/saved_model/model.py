@@ -1,4 +1,4 @@
-"""The platform ``tensorflow``: SavedModels of every kind, run by a session in the calling thread.
+"""SavedModels of every kind, run by a session in the calling thread.
 
 A session rather than ``tf.saved_model.load``, because only it loads TF1 models with ref variables
 and accepts shapes that differ from the placeholder's, as TensorFlow Serving does. And a raw
@@ -11,7 +11,7 @@ import re
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -21,12 +21,9 @@ from model_server.core.errors import Code, ServingError
 from model_server.servables import tensors
 from model_server.servables.dtypes import STRING, dtype_of
 from model_server.servables.platform import Runtime
-from model_server.servables.restoring import load_into
-from model_server.servables.session_config import session_config
+from model_server.servables.saved_model.restoring import load_into
+from model_server.servables.saved_model.session_config import session_config
 from model_server.servables.signature import Signature, Tensor, Tensors, TensorSpec
-
-if TYPE_CHECKING:
-    from model_server.servables.tflite_model import TfLite, TfLiteModel
 
 _log = logging.getLogger(__name__)
 
@@ -118,21 +115,15 @@ class SavedModel:
         del self._session
 
 
-class TensorFlow:
-    """Loads SavedModels, each into a graph and a session of its own.
-
-    With --prefer_tflite_model it serves the TensorFlow Lite models beside them where there are any.
-    """
+class SavedModels:
+    """Loads SavedModels, each into a graph and a session of its own."""
 
     def __init__(self, runtime: Runtime) -> None:
-        self._lite = _lite(runtime) if runtime.prefer_tflite else None
         self._tags = sorted(runtime.tags)
         self._config = session_config(runtime)
 
-    def load(self, name: str, version: int, path: str) -> "SavedModel | TfLiteModel":
+    def load(self, name: str, version: int, path: str) -> SavedModel:
         """See Platform.load. Raises ServingError, NOT_FOUND where the folder has no SavedModel."""
-        if self._lite is not None and self._lite.is_in(path):
-            return self._lite.load(name, version, path)
         session = tf.compat.v1.Session(graph=tf.Graph(), config=self._config)
         try:
             meta_graph = load_into(session, path, self._tags)
@@ -143,18 +134,6 @@ class TensorFlow:
             session.close()
             _log.debug("cannot load %s version %d", name, version, exc_info=True)
             raise _load_error(error, path) from error
-
-    def unload(self, servable: "SavedModel | TfLiteModel") -> None:
-        """See Platform.unload."""
-        servable.close()
-
-
-def _lite(runtime: Runtime) -> "TfLite":
-    # LiteRT takes a second to import, and few servers need it.
-    from model_server.servables.tflite_model import TfLite
-
-    # Clients of TensorFlow Serving know such models by the names of their tensors.
-    return TfLite(runtime, listed=False)
 
 
 def signature_of(name: str, definition: Any) -> Signature:

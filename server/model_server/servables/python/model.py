@@ -17,10 +17,10 @@ from types import ModuleType
 from typing import Any
 
 from model_server.core.errors import Code, ServingError
-from model_server.servables import python_module
 from model_server.servables.conformity import Unfit, check_shapes, conforming
 from model_server.servables.platform import Runtime
-from model_server.servables.python_signatures import InvalidSignatures, signatures_of
+from model_server.servables.python import module as python_module
+from model_server.servables.python.signatures import InvalidSignatures, signatures_of
 from model_server.servables.signature import Signature, Tensor, Tensors
 
 _log = logging.getLogger(__name__)

@@ -14,16 +14,16 @@ from tensorflow.errors import OpError
 from model_server.core.errors import Code, ServingError
 from model_server.servables.platform import Runtime
 from model_server.servables.signature import Signature, Tensor, Tensors
-from model_server.servables.tflite_examples import ExampleParser, without_parsing
-from model_server.servables.tflite_interpreter import LiteInterpreter
-from model_server.servables.tflite_pool import Pool
-from model_server.servables.tflite_signatures import (
+from model_server.servables.tflite.examples import ExampleParser, without_parsing
+from model_server.servables.tflite.interpreter import LiteInterpreter
+from model_server.servables.tflite.pool import Pool
+from model_server.servables.tflite.signatures import (
     LiteSignature,
     operations_of_tensorflow,
     signatures_of,
 )
-from model_server.servables.tflite_splitting import Splitter, most_rows
-from model_server.servables.tflite_trial import TRIALS
+from model_server.servables.tflite.splitting import Splitter, most_rows
+from model_server.servables.tflite.trial import TRIALS
 
 _FILE = "model.tflite"
 

@@ -11,8 +11,8 @@ from tensorflow.python.saved_model import loader_impl
 from tensorflow.python.training import py_checkpoint_reader
 
 from model_server.core.errors import Code, ServingError
-from model_server.servables.operations import missing_operations
-from model_server.servables.variables import Restore, Stored, restore_of
+from model_server.servables.saved_model.operations import missing_operations
+from model_server.servables.saved_model.variables import Restore, Stored, restore_of
 
 _log = logging.getLogger(__name__)
 

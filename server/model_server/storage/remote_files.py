@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from model_server.core.errors import Code, ServingError
-from model_server.servables.file_systems import explained, file_system
+from model_server.storage.file_systems import explained, file_system
 
 # More folders than this at a time wait for each other.
 _THREADS = 8

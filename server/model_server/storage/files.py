@@ -3,7 +3,7 @@
 import os
 import re
 
-from model_server.servables.remote_files import RemoteFiles
+from model_server.storage.remote_files import RemoteFiles
 
 _FILE = "file://"
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")

@@ -14,10 +14,11 @@ from flatbuffers import flexbuffers
 from tensorflow.core.protobuf.meta_graph_pb2 import SignatureDef
 
 from model_server.core.errors import Code, ServingError
-from model_server.servables import dtypes, tflite_soundness
+from model_server.servables import dtypes
 from model_server.servables.definitions import definition_of
 from model_server.servables.dtypes import DType
 from model_server.servables.signature import DEFAULT_SIGNATURE, Signature, TensorSpec
+from model_server.servables.tflite import soundness
 
 _METADATA = "signature_defs_metadata"
 _FLEX = "Flex"
@@ -70,7 +71,7 @@ def signatures_of(content: bytes, *, listed: bool = True) -> dict[str, LiteSigna
     """
     try:
         model = schema.Model.GetRootAs(content)
-        tflite_soundness.check(model)
+        soundness.check(model)
         graphs = [_tensors(model.Subgraphs(at)) for at in range(model.SubgraphsLength())]
         main = _Main(model.Subgraphs(0), graphs[0])
         definitions = _metadata(model)
@@ -78,7 +79,7 @@ def signatures_of(content: bytes, *, listed: bool = True) -> dict[str, LiteSigna
             return {name: main.described(name, each) for name, each in definitions.items()}
         of_schema = _listed(model, graphs) if listed else {}
         return of_schema or {DEFAULT_SIGNATURE: main.mock()}
-    except (tflite_soundness.Unsound, AttributeError, UnicodeDecodeError) as error:
+    except (soundness.Unsound, AttributeError, UnicodeDecodeError) as error:
         raise _invalid(f"The TfLite model is not sound: {error}") from error
 
 

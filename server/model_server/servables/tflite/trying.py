@@ -1,4 +1,4 @@
-"""The program that tries TensorFlow Lite models for ``tflite_trial``, each in a fork of itself.
+"""The program that tries TensorFlow Lite models for ``trial``, each in a fork of itself.
 
 Reads from standard input models, each after its length in 8 bytes; answers each by two bytes on
 standard output: the signal that ended the trial, 0 for none, and 1 if the model had been loaded.
@@ -14,8 +14,8 @@ from pathlib import Path
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
-from model_server.servables import tflite_soundness
-from model_server.servables.tflite_blank import blank
+from model_server.servables.tflite import soundness
+from model_server.servables.tflite.blank import blank
 
 # In seconds. Running may take long in a sound model; what crashes does so soon.
 _LOADING = 120
@@ -57,7 +57,7 @@ def _tried(content: bytes) -> tuple[int, int]:
 
 def _try(content: bytes, loaded: int) -> None:
     interpreter = Interpreter(model_content=content)
-    tflite_soundness.check(schema.Model.GetRootAs(content))
+    soundness.check(schema.Model.GetRootAs(content))
     interpreter.allocate_tensors()
     os.write(loaded, b"l")
     signal.alarm(_RUNNING)

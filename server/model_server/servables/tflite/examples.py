@@ -18,9 +18,9 @@ from tensorflow.core.protobuf import config_pb2
 from tensorflow.core.protobuf.meta_graph_pb2 import SignatureDef, TensorInfo
 
 from model_server.servables.dtypes import STRING
-from model_server.servables.saved_model import SavedModel
+from model_server.servables.saved_model.model import SavedModel
 from model_server.servables.signature import Tensor
-from model_server.servables.tflite_signatures import TYPES, custom_operations
+from model_server.servables.tflite.signatures import TYPES, custom_operations
 
 _ONE_BY_ONE = frozenset({"ParseExample", "FlexParseExample"})
 _LISTED = frozenset({"ParseExampleV2", "FlexParseExampleV2"})

@@ -10,9 +10,9 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 
 from model_server.core.errors import Code, ServingError
-from model_server.servables.file_systems import explained, file_system
-from model_server.servables.files import local_path
-from model_server.servables.model_cache import ModelCache
+from model_server.storage.file_systems import explained, file_system
+from model_server.storage.files import local_path
+from model_server.storage.model_cache import ModelCache
 
 _log = logging.getLogger(__name__)
 

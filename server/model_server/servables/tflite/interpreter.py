@@ -6,8 +6,8 @@ from ai_edge_litert.interpreter import Interpreter
 
 from model_server.core.errors import Code, ServingError
 from model_server.servables.signature import Tensor
-from model_server.servables.tflite_blank import blank
-from model_server.servables.tflite_signatures import LiteSignature
+from model_server.servables.tflite.blank import blank
+from model_server.servables.tflite.signatures import LiteSignature
 
 
 class LiteInterpreter:

@@ -1,6 +1,6 @@
 """A TensorFlow Lite model is tried in a process of its own before it comes into the server.
 
-LiteRT verifies a file before it believes it, and ``tflite_soundness`` knows what that does not
+LiteRT verifies a file before it believes it, and ``soundness`` knows what that does not
 cover; yet some damaged files end the process that loads or runs them, which must not be the one
 that serves other models. Trials are made by a process that has imported LiteRT and forks for each;
 it ends when it has nothing to do.
@@ -16,7 +16,7 @@ import threading
 
 from model_server.core.errors import Code, ServingError
 
-_PROGRAM = "model_server.servables.tflite_trying"
+_PROGRAM = "model_server.servables.tflite.trying"
 _LENGTH = 8
 _LOADED = 1
 

@@ -1,0 +1,1 @@
+"""TensorFlow Serving's messages of what the service knows, for whoever sends or records them."""

@@ -1,0 +1,1 @@
+"""Models that are a class of a user's module."""

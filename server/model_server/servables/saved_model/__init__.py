@@ -1,0 +1,1 @@
+"""SavedModels: what is restored of them, and how their graphs run."""

@@ -1,0 +1,35 @@
+"""The platform ``tensorflow``: SavedModels, or the TensorFlow Lite models beside them."""
+
+from typing import TYPE_CHECKING
+
+from model_server.servables.platform import Runtime
+from model_server.servables.saved_model.model import SavedModel, SavedModels
+
+if TYPE_CHECKING:
+    from model_server.servables.tflite.model import TfLite, TfLiteModel
+
+
+class TensorFlow:
+    """Loads SavedModels; with --prefer_tflite_model, TensorFlow Lite models where there are any."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._saved_models = SavedModels(runtime)
+        self._lite = _lite(runtime) if runtime.prefer_tflite else None
+
+    def load(self, name: str, version: int, path: str) -> "SavedModel | TfLiteModel":
+        """See Platform.load. Raises ServingError, NOT_FOUND where the folder has no model."""
+        if self._lite is not None and self._lite.is_in(path):
+            return self._lite.load(name, version, path)
+        return self._saved_models.load(name, version, path)
+
+    def unload(self, servable: "SavedModel | TfLiteModel") -> None:
+        """See Platform.unload."""
+        servable.close()
+
+
+def _lite(runtime: Runtime) -> "TfLite":
+    # LiteRT takes a second to import, and few servers need it.
+    from model_server.servables.tflite.model import TfLite
+
+    # Clients of TensorFlow Serving know such models by the names of their tensors.
+    return TfLite(runtime, listed=False)
