@@ -40,12 +40,18 @@ class World:
     now: datetime = NOON
     image: str = IMAGE
     routing: Routing | None = None
+    has_router_pods: bool = False
     _uids: Any = field(default_factory=lambda: itertools.count(1))
 
     def observe(self) -> Observed:
-        children = dict(self.children)
         return Observed(
-            self.body["status"], children, self.pods, self.foreign, self.inventory, self.routing
+            status=self.body["status"],
+            children=dict(self.children),
+            pods=self.pods,
+            foreign=self.foreign,
+            inventory=self.inventory,
+            routing=self.routing,
+            has_router_pods=self.has_router_pods,
         )
 
     def plan(self) -> Plan:

@@ -99,10 +99,9 @@ async def run(settings: Settings) -> int:
 def _work(surroundings: Surroundings, watches: Watches, wake: Wake) -> Work:
     """Passes by their key: `NAMESPACE/NAME` of a ModelDeployment, or a router's `NAMESPACE`."""
     reconciler, chosen = Reconciler(surroundings, watches.watched), surroundings.settings.router
-    if chosen is None:
-        return reconciler.reconcile
     written = surroundings.written
-    seen = RouterWatches(watches.registry, wake, written).seen
+    # Where routers are switched off, those of before are to go.
+    seen = RouterWatches(watches.registry, wake, written, chosen is not None).seen
     routers = RouterReconciler(surroundings.cluster, written, chosen, seen)
 
     async def work(key: str) -> datetime | None:

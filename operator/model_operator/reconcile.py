@@ -101,7 +101,12 @@ class Reconciler:
         body = current.pop(own_key)
         namespace = body["metadata"]["namespace"]
         pods = await asyncio.gather(*(self._with_words(namespace, pod) for pod in seen.pods))
-        observed = Observed(body.get("status") or {}, current, tuple(pods))
+        observed = Observed(
+            body.get("status") or {},
+            current,
+            tuple(pods),
+            has_router_pods=bool(seen.router_pods),
+        )
         if self._settings.router is None:
             return body, observed
         return body, replace(observed, routing=await self._routing(seen, observed))

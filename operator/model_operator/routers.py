@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class SeenRouter:
-    """What watches show of a namespace: whether models are served, and the router's objects."""
+    """What watches show of a namespace: whether a router is needed, and the objects of its own."""
 
     is_needed: bool
     objects: Mapping[ObjectKey, Manifest]
@@ -40,7 +40,7 @@ class RouterReconciler:
         self,
         cluster: Cluster,
         written: Written,
-        settings: RouterSettings,
+        settings: RouterSettings | None,
         seen: Callable[[str], SeenRouter],
     ) -> None:
         self._cluster = cluster

@@ -11,6 +11,7 @@ from simulated_world import model_deployment
 
 pytestmark = pytest.mark.api
 ROUTER = "modelfleet-router"
+OF_A_ROUTER = ["app.kubernetes.io/name=model-router", "app.kubernetes.io/managed-by=modelfleet"]
 
 
 @pytest.fixture
@@ -21,7 +22,7 @@ def installed(modelfleet_api, new_namespace):
 
     def install(*values):
         settings = [word for value in values for word in ("--set", value)]
-        helm("install", release, str(CHART), *place, *settings)
+        helm("upgrade", "--install", release, str(CHART), *place, *settings)
         return home, f"{release}-modelfleet-operator"
 
     yield install
@@ -228,6 +229,45 @@ def test_with_the_charts_rights_a_namespace_gets_a_router_and_loses_it_with_its_
     assert elsewhere.strip() == "no"
     assert process.stop() == 0
     assert "orbidden" not in process.log.read_text()
+
+
+def test_routers_that_are_switched_off_go_when_no_service_leads_to_them(
+    installed, new_namespace, start_operator, tmp_path
+):
+    home, account = installed("router.enabled=true")
+    api = new_namespace()
+    lease = {"MODELFLEET_LEASE": f"{home.namespace}/{account}"}
+    on = start_operator(
+        kubeconfig_of(home, account, tmp_path),
+        MODELFLEET_ROUTER_IMAGE="modelfleet/router:test",
+        MODELFLEET_ROUTER_ROLE=f"ClusterRole/{account}-router",
+        **lease,
+    )
+    api.apply(manifest())
+    revision = become_stable(api)
+    eventually(lambda: service_name_label(api) == "model-router")
+    api.apply(manifest(suspend=True))
+    assert on.stop() == 0
+    api.run("create", "deployment", "somebody", "--image=other", "--replicas=0")
+    api.run("label", "deployment", "somebody", *OF_A_ROUTER)
+
+    installed("router.enabled=false")
+    off = start_operator(kubeconfig_of(home, account, tmp_path), **lease)
+    eventually(lambda: api.get("md", "ranker")["status"]["observedGeneration"] == 2)
+    waits = ROUTER in api.names("deployments")
+    api.apply(manifest())
+    for kind in ("deployments", "networkpolicies", "poddisruptionbudgets"):
+        eventually(lambda kind=kind: ROUTER not in api.names(kind))
+
+    assert waits
+    assert api.get("service", "ranker")["spec"]["selector"]["modelfleet.dev/revision"] == revision
+    assert api.names("deployments") == sorted([revision, "somebody"])
+    assert off.stop() == 0
+    assert "orbidden" not in off.log.read_text()
+
+
+def service_name_label(api):
+    return api.get("service", "ranker")["spec"]["selector"].get("app.kubernetes.io/name")
 
 
 def test_an_object_of_somebody_else_is_not_taken_for_a_router(

@@ -4,11 +4,13 @@ import json
 
 import pytest
 
+from model_operator.domain.conditions import ConditionType, find
 from model_operator.domain.errors import InvalidSpec
 from model_operator.domain.manifests import ObjectKey, key_of
 from model_operator.domain.observed import Pod, Routing
-from model_operator.domain.spec import parse
+from model_operator.domain.spec import identify, parse
 from model_operator.domain.troubles import Trouble
+from model_operator.plan.plan import plan_for_invalid
 from model_operator.plan.steps import require_router
 from rollout_world import PORTS, STEPS, change, live, pass_time, promoted, served
 from simulated_world import World, model_deployment
@@ -232,6 +234,37 @@ def test_a_service_that_leads_to_pods_does_so_until_routers_know_the_model():
     assert waiting == {old: 100}
     assert world.observe().is_through_router
     assert world.weights() == {old: 90, new: 10}
+
+
+def switched_off(world):
+    """As after a new start of the operator: the last router still runs, records are not shown."""
+    world.routing, world.has_router_pods = None, True
+    del world.children[RECORD]
+
+
+def test_pods_of_revisions_can_be_found_until_the_last_router_has_ended():
+    world = served()
+    world.body["spec"]["rollout"] = {}
+    switched_off(world)
+    live(world)
+    while_it_runs = [key.name for key in world.children if key.kind == "Service"]
+    world.has_router_pods = False
+    live(world)
+
+    assert while_it_runs == [world.stable(), "ranker"]
+    assert [key.name for key in world.children if key.kind == "Service"] == ["ranker"]
+
+
+def test_what_goes_on_by_a_router_that_was_switched_off_is_still_available():
+    world = served()
+    switched_off(world)
+
+    plan = plan_for_invalid(
+        identify(world.body), InvalidSpec("spec", "no router"), world.observe(), world.now
+    )
+
+    available = find(plan.status, ConditionType.AVAILABLE)
+    assert (available["status"], available["reason"]) == ("True", "Answering")
 
 
 def test_steps_where_there_is_no_router_are_refused():

@@ -58,6 +58,19 @@ def test_a_namespace_without_models_keeps_nothing_of_its_router():
     assert found.delete[0].kind == "Deployment"
 
 
+def test_where_routers_are_switched_off_one_that_carries_requests_is_left_as_it_is():
+    found = plan(there_is(), settings=None, is_needed=True)
+
+    assert (found.apply, found.delete) == ((), ())
+
+
+def test_where_routers_are_switched_off_one_that_nobody_needs_goes():
+    found = plan(there_is(), settings=None, is_needed=False)
+
+    assert found.apply == ()
+    assert set(found.delete) == {ObjectKey(kind, "modelfleet-router") for kind in KINDS}
+
+
 def test_a_single_router_does_not_hold_up_a_drain():
     alone = RouterSettings(ROUTERS.image, ROUTERS.role, replicas=1)
 

@@ -17,7 +17,7 @@ from model_operator.domain.manifests import (
     uid_of,
 )
 from model_operator.domain.revision import Revision
-from model_operator.domain.routers import is_router
+from model_operator.domain.routers import leads_to_router
 from model_operator.domain.traffic import Ports, Recorded, recorded
 from model_operator.domain.troubles import Trouble, trouble_of_pod, trouble_of_workload
 
@@ -98,7 +98,7 @@ class Observed:
 
     `children` are controlled by the ModelDeployment. `foreign` are objects of others that bear a
     name it needs. `inventory` is None when the nodes were not looked at or may not be. `routing` is
-    None where there are no routers.
+    None where routers are switched off; `has_router_pods` says whether any still runs.
     """
 
     status: Manifest = field(default_factory=dict)
@@ -107,6 +107,7 @@ class Observed:
     foreign: frozenset[ObjectKey] = frozenset()
     inventory: Inventory | None = None
     routing: Routing | None = None
+    has_router_pods: bool = False
 
     def workloads(self) -> dict[str, Workload]:
         """The Deployments of revisions, by revision name."""
@@ -137,7 +138,7 @@ class Observed:
     def is_through_router(self) -> bool:
         """Whether requests reach a router first."""
         service = self.service()
-        return service is not None and is_router(service["spec"].get("selector") or {})
+        return service is not None and leads_to_router(service)
 
     @property
     def has_way(self) -> bool:
@@ -149,6 +150,9 @@ class Observed:
         service = self.service()
         if service is None:
             return None
+        if self.is_through_router and self.routing is None:
+            # Where routers are switched off records may not be read; the last one said the same.
+            return (self.status.get("stable") or {}).get("revision")
         if self.is_through_router:
             record = self.record()
             return (record.stable or None) if record else None

@@ -1,6 +1,7 @@
 """The names and ports that the router of a namespace goes by."""
 
 from model_operator.domain import names
+from model_operator.domain.manifests import Manifest
 
 ROUTER_NAME = "modelfleet-router"
 ROUTER_APP = "model-router"
@@ -14,3 +15,8 @@ HEALTH_PORT = 8080
 def is_router(labels: dict[str, str]) -> bool:
     """Whether an object with these labels belongs to a router."""
     return SELECTOR.items() <= labels.items()
+
+
+def leads_to_router(service: Manifest) -> bool:
+    """Whether what is sent to a Service reaches a router first."""
+    return is_router(service["spec"].get("selector") or {})

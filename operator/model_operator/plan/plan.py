@@ -221,7 +221,8 @@ def _unneeded(observed: Observed, course: Course, limit: int) -> tuple[ObjectKey
     if observed.routing:
         idle += [key for key in services if key.name not in needed]
     else:
-        idle += [*services, *records]
+        # Clients that stay connected to a router to its end reach their pods by the Services.
+        idle += [*records, *(services if not observed.has_router_pods else ())]
     in_use = course.choice.in_use | frozenset(observed.workloads())
     forgotten = forgettable(observed.revisions(), in_use, limit)
     keys = [*idle, *(ObjectKey("ControllerRevision", revision.name) for revision in forgotten)]

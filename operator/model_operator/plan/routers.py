@@ -19,19 +19,23 @@ class RouterPlan:
 
 def plan_router(
     namespace: str,
-    settings: RouterSettings,
+    settings: RouterSettings | None,
     is_needed: bool,
     observed: Mapping[ObjectKey, Manifest],
 ) -> RouterPlan:
-    """A router where there are ModelDeployments, and none elsewhere.
+    """A router where one is needed, and none elsewhere.
 
     Args:
         namespace: where the router is, or should be.
-        settings: what all routers have in common.
-        is_needed: whether the namespace holds a ModelDeployment.
+        settings: what all routers have in common; None where they are switched off. One that is
+            needed all the same is left as it is.
+        is_needed: whether the namespace holds a ModelDeployment or, where routers are switched off,
+            a Service that still leads to the router.
         observed: the objects of its router that there are.
     """
-    desired = router_objects(namespace, settings) if is_needed else []
+    if settings is None and is_needed:
+        return RouterPlan((), ())
+    desired = router_objects(namespace, settings) if settings and is_needed else []
     wanted = {key_of(manifest): manifest for manifest in desired}
     # What a binding refers to cannot be changed: it is made anew when its end has been seen.
     fixed = [key for key, found in observed.items() if _is_fixed(found, wanted.get(key))]
