@@ -21,6 +21,7 @@ from model_operator.domain.traffic import (
     Traffic,
     choose_ports,
     ports_of,
+    recorded,
 )
 from model_operator.render.traffic import entry_service, revision_service, traffic_record
 from model_router.record.objects import RECORD_SELECTOR, model_of, record_text, revision_of
@@ -104,10 +105,19 @@ def test_ports_are_read_back_from_a_record():
 
 @pytest.mark.parametrize(
     "broken",
-    [{}, {"data": None}, {"data": {"record.json": "{"}}, {"data": {"record.json": "[1]"}}],
+    [
+        {},
+        {"data": None},
+        {"data": {"record.json": "{"}},
+        {"data": {"record.json": "[1]"}},
+        {"data": {"record.json": '{"ports": {"grpc": 1e999, "rest": 20001}}'}},
+        {"data": {"record.json": "[" * 100_000}},
+    ],
+    ids=["empty", "no data", "no JSON", "no mapping", "no port", "no end"],
 )
 def test_what_is_no_record_has_no_ports(broken: Manifest):
     assert ports_of(broken) is None
+    assert recorded(broken) is None
 
 
 NAMES = st.sets(st.text("abc", min_size=1, max_size=3), min_size=1, max_size=12)

@@ -1,5 +1,7 @@
 """What routers say of the weights that they hold to."""
 
+from math import inf
+
 import pytest
 
 from model_operator.cluster.routers import weights_in
@@ -17,6 +19,7 @@ from model_operator.cluster.routers import weights_in
         pytest.param({"models": [{"name": "a"}]}, None, id="an older router"),
         pytest.param({"models": []}, None, id="another model"),
         pytest.param({"models": [{"name": "a", "weights": {"a-1": "x"}}]}, None, id="no number"),
+        pytest.param({"models": [{"name": "a", "weights": {"a-1": inf}}]}, None, id="no end"),
         pytest.param(None, None, id="silent"),
         pytest.param(["ready"], None, id="somebody else"),
     ],

@@ -6,6 +6,7 @@ from typing import Any
 import aiohttp
 
 from model_operator.domain import names
+from model_operator.domain.errors import UNREADABLE
 
 # Both probes answer at once by contract, even while models load.
 _TIMEOUT = aiohttp.ClientTimeout(total=2)
@@ -32,5 +33,5 @@ class Readiness:
                     if len(answer) > longest:
                         return None
             return json.loads(answer)
-        except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
+        except (aiohttp.ClientError, TimeoutError, OSError, *UNREADABLE):
             return None

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from model_operator.cluster.readiness import Readiness
+from model_operator.domain.errors import UNREADABLE
 from model_operator.domain.observed import Pod
 from model_operator.domain.routers import HEALTH_PORT
 
@@ -49,5 +50,5 @@ def weights_in(answer: Any, name: str) -> dict[str, int] | None:
     try:
         model = next(item for item in answer["models"] if item["name"] == name)
         return {str(key): int(value) for key, value in model["weights"].items()} or None
-    except (StopIteration, KeyError, TypeError, ValueError, AttributeError):
+    except UNREADABLE:
         return None

@@ -1,5 +1,17 @@
 """The errors that somebody catches, in one tree."""
 
+# What reading JSON may raise that somebody else wrote: other fields or kinds of values than
+# expected, numbers like 1e999, and lists in lists without end.
+UNREADABLE = (
+    AttributeError,
+    KeyError,
+    OverflowError,
+    RecursionError,
+    StopIteration,
+    TypeError,
+    ValueError,
+)
+
 
 class OperatorError(Exception):
     """Any error this operator raises itself."""

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from model_operator.domain.errors import UNREADABLE
 from model_operator.domain.manifests import Manifest
 from model_operator.domain.routers import FIRST_PORT, LAST_PORT
 
@@ -113,7 +114,7 @@ def ports_of(config_map: Manifest) -> Ports | None:
     try:
         ports = json.loads(config_map["data"][RECORD_KEY])["ports"]
         return Ports(int(ports["grpc"]), int(ports["rest"]))
-    except (KeyError, TypeError, ValueError):
+    except UNREADABLE:
         return None
 
 
@@ -126,7 +127,7 @@ def recorded(config_map: Manifest) -> Recorded | None:
     try:
         split = json.loads(data[RECORD_KEY])["split"]
         weights = {str(item["revision"]): int(item["weight"]) for item in split}
-    except (KeyError, TypeError, ValueError):
+    except UNREADABLE:
         return None
     return Recorded(ports, weights, str(data.get(STABLE_KEY, "")))
 
