@@ -55,7 +55,7 @@ UPSTREAM: dict[str, dict[str, str]] = {
         "tensorflow_intra_op_parallelism": "0 keeps to the container's limit; else the same: one"
         " pool for the whole process",
         "tensorflow_inter_op_parallelism": "0 is the thread that received the request, which takes"
-        " small models 5 µs instead of 150; there, a pool of a thread for each CPU",
+        " small models much less time; there, a pool of a thread for each CPU",
         "tensorflow_session_config_file": "a flag goes before the file where it is set",
         "per_process_gpu_memory_fraction": "",
         "platform_config_file": "other platforms stay; a platform of the file may be called as one"
