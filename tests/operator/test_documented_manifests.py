@@ -10,17 +10,25 @@ from simulated_world import model_deployment
 
 pytestmark = pytest.mark.api
 
-DOCS = Path(__file__).parents[2] / "docs"
+ROOT = Path(__file__).parents[2]
+PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
 BLOCK = re.compile(r"^```yaml\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
 def blocks(beginning):
     return [
         pytest.param(text, id=f"{page.stem}-{number}")
-        for page in sorted(DOCS.rglob("*.md"))
+        for page in PAGES
         for number, text in enumerate(BLOCK.findall(page.read_text()))
         if text.startswith(beginning)
     ]
+
+
+def with_spec(part):
+    body = model_deployment(**part)
+    body["metadata"] = {"name": "ranker"}
+    del body["status"]
+    return body
 
 
 @pytest.mark.parametrize("text", blocks("apiVersion: modelfleet.dev/"))
@@ -28,11 +36,11 @@ def test_a_whole_manifest_is_accepted(api_server, text):
     api_server.apply(yaml.safe_load(text))
 
 
+@pytest.mark.parametrize("text", blocks("spec:"))
+def test_a_part_of_a_spec_is_accepted_in_a_manifest(api_server, text):
+    api_server.apply(with_spec(yaml.safe_load(text)["spec"]))
+
+
 @pytest.mark.parametrize("text", blocks("  accelerator:"))
 def test_a_part_about_accelerators_is_accepted_in_a_manifest(api_server, text):
-    part = yaml.safe_load(f"spec:\n{text}")["spec"]
-    body = model_deployment(**part)
-    body["metadata"] = {"name": "ranker"}
-    del body["status"]
-
-    api_server.apply(body)
+    api_server.apply(with_spec(yaml.safe_load(f"spec:\n{text}")["spec"]))
