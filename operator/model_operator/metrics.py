@@ -1,5 +1,7 @@
 """What the operator measures of itself, for Prometheus."""
 
+from functools import partial
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 
@@ -8,63 +10,40 @@ class Metrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.registry = registry
-        self.passes = Counter(
-            "modelfleet_reconcile",
-            "Passes over a ModelDeployment, by how they ended.",
-            ["result"],
-            registry=registry,
+        counter, gauge = partial(Counter, registry=registry), partial(Gauge, registry=registry)
+        histogram = partial(Histogram, registry=registry)
+        self.passes = counter(
+            "modelfleet_reconcile", "Passes over a ModelDeployment, by how they ended.", ["result"]
         )
-        self.duration = Histogram(
-            "modelfleet_reconcile_duration_seconds",
-            "How long a pass takes.",
-            registry=registry,
-        )
-        self.requests = Counter(
+        self.duration = histogram("modelfleet_reconcile_duration_seconds", "How long a pass takes.")
+        self.requests = counter(
             "modelfleet_api_requests",
             "Requests to the API server beside watches, by verb, kind and HTTP status.",
             ["verb", "kind", "status"],
-            registry=registry,
         )
-        self.request_duration = Histogram(
+        self.request_duration = histogram(
             "modelfleet_api_request_duration_seconds",
             "How long the API server takes to answer, by verb.",
             ["verb"],
-            registry=registry,
         )
-        self.queued = Gauge(
-            "modelfleet_queue_depth",
-            "ModelDeployments that wait for a pass.",
-            registry=registry,
+        self.queued = gauge("modelfleet_queue_depth", "ModelDeployments that wait for a pass.")
+        self.waited = histogram(
+            "modelfleet_queue_wait_seconds", "How long a ModelDeployment waits for a worker."
         )
-        self.waited = Histogram(
-            "modelfleet_queue_wait_seconds",
-            "How long a ModelDeployment waits for a worker.",
-            registry=registry,
+        self.retries = counter(
+            "modelfleet_queue_retries", "Passes that failed and are made again after a back-off."
         )
-        self.retries = Counter(
-            "modelfleet_queue_retries",
-            "Passes that failed and are made again after a back-off.",
-            registry=registry,
-        )
-        self.leads = Gauge(
-            "modelfleet_leader",
-            "1 while this process works, 0 while it stands by.",
-            registry=registry,
-        )
-        self.deployments = Gauge(
+        self.leads = gauge("modelfleet_leader", "1 while this process works, 0 while it stands by.")
+        self.deployments = gauge(
             "modelfleet_deployments",
             "ModelDeployments, by the reason of their Ready condition.",
             ["reason"],
-            registry=registry,
         )
-
-        self.changes = Gauge(
+        self.changes = gauge(
             "modelfleet_changes",
             "Changes of revision that are under way or were given up, by phase.",
             ["phase"],
-            registry=registry,
         )
-
         self._noted: dict[str, tuple[str, str | None]] = {}
 
     def note(self, name: str, reason: str, phase: str | None) -> None:

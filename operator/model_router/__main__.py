@@ -71,6 +71,19 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         prog="model-router", description="Split the traffic of models between their revisions."
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {version('modelfleet')}")
+    _add_sources(parser)
+    _add_serving(parser)
+    _add_ending(parser)
+    options = parser.parse_args(arguments)
+    try:
+        # Not as the option's type: what is missing on the command line is to be said first.
+        options.envoy = _program(options.envoy)
+    except argparse.ArgumentTypeError as error:
+        parser.error(str(error))
+    return options
+
+
+def _add_sources(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--state-dir",
         type=_folder,
@@ -82,6 +95,9 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--namespace",
         help="follow the traffic records and the EndpointSlices of this namespace",
     )
+
+
+def _add_serving(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--envoy", default="envoy", help="Envoy's binary")
     parser.add_argument(
         "--concurrency",
@@ -103,6 +119,9 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         action="store_true",
         help="write a line of JSON for every request to the standard output",
     )
+
+
+def _add_ending(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--drain-seconds",
         type=_positive,
@@ -115,13 +134,6 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         default=_QUIET_SECONDS,
         help=f"end when no client was connected for so long (default {_QUIET_SECONDS:g})",
     )
-    options = parser.parse_args(arguments)
-    try:
-        # Not as the option's type: what is missing on the command line is to be said first.
-        options.envoy = _program(options.envoy)
-    except argparse.ArgumentTypeError as error:
-        parser.error(str(error))
-    return options
 
 
 def _folder(text: str) -> Path:

@@ -69,43 +69,45 @@ def test_a_settled_object_costs_no_request(operator, api_server, control_plane):
     assert written <= {"events", "modeldeployments/status"}
 
 
-def test_an_object_with_all_of_scheduling_settles_as_well(operator, api_server):
-    term = {"matchExpressions": [{"key": "pool", "operator": "Exists", "values": []}]}
-    near = {
-        "topologyKey": "kubernetes.io/hostname",
-        "labelSelector": {"matchLabels": {"app": "x", "tier": ""}, "matchExpressions": []},
-        "matchLabelKeys": ["pod-template-hash"],
-        "namespaces": [],
-        "namespaceSelector": {},
-    }
-    preferred = "preferredDuringSchedulingIgnoredDuringExecution"
-    required = "requiredDuringSchedulingIgnoredDuringExecution"
-    apart = {"maxSkew": 1, "topologyKey": "zone"}
-    serve(
-        api_server,
-        accelerator={"resource": "nvidia.com/gpu", "product": "NVIDIA-A100-SXM4-80GB"},
-        scheduling={
-            "nodeSelector": {"pool": "gpu", "empty": ""},
-            "tolerations": [{"key": "a", "value": "b"}, {"operator": "Exists", "value": ""}],
-            "affinity": {
-                "nodeAffinity": {required: {"nodeSelectorTerms": [term]}},
-                "podAffinity": {required: [near]},
-                "podAntiAffinity": {
-                    preferred: [{"weight": 1, "podAffinityTerm": near}],
-                    required: [],
-                },
+REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
+PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
+TERM = {"matchExpressions": [{"key": "pool", "operator": "Exists", "values": []}]}
+NEAR = {
+    "topologyKey": "kubernetes.io/hostname",
+    "labelSelector": {"matchLabels": {"app": "x", "tier": ""}, "matchExpressions": []},
+    "matchLabelKeys": ["pod-template-hash"],
+    "namespaces": [],
+    "namespaceSelector": {},
+}
+APART = {"maxSkew": 1, "topologyKey": "zone"}
+PLACED_BY_ALL_MEANS = {
+    "accelerator": {"resource": "nvidia.com/gpu", "product": "NVIDIA-A100-SXM4-80GB"},
+    "scheduling": {
+        "nodeSelector": {"pool": "gpu", "empty": ""},
+        "tolerations": [{"key": "a", "value": "b"}, {"operator": "Exists", "value": ""}],
+        "affinity": {
+            "nodeAffinity": {REQUIRED: {"nodeSelectorTerms": [TERM]}},
+            "podAffinity": {REQUIRED: [NEAR]},
+            "podAntiAffinity": {
+                PREFERRED: [{"weight": 1, "podAffinityTerm": NEAR}],
+                REQUIRED: [],
             },
-            "topologySpreadConstraints": [
-                apart | {"whenUnsatisfiable": "ScheduleAnyway"},
-                apart | {"whenUnsatisfiable": "DoNotSchedule", "minDomains": 2},
-            ],
-            "priorityClassName": "high",
-            "schedulerName": "other",
-            "runtimeClassName": "nvidia",
-            "serviceAccountName": "models",
-            "imagePullSecrets": [{"name": "b"}, {"name": "a"}],
         },
-    )
+        "topologySpreadConstraints": [
+            APART | {"whenUnsatisfiable": "ScheduleAnyway"},
+            APART | {"whenUnsatisfiable": "DoNotSchedule", "minDomains": 2},
+        ],
+        "priorityClassName": "high",
+        "schedulerName": "other",
+        "runtimeClassName": "nvidia",
+        "serviceAccountName": "models",
+        "imagePullSecrets": [{"name": "b"}, {"name": "a"}],
+    },
+}
+
+
+def test_an_object_with_all_of_scheduling_settles_as_well(operator, api_server):
+    serve(api_server, **PLACED_BY_ALL_MEANS)
     touch(api_server, operator)
     before = operator.requests()
 

@@ -36,33 +36,23 @@ class Backend:
         return {"address": "127.0.0.1", "grpcPort": self.grpc_port, "restPort": self.rest_port}
 
     async def __aenter__(self) -> Backend:
+        self._ending = asyncio.Event()
+        await self._start_grpc()
+        await self._start_rest()
+        return self
+
+    async def _start_grpc(self) -> None:
         name = self.revision.encode()
-        ending = self._ending = asyncio.Event()
 
         async def name_itself(request: bytes, context: object) -> bytes:
             return name
 
         async def be_stuck(request: bytes, context: object) -> bytes:
-            await ending.wait()
+            await self._ending.wait()
             return name
 
         async def tell_remaining(request: bytes, context: Any) -> bytes:
             return str(context.time_remaining()).encode()
-
-        async def answer_rest(request: web.Request) -> web.Response:
-            self.requests[request.path] += 1
-            await request.read()
-            match "/" if self.well else request.path:
-                case "/slow":
-                    await asyncio.sleep(1)
-                case "/stuck":
-                    await ending.wait()
-                case "/error":
-                    return web.Response(status=500, body=name)
-                case "/reset":
-                    assert request.transport is not None
-                    request.transport.abort()
-            return web.Response(body=name)
 
         answers = {"Name": name_itself, "Stuck": be_stuck, "Remaining": tell_remaining}
         handlers = {
@@ -75,15 +65,32 @@ class Backend:
         )
         self.grpc_port = self._grpc.add_insecure_port("127.0.0.1:0")
         await self._grpc.start()
+
+    async def _start_rest(self) -> None:
         app = web.Application(client_max_size=1 << 26)
-        app.router.add_route("*", "/{path:.*}", answer_rest)
+        app.router.add_route("*", "/{path:.*}", self._answer_rest)
         # Quiet, and longer than the router keeps idle connections.
         self._rest = web.AppRunner(app, access_log=None, keepalive_timeout=60)
         await self._rest.setup()
         site = web.TCPSite(self._rest, "127.0.0.1", 0)
         await site.start()
         self.rest_port = self._rest.addresses[0][1]
-        return self
+
+    async def _answer_rest(self, request: web.Request) -> web.Response:
+        name = self.revision.encode()
+        self.requests[request.path] += 1
+        await request.read()
+        match "/" if self.well else request.path:
+            case "/slow":
+                await asyncio.sleep(1)
+            case "/stuck":
+                await self._ending.wait()
+            case "/error":
+                return web.Response(status=500, body=name)
+            case "/reset":
+                assert request.transport is not None
+                request.transport.abort()
+        return web.Response(body=name)
 
     async def __aexit__(self, *error: object) -> None:
         self._ending.set()

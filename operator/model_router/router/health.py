@@ -35,6 +35,51 @@ class Health:
         return json.dumps({"ready": self.ready, "models": models}).encode()
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(
+        self, address: tuple[str, int], health: Callable[[], Health], metrics: Callable[[], bytes]
+    ) -> None:
+        super().__init__(address, _Handler)
+        self.health = health
+        self.metrics = metrics
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: _Server
+    timeout = 10  # seconds a client may take to send its request
+
+    def do_GET(self) -> None:
+        match self.path:
+            case "/healthz":
+                self._answer(200, "text/plain", b"ok")
+            case "/readyz":
+                found = self.server.health()
+                self._answer(200 if found.ready else 503, "application/json", found.body())
+            case "/metrics":
+                self._answer_metrics()
+            case _:
+                said = b"there are /healthz, /readyz and /metrics"
+                self._answer(404, "text/plain", said)
+
+    def _answer_metrics(self) -> None:
+        try:
+            self._answer(200, "text/plain; version=0.0.4", self.server.metrics())
+        except AdminError as error:
+            self._answer(503, "text/plain", str(error).encode())
+
+    def _answer(self, code: int, kind: str, body: bytes) -> None:
+        self.send_response(code)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Probes come every few seconds and are no news."""
+
+
 class HealthServer:
     """Answers in a thread of its own, so that a busy loop still shows as alive or not ready.
 
@@ -48,40 +93,7 @@ class HealthServer:
         health: Callable[[], Health],
         metrics: Callable[[], bytes],
     ) -> None:
-        class Handler(BaseHTTPRequestHandler):
-            timeout = 10  # seconds a client may take to send its request
-
-            def do_GET(self) -> None:
-                match self.path:
-                    case "/healthz":
-                        self._answer(200, "text/plain", b"ok")
-                    case "/readyz":
-                        found = health()
-                        self._answer(200 if found.ready else 503, "application/json", found.body())
-                    case "/metrics":
-                        self._answer_metrics()
-                    case _:
-                        said = b"there are /healthz, /readyz and /metrics"
-                        self._answer(404, "text/plain", said)
-
-            def _answer_metrics(self) -> None:
-                try:
-                    self._answer(200, "text/plain; version=0.0.4", metrics())
-                except AdminError as error:
-                    self._answer(503, "text/plain", str(error).encode())
-
-            def _answer(self, code: int, kind: str, body: bytes) -> None:
-                self.send_response(code)
-                self.send_header("Content-Type", kind)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, format: str, *args: object) -> None:
-                """Probes come every few seconds and are no news."""
-
-        self._server = ThreadingHTTPServer((address, port), Handler)
-        self._server.daemon_threads = True
+        self._server = _Server((address, port), health, metrics)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.1,))
 
     @property
