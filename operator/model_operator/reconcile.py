@@ -34,7 +34,7 @@ from model_operator.domain.troubles import (
 from model_operator.metrics import Metrics
 from model_operator.plan.pace import Pace
 from model_operator.plan.plan import Plan, make_plan, plan_for_invalid, plan_for_refused
-from model_operator.plan.steps import require_router
+from model_operator.plan.rollout.steps import require_router
 from model_operator.settings import Settings
 
 logger = logging.getLogger(__name__)

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from accelerator_world import AcceleratorWorld
 from model_operator.domain.rollout import Strategy
-from model_operator.plan.change import Change, Phase, Pods, Room, Step, advance, enough
+from model_operator.plan.rollout.change import Change, Phase, Pods, Room, Step, advance, enough
 
 NONE = Pods(0, 0, 0)
 FULL = Room(is_short=True)

@@ -11,9 +11,10 @@ import yaml
 
 from model_operator.domain.observed import Observed
 from model_operator.domain.spec import parse
-from model_operator.plan.choice import Choice
-from model_operator.plan.course import Course
-from model_operator.plan.desired import desired_objects, wanted_revision
+from model_operator.plan.desired import desired_objects
+from model_operator.plan.rollout.choice import Choice
+from model_operator.plan.rollout.course import Course
+from model_operator.plan.rollout.wish import wanted_revision
 from simulated_world import IMAGE, model_deployment
 
 

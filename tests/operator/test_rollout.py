@@ -11,7 +11,7 @@ from model_operator.domain.observed import Pod, Routing
 from model_operator.domain.spec import identify, parse
 from model_operator.domain.troubles import Trouble
 from model_operator.plan.plan import plan_for_invalid
-from model_operator.plan.steps import require_router
+from model_operator.plan.rollout.steps import require_router
 from rollout_world import PORTS, STEPS, change, live, pass_time, promoted, served
 from simulated_world import World, model_deployment
 

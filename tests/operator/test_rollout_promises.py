@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from model_operator.domain.rollout import Rollout, Strategy, TrafficStep
 from model_operator.domain.stage import Abort, Stage, State, Verdict
-from model_operator.plan.change import Pods
-from model_operator.plan.rollout import Orders, Seen, move, pods_for
+from model_operator.plan.rollout.change import Pods
+from model_operator.plan.rollout.move import Orders, Seen, move, pods_for
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 ENDED = {State.PROMOTED, State.ABORTED}

@@ -9,8 +9,8 @@ from prometheus_client import CollectorRegistry
 from model_operator.domain.conditions import ConditionType
 from model_operator.domain.troubles import REASONS
 from model_operator.metrics import Metrics
-from model_operator.plan.change import Phase
-from model_operator.plan.report import STATUS_PARTS
+from model_operator.plan.rollout.change import Phase
+from model_operator.plan.status.report import STATUS_PARTS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "status.md").read_text()
 NAMED = re.findall(r"`([A-Za-z_]+)`", PAGE)

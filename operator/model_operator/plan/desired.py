@@ -1,40 +1,15 @@
 """The objects that should exist for a choice of revisions."""
 
-from dataclasses import replace
-
 from model_operator.domain.manifests import Manifest
 from model_operator.domain.observed import Observed
-from model_operator.domain.revision import Revision, find, name_for, user_input
 from model_operator.domain.spec import Identity, ModelDeployment
 from model_operator.domain.traffic import Share, Traffic
-from model_operator.plan.course import Course
+from model_operator.plan.rollout.course import Course
 from model_operator.render.history import record
-from model_operator.render.pod import pod_template
 from model_operator.render.protection import disruption_budget, network_policy
 from model_operator.render.service import service
 from model_operator.render.traffic import entry_service, revision_service, traffic_record
 from model_operator.render.workload import workload
-
-
-def wanted_revision(
-    deployment: ModelDeployment, observed: Observed, default_image: str
-) -> Revision:
-    """The revision the spec asks for, as remembered, or a new one; always the latest by number."""
-    revisions = observed.revisions()
-    latest = max((revision.number for revision in revisions), default=0)
-    asked = user_input(deployment)
-    if known := find(revisions, asked):
-        return newest(known, observed)
-    taken = {revision.name for revision in revisions}
-    name = name_for(deployment.identity.name, asked, taken)
-    return Revision(name, latest + 1, asked, pod_template(deployment, name, default_image))
-
-
-def newest(known: Revision, observed: Observed) -> Revision:
-    """The same revision as the one that was last asked for."""
-    latest = max((revision.number for revision in observed.revisions()), default=0)
-    number = known.number if known.number == latest else latest + 1
-    return replace(known, number=number)
 
 
 def desired_objects(

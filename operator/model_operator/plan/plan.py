@@ -14,21 +14,18 @@ from model_operator.domain.spec import Identity, ModelDeployment
 from model_operator.domain.stage import State
 from model_operator.domain.troubles import Trouble
 from model_operator.plan.announcements import Announcement, announcements
-from model_operator.plan.change import Phase, enough
-from model_operator.plan.choice import Candidates, Choice, choose
-from model_operator.plan.course import Clock, Course, clock_of, course_of, dead_at, pods_of
 from model_operator.plan.desired import desired_objects
 from model_operator.plan.differences import covers
-from model_operator.plan.orders import Wish, announced_orders, wish_of
-from model_operator.plan.report import (
-    Situation,
-    available,
-    is_same,
-    status,
-    waits_for_node,
-    without_counts,
-)
-from model_operator.plan.steps import choice_of, next_move, with_kept
+from model_operator.plan.rollout.change import Phase, enough
+from model_operator.plan.rollout.choice import Candidates, Choice, choose
+from model_operator.plan.rollout.course import Clock, Course, clock_of, course_of, dead_at, pods_of
+from model_operator.plan.rollout.orders import announced_orders
+from model_operator.plan.rollout.steps import choice_of, next_move, with_kept
+from model_operator.plan.rollout.wish import Wish, wish_of
+from model_operator.plan.status.causes import waits_for_node
+from model_operator.plan.status.conditions import available
+from model_operator.plan.status.report import is_same, status, without_counts
+from model_operator.plan.status.situation import Situation
 
 INVALID_SPEC = "InvalidSpec"
 # A server that runs but is not ready is asked why: often while it starts, seldom when it is stuck.

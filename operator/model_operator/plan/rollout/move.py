@@ -6,7 +6,7 @@ from datetime import datetime
 from model_operator.domain.conditions import timestamp
 from model_operator.domain.rollout import Rollout, Strategy, TrafficStep
 from model_operator.domain.stage import Abort, Stage, State, Verdict
-from model_operator.plan.change import Pods
+from model_operator.plan.rollout.change import Pods
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,12 @@ from model_operator.domain.observed import Observed
 from model_operator.domain.revision import Revision
 from model_operator.domain.spec import ModelDeployment
 from model_operator.domain.stage import State
-from model_operator.plan.choice import Choice
-from model_operator.plan.course import Course, pods_of
-from model_operator.plan.memory import served_until_now, stage_in, warm_in
-from model_operator.plan.orders import Wish, orders_for
-from model_operator.plan.rollout import Move, Seen, move
+from model_operator.plan.rollout.choice import Choice
+from model_operator.plan.rollout.course import Course, pods_of
+from model_operator.plan.rollout.memory import served_until_now, stage_in, warm_in
+from model_operator.plan.rollout.move import Move, Seen, move
+from model_operator.plan.rollout.orders import orders_for
+from model_operator.plan.rollout.wish import Wish
 
 _NO_WAY_YET = "its first step when the routers of the namespace know the model"
 # Routers follow a record within a second; until then they send requests by the one before.

@@ -12,9 +12,9 @@ from model_operator.domain.observed import Observed
 from model_operator.domain.spec import ModelDeployment
 from model_operator.domain.stage import State
 from model_operator.domain.troubles import UNSCHEDULABLE
-from model_operator.plan.change import Change, Phase, Pods, Room, Step, advance
-from model_operator.plan.choice import Choice
-from model_operator.plan.rollout import Move
+from model_operator.plan.rollout.change import Change, Phase, Pods, Room, Step, advance
+from model_operator.plan.rollout.choice import Choice
+from model_operator.plan.rollout.move import Move
 
 # A replica that is not ready for this long is no longer waited for where it is in the way.
 DEAD_AFTER = timedelta(seconds=60)

@@ -7,17 +7,17 @@ from model_operator.domain.manifests import Manifest
 from model_operator.domain.rollout import Rollout
 from model_operator.domain.stage import State
 from model_operator.domain.troubles import PASSING
-from model_operator.plan.memory import stage_part
-from model_operator.plan.rollout import Move
+from model_operator.plan.rollout.memory import stage_part
+from model_operator.plan.rollout.move import Move
 
 
-def candidate_part(rollout: Rollout, made: Move) -> Manifest:
+def stage_of(rollout: Rollout, made: Move) -> Manifest:
     """Where the candidate stands; its step is counted from 1."""
     step = sum(item.weight < made.stage.target for item in rollout.steps) + 1
     return {"step": step} | stage_part(made.stage, made.state) | {"weight": made.share}
 
 
-def traffic_part(
+def shares(
     wanted: Mapping[str, int], in_force: Mapping[str, int] | None, serving: str
 ) -> list[Manifest]:
     """The weights of the revisions that get requests, or are to; `in_force` None is not known."""
@@ -45,7 +45,7 @@ def why_not_ready(made: Move, version: int, cause: str | None) -> tuple[str, str
     return "Progressing", f"version {version} waits for replicas for {stage.target} %"
 
 
-def paused(made: Move | None, version: int) -> list[Condition]:
+def halted_by(made: Move | None, version: int) -> list[Condition]:
     """The condition that a rollout goes on only when a user says so."""
     if made is None or made.state is not State.PAUSED:
         return []
