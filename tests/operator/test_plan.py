@@ -243,6 +243,23 @@ def test_a_child_on_its_way_out_is_waited_for(serving):
     assert plan.apply == ()
 
 
+def test_what_is_on_its_way_out_is_not_deleted_once_more(serving):
+    old, budget = serving.stable(), ObjectKey("PodDisruptionBudget", "ranker-model-server")
+    serving.edit(model={"version": 2}, replicas=2)
+    serving.settle()
+    serving.make_ready(serving.candidate(), 2)
+    serving.step()
+    serving.edit(replicas=1)
+    before = serving.plan().delete
+    for key in before:
+        serving.children[key]["metadata"]["deletionTimestamp"] = "2026-01-01T12:00:00Z"
+
+    plan = serving.plan()
+
+    assert set(before) == {ObjectKey("Deployment", old), budget}
+    assert plan.delete == ()
+
+
 def test_a_suspended_object_changes_its_status_alone(serving):
     old = serving.stable()
     serving.edit(model={"version": 2}, suspend=True)
