@@ -23,9 +23,7 @@ WANTED = revision("wanted", 4)
         pytest.param({"wanted": 1, "z-older": 2}, "z-older", "z-older", id="not before it is all"),
         pytest.param({"wanted": 1, "z-older": 0}, "z-older", "wanted", id="but rather than none"),
         pytest.param({"b-oldest": 2, "a-former": 1}, "z-older", "a-former", id="the newest alive"),
-        pytest.param(
-            {"b-oldest": 1, "zz-lost": 1}, None, "b-oldest", id="lost history is last"
-        ),
+        pytest.param({"b-oldest": 1, "zz-lost": 1}, None, "b-oldest", id="lost history is last"),
         pytest.param({"wanted": 0, "z-older": 0}, "z-older", "z-older", id="none: as before"),
         pytest.param({"wanted": 0}, "a-former", "a-former", id="none: one that is remembered"),
         pytest.param({"wanted": 0}, "gone", None, id="none: not one that is gone"),
