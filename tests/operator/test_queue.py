@@ -7,7 +7,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from model_operator.domain.errors import ApiError
-from model_operator.handlers.queue import Queue
+from model_operator.handlers.queue import Backoff, Queue
 from model_operator.metrics import Metrics
 
 
@@ -50,6 +50,18 @@ def queue(metrics):
 @pytest.fixture
 def passes():
     return Passes()
+
+
+def test_what_fails_for_weeks_is_tried_each_minute():
+    backoff = Backoff()
+
+    delays = [backoff.after_failure("a") for _ in range(20_000)]
+
+    assert delays[:8] == [0.5, 1, 2, 4, 8, 16, 32, 60]
+    assert set(delays[8:]) == {60}
+    assert backoff.after_failure("b") == 0.5
+    backoff.forget("a")
+    assert backoff.after_failure("a") == 0.5
 
 
 async def test_many_wake_ups_before_a_pass_are_one_pass(queue, passes):

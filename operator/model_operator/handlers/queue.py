@@ -21,6 +21,23 @@ _FIRST_BACKOFF_SECONDS = 0.5
 _LONGEST_BACKOFF_SECONDS = 60.0
 
 
+class Backoff:
+    """How long a key waits after it failed: twice as long each time, up to a minute."""
+
+    def __init__(self) -> None:
+        self._next: dict[str, float] = {}
+
+    def after_failure(self, key: str) -> float:
+        """Seconds."""
+        delay = self._next.get(key, _FIRST_BACKOFF_SECONDS)
+        self._next[key] = min(2 * delay, _LONGEST_BACKOFF_SECONDS)
+        return delay
+
+    def forget(self, key: str) -> None:
+        """It has not failed."""
+        self._next.pop(key, None)
+
+
 class Queue:
     """Keys that wait for a pass. A key woken while its pass runs gets another one after it."""
 
@@ -32,7 +49,7 @@ class Queue:
         self._running: set[str] = set()
         self._woken_while_running: set[str] = set()
         self._not_before: dict[str, float] = {}
-        self._failures: dict[str, int] = {}
+        self._backoff = Backoff()
 
     def wake(self, key: str, delay: float = 0.0) -> None:
         """Look at this object, now or after `delay` seconds; the earliest of several counts."""
@@ -88,7 +105,7 @@ class Queue:
             self._fail(key, error)
             return
         self._metrics.passes.labels("success").inc()
-        self._failures.pop(key, None)
+        self._backoff.forget(key)
         self._hold(key, _PAUSE_SECONDS)
         if again_at is not None:
             self.wake(key, (again_at - datetime.now(UTC)).total_seconds())
@@ -98,9 +115,7 @@ class Queue:
         is_expected = isinstance(error, OperatorError)
         self._metrics.passes.labels("refused" if is_expected else "error").inc()
         self._metrics.retries.inc()
-        failures = self._failures.get(key, 0)
-        self._failures[key] = failures + 1
-        delay = min(_FIRST_BACKOFF_SECONDS * 2**failures, _LONGEST_BACKOFF_SECONDS)
+        delay = self._backoff.after_failure(key)
         trace = None if is_expected else error
         message = "pass failed, again in %.1f s: %s"
         logger.error(message, delay, error, exc_info=trace, extra={"object": key})
