@@ -4,6 +4,7 @@ import gzip
 import socket
 import threading
 import time
+import tracemalloc
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -241,6 +242,49 @@ def test_more_bytes_of_bodies_than_the_limit_are_refused(listening):
     assert (second.status, small.text) == (429, "40")
     assert "has 60 bytes of bodies at hand" in second.json["error"]
     assert client.post(PATH, b"a" * 60).text == "60"
+
+
+def test_a_gzip_body_counts_with_the_bytes_that_come_out_of_it(listening):
+    began, may_end = threading.Event(), threading.Event()
+
+    def answer(_route, body):
+        began.set()
+        may_end.wait(60)
+        return str(len(body))
+
+    port = listening(answer, body=BodyLimits(together=2**20))
+    client = HttpClient(port)
+    body = gzip.compress(b" " * 600_000)
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(client.request, "POST", PATH, body, Content_Encoding="gzip")
+        began.wait(60)
+        second = client.request("POST", PATH, body, Content_Encoding="gzip")
+        may_end.set()
+        assert first.result().text == "600000"
+
+    assert second.status == 429
+    assert "bytes of bodies at hand; try again" in second.json["error"]
+
+
+def test_bodies_of_requests_that_waited_too_long_are_not_kept(listening):
+    may_end = threading.Event()
+
+    def answer(_route, _body):
+        may_end.wait(60)
+        return "done"
+
+    client = HttpClient(listening(answer, threads=1, timeout=0.2))
+    body = b"a" * 2**23
+    tracemalloc.start()
+    with ThreadPoolExecutor(5) as pool:
+        answers = list(pool.map(client.post, [PATH] * 20, [body] * 20))
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    may_end.set()
+
+    assert {answer.status for answer in answers} == {504}
+    # That of the one that runs, and perhaps one that is just being let go.
+    assert kept < 3 * len(body)
 
 
 def test_a_client_that_does_not_read_its_answer_is_left(listening):

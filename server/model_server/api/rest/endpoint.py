@@ -108,6 +108,8 @@ class RestEndpoint:
         )
         # For bodies of many values, one at a time: each takes much memory, and long.
         self._large = ThreadPoolExecutor(1, thread_name_prefix="rest-large")
+        # One at a time, because only then the loop counts what came out of the last one.
+        self._measuring = ThreadPoolExecutor(1, thread_name_prefix="rest-measuring")
         self._held = body.Held(listen.body)
         self._in_flight = 0
         self._headers = _CORS if listen.cors else {}
@@ -154,7 +156,7 @@ class RestEndpoint:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
-        for pool in (self._pool, self._large):
+        for pool in (self._pool, self._large, self._measuring):
             pool.shutdown(wait=False, cancel_futures=True)
 
     async def _drain(self, grace: float) -> None:
@@ -220,19 +222,28 @@ class RestEndpoint:
         route = routes.route(request.method, path)
         with self._held.body() as more:
             sent = await body.read(request, self._listen.body, more)
-            pool = self._pool
-            zipped = "gzip" in request.headers.get("Content-Encoding", "")
-            if zipped or len(sent) > _MEASURED:
-                measure = partial(body.plain, sent, self._listen.body, zipped=zipped)
-                sent, values = await self._loop.run_in_executor(pool, measure)
-                pool = self._large if values > _MANY_VALUES else pool
-            # Without a deadline, which is kept here: it must not be told in two ways.
-            asking = Client()
-            answer = partial(self._answer_sent, asking, _asked(request, route), route, sent)
-            try:
-                return await self._in_time(self._loop.run_in_executor(pool, answer))
-            finally:
-                asking.gone()
+            return await self._in_time(self._answered(request, route, sent, more))
+
+    async def _answered(
+        self, request: web.BaseRequest, route: Route, sent: bytes, more: Callable[[int], None]
+    ) -> str:
+        pool = self._pool
+        zipped = "gzip" in request.headers.get("Content-Encoding", "")
+        if zipped or len(sent) > _MEASURED:
+            packed = len(sent)
+            measure = partial(body.plain, sent, self._listen.body, zipped=zipped)
+            sent, values = await self._loop.run_in_executor(self._measuring, measure)
+            more(max(len(sent) - packed, 0))
+            pool = self._large if values > _MANY_VALUES else pool
+        # Without a deadline, which is kept here: it must not be told in two ways.
+        asking, at_hand = Client(), [sent]
+        answer = partial(self._answer_sent, asking, _asked(request, route), route, at_hand)
+        try:
+            return await self._loop.run_in_executor(pool, answer)
+        finally:
+            asking.gone()
+            # A pool keeps what was cancelled until its turn comes; the body must not wait for that.
+            at_hand.clear()
 
     async def _in_time(self, answered: Awaitable[str]) -> str:
         try:
@@ -245,11 +256,11 @@ class RestEndpoint:
                 " --rest_api_timeout_in_ms",
             ) from None
 
-    def _answer_sent(self, asking: Client, asked: Asked, route: Route, sent: bytes) -> str:
+    def _answer_sent(self, asking: Client, asked: Asked, route: Route, at_hand: list[bytes]) -> str:
         with self._tracing.request(asked) as span, working_for(asking):
             code = Code.INTERNAL
             try:
-                text = self._answer(route, sent)
+                text = self._answer(route, at_hand.pop())
                 code = Code.OK
             except ServingError as error:
                 code = error.code
