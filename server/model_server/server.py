@@ -36,10 +36,10 @@ from model_server.servables.retrying import may_pass
 from model_server.servables.runtimes import runtimes_of
 from model_server.service.config_polling import ConfigPoller
 from model_server.service.inference import Inference
+from model_server.service.metrics.serving import ServingMetrics
 from model_server.service.models import Models
 from model_server.service.predict import Predict
 from model_server.service.service import Service
-from model_server.service.serving_metrics import ServingMetrics
 from model_server.service.starting import Starting
 from model_server.storage.files import Files
 from model_server.storage.folders import folders

@@ -12,7 +12,7 @@ from model_server.api.rest.prometheus import metric_name, page
 from model_server.options.command_line import InvalidOptions
 from model_server.options.flags import Options
 from model_server.options.monitoring import prometheus_path
-from model_server.service.metrics import Counter, Gauge, Histogram, exponential
+from model_server.service.metrics.kinds import Counter, Gauge, Histogram, exponential
 from server.conftest import model_config, serve
 
 PATH = "/monitoring/prometheus/metrics"

@@ -12,9 +12,9 @@ from model_server.service.example_task import INPUTS, Answered, ExampleTask, inv
 from model_server.service.examples import Examples
 from model_server.service.feeding import complete
 from model_server.service.lender import Lender
+from model_server.service.metrics.serving import ServingMetrics
 from model_server.service.model_spec import ModelSpec, check_name
 from model_server.service.regress import Regress
-from model_server.service.serving_metrics import ServingMetrics
 from model_server.telemetry import tracing
 
 R = TypeVar("R")

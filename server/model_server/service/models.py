@@ -16,6 +16,7 @@ from model_server.servables.loading import Batch, Surroundings, VersionLoader, W
 from model_server.servables.platform import Servable
 from model_server.servables.registry import Platforms
 from model_server.service import readiness
+from model_server.service.metrics.serving import ServingMetrics
 from model_server.service.model_configs import (
     ModelConfig,
     check_change,
@@ -24,7 +25,6 @@ from model_server.service.model_configs import (
     models_of,
 )
 from model_server.service.readiness import ModelSeen, Readiness, Reason
-from model_server.service.serving_metrics import ServingMetrics
 from model_server.storage.folders import Folder, LocalFolder
 
 _LOOK_AGAIN = timedelta(seconds=0.2)
@@ -66,7 +66,7 @@ class Models:
         model = self._models.get(name)
         platform = model.platform if model else ""
         surroundings = Surroundings(
-            self.metrics.load, self._warm_up(platform), self._batch(platform)
+            self.metrics.loading.load, self._warm_up(platform), self._batch(platform)
         )
         self.manager.aspire(
             name,

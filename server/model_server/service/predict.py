@@ -7,8 +7,8 @@ from model_server.core.errors import Code, ServingError
 from model_server.servables.signature import CLASSIFY, PREDICT, REGRESS, Signature, Tensors
 from model_server.service.feeding import complete, select_outputs
 from model_server.service.lender import Lender
+from model_server.service.metrics.serving import ServingMetrics
 from model_server.service.model_spec import ModelSpec, check_name
-from model_server.service.serving_metrics import ServingMetrics
 from model_server.telemetry import tracing
 
 

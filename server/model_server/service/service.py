@@ -13,10 +13,10 @@ from model_server.service.examples import Examples
 from model_server.service.inference import Inference, InferenceTask
 from model_server.service.lender import Lender
 from model_server.service.metadata import Metadata, metadata
+from model_server.service.metrics.serving import ServingMetrics
 from model_server.service.model_spec import ModelSpec
 from model_server.service.models import Models
 from model_server.service.predict import Predict, PredictCall, Prediction
-from model_server.service.serving_metrics import ServingMetrics
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from model_server.batching.turns import Call
 from model_server.core.client import Client, working_for
 from model_server.core.errors import Code, ServingError
 from model_server.options.batching import Batching
-from model_server.service.batching_metrics import BatchingMetrics
+from model_server.service.metrics.batching import BatchingMetrics
 
 LONG = 60
 

@@ -14,8 +14,8 @@ from tensorflow_serving.apis.model_management_pb2 import (
 
 from model_server.api.grpc.unary import Handler, unary
 from model_server.api.messages.specs import required_spec
+from model_server.service.metrics.serving import first_points
 from model_server.service.service import Service
-from model_server.service.serving_metrics import first_points
 
 # From the descriptor, because reflection needs its file imported.
 SERVICE = model_service_pb2.DESCRIPTOR.services_by_name["ModelService"].full_name

@@ -49,7 +49,7 @@ class WarmUp:
         if not self.iterations or not tf.io.gfile.exists(file):
             return
         replays = _replays(self._alone(id, servable))
-        metrics = self.service.metrics
+        metrics = self.service.metrics.loading
         with metrics.warm_up(path):
             for count, record in enumerate(_records(file), 1):
                 if count > MOST_RECORDS:

@@ -7,7 +7,7 @@ no HELP, and braces stand even where there are no labels.
 import re
 from collections.abc import Iterable
 
-from model_server.service.metrics import Distribution, Family, Labels
+from model_server.service.metrics.kinds import Distribution, Family, Labels
 
 _NOT_IN_NAME = re.compile(r"[^a-zA-Z0-9_]")
 

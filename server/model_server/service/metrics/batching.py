@@ -1,7 +1,7 @@
 """The metrics of batches, by TensorFlow Serving's names."""
 
 from model_server.batching.running import Ran
-from model_server.service.metrics import Counter, Family, Histogram, exponential
+from model_server.service.metrics.kinds import Counter, Family, Histogram, exponential
 
 _FOLDER = "/tensorflow/serving/batching_session/"
 _SIZES = exponential(1, 2, 14)

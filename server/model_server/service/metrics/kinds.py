@@ -1,6 +1,7 @@
 """Counters, gauges and histograms, named and bucketed as TensorFlow's monitoring does it."""
 
 import threading
+import time
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ Labels = tuple[str, ...]
 
 # Clients choose the names they ask for; they must not choose how many label sets there are.
 _MOST_LABEL_SETS = 10_000
-_OTHER = "(other)"
+OTHER = "(other)"
 
 
 class Kind(StrEnum):
@@ -120,7 +121,16 @@ def exponential(scale: float, growth: float, count: int) -> tuple[float, ...]:
     return tuple(scale * growth**power for power in range(count))
 
 
+# Microseconds: from 10 up to some twenty minutes.
+LATENCIES = exponential(10, 1.8, 33)
+
+
+def microseconds_since(began: float) -> float:
+    """The time since a moment of ``time.perf_counter``."""
+    return (time.perf_counter() - began) * 1e6
+
+
 def _bounded(labels: Labels, known: Mapping[Labels, object]) -> Labels:
     if labels in known or len(known) < _MOST_LABEL_SETS:
         return labels
-    return (_OTHER,) * len(labels)
+    return (OTHER,) * len(labels)

@@ -1,0 +1,1 @@
+"""What is counted and measured: TensorFlow Serving's metrics by their names, and some of ours."""
