@@ -4,7 +4,7 @@ Source: TensorFlow Serving ``apis/prediction_log.proto`` and ``apis/logging.prot
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -21,6 +21,7 @@ from tensorflow_serving.apis.regression_pb2 import RegressionRequest, Regression
 
 from model_server.api.messages.examples import fill_classifications, fill_regressions
 from model_server.api.messages.specs import fill
+from model_server.options.message_tables import define
 from model_server.request_logs.collectors import Record
 from model_server.request_logs.request_logs import RequestLogs
 from model_server.servables import tensors
@@ -40,8 +41,15 @@ _LOGS = {
     "Regress": "regress_log",
     "MultiInference": "multi_inference_log",
 }
-# Ours, far from upstream's: readers that do not know it pass over it. Wire type 2, a string.
-_TRACE_ID_FIELD = 10_001
+# A field of ours in LogMetadata, far from upstream's: readers that do not know it pass over it.
+_Traced = define(
+    "modelfleet/request_log.proto", {"TracedLogMetadata": (("trace_id", 10_001, "string"),)}, (), {}
+).classes["TracedLogMetadata"]
+# What a task asks with and is answered with, and how its result gets into the answer.
+_TASKS: Mapping[str, tuple[Callable[..., Message], Callable[[], Any], Callable[..., None]]] = {
+    "Classify": (ClassificationRequest, ClassificationResponse, fill_classifications),
+    "Regress": (RegressionRequest, RegressionResponse, fill_regressions),
+}
 
 
 @dataclass(frozen=True)
@@ -68,11 +76,11 @@ class Recording:
         self, spec: ModelSpec, examples: Examples, made: Answered[Classes], size: int
     ) -> None:
         """Records a classify of another transport."""
-        self._take(spec.name, "Classify", size, partial(_classify, spec, examples, made))
+        self._take(spec.name, "Classify", size, partial(_task, "Classify", spec, examples, made))
 
     def regress(self, spec: ModelSpec, examples: Examples, made: Answered[Any], size: int) -> None:
         """Records a regress of another transport."""
-        self._take(spec.name, "Regress", size, partial(_regress, spec, examples, made))
+        self._take(spec.name, "Regress", size, partial(_task, "Regress", spec, examples, made))
 
     def _take(self, model: str, api: str, size: int, pair: Callable[[], Pair]) -> None:
         sampled = self.logs.sample(model)
@@ -93,22 +101,12 @@ def _log(api: str, pair: Pair, metadata: LogMetadata, trace_id: str) -> Predicti
     answered = response.results[0] if api == "MultiInference" else response
     metadata.model_spec.CopyFrom(answered.model_spec)
     if trace_id:
-        metadata.MergeFromString(_string_field(_TRACE_ID_FIELD, trace_id))
+        metadata.MergeFromString(_Traced(trace_id=trace_id).SerializeToString())
     log = PredictionLog(log_metadata=metadata)
     kind = getattr(log, _LOGS[api])
     kind.request.CopyFrom(request)
     kind.response.CopyFrom(response)
     return log
-
-
-def _string_field(number: int, text: str) -> bytes:
-    content = text.encode()
-    return _varint(number << 3 | 2) + _varint(len(content)) + content
-
-
-def _varint(number: int) -> bytes:
-    low, rest = number & 0x7F, number >> 7
-    return bytes([low | 0x80]) + _varint(rest) if rest else bytes([low])
 
 
 def _predict(spec: ModelSpec, inputs: Tensors, made: Prediction) -> Pair:
@@ -121,20 +119,12 @@ def _predict(spec: ModelSpec, inputs: Tensors, made: Prediction) -> Pair:
     return request, response
 
 
-def _classify(spec: ModelSpec, examples: Examples, made: Answered[Classes]) -> Pair:
-    request = ClassificationRequest(model_spec=_spec(spec), input=_input(examples))
-    response = ClassificationResponse()
-    fill_classifications(response.result, made.result)
+def _task(api: str, spec: ModelSpec, examples: Examples, made: Answered[Any]) -> Pair:
+    request, answer, fill_result = _TASKS[api]
+    response = answer()
+    fill_result(response.result, made.result)
     fill(response.model_spec, made.name, made.version, made.signature_name)
-    return request, response
-
-
-def _regress(spec: ModelSpec, examples: Examples, made: Answered[Any]) -> Pair:
-    request = RegressionRequest(model_spec=_spec(spec), input=_input(examples))
-    response = RegressionResponse()
-    fill_regressions(response.result, made.result)
-    fill(response.model_spec, made.name, made.version, made.signature_name)
-    return request, response
+    return request(model_spec=_spec(spec), input=_input(examples)), response
 
 
 def _spec(spec: ModelSpec) -> ModelSpecMessage:
