@@ -77,49 +77,41 @@ def told_numbers(results: list[float]) -> list[float]:
     return [np.float32(value).item() for value in results]
 
 
-@pytest.mark.parametrize(
-    ("model", "signature", "asked"),
-    [
-        ("default", "classify_x_to_y", ONE),
-        ("default", "classify_x_to_y", THREE),
-        ("two", "classify_x_to_y", ONE),
-        ("classifier", "both", WORDS),
-        ("classifier", "labels", WORDS),
-        ("classifier", "scores", WORDS),
-        ("classifier", "both", CONTEXT),
-    ],
-)
-def test_classify(grpc_client, http_client, model, signature, asked):
-    request = ClassificationRequest(
-        model_spec={"name": model, "signature_name": signature}, input=as_input(*asked)
-    )
-
-    by_grpc = grpc_client.prediction.Classify(request)
-    by_rest = http_client.post(f"/v1/models/{model}:classify", body(signature, *asked))
-
-    assert told_classes(by_rest.json["results"]) == classes(by_grpc.result)
+# The request, the gRPC method, and how the results of REST and of gRPC are read.
+VERBS = {
+    "classify": (ClassificationRequest, "Classify", told_classes, classes),
+    "regress": (RegressionRequest, "Regress", told_numbers, numbers),
+}
 
 
 @pytest.mark.parametrize(
-    ("model", "signature", "asked"),
+    ("verb", "model", "signature", "asked"),
     [
-        ("default", "regress_x_to_y", ONE),
-        ("default", "regress_x_to_y2", THREE),
-        ("two", "regress_x_to_y", ONE),
-        ("classifier", "flat", WORDS),
-        ("classifier", "column", WORDS),
-        ("classifier", "column", CONTEXT),
+        ("classify", "default", "classify_x_to_y", ONE),
+        ("classify", "default", "classify_x_to_y", THREE),
+        ("classify", "two", "classify_x_to_y", ONE),
+        ("classify", "classifier", "both", WORDS),
+        ("classify", "classifier", "labels", WORDS),
+        ("classify", "classifier", "scores", WORDS),
+        ("classify", "classifier", "both", CONTEXT),
+        ("regress", "default", "regress_x_to_y", ONE),
+        ("regress", "default", "regress_x_to_y2", THREE),
+        ("regress", "two", "regress_x_to_y", ONE),
+        ("regress", "classifier", "flat", WORDS),
+        ("regress", "classifier", "column", WORDS),
+        ("regress", "classifier", "column", CONTEXT),
     ],
 )
-def test_regress(grpc_client, http_client, model, signature, asked):
-    request = RegressionRequest(
-        model_spec={"name": model, "signature_name": signature}, input=as_input(*asked)
+def test_both_answer_with_the_same_results(running, verb, model, signature, asked):
+    kind, method, told, results = VERBS[verb]
+    spec = {"name": model, "signature_name": signature}
+
+    by_grpc = getattr(running.grpc.prediction, method)(
+        kind(model_spec=spec, input=as_input(*asked))
     )
+    by_rest = running.http.post(f"/v1/models/{model}:{verb}", body(signature, *asked))
 
-    by_grpc = grpc_client.prediction.Regress(request)
-    by_rest = http_client.post(f"/v1/models/{model}:regress", body(signature, *asked))
-
-    assert told_numbers(by_rest.json["results"]) == numbers(by_grpc.result)
+    assert told(by_rest.json["results"]) == results(by_grpc.result)
 
 
 @pytest.mark.parametrize("asked", [ONE, THREE])
@@ -155,14 +147,11 @@ REFUSED = [
 
 @pytest.mark.parametrize(("verb", "model", "signature", "asked"), REFUSED)
 def test_both_refuse_with_the_same_words(running, verb, model, signature, asked):
-    kind, method = {
-        "classify": (ClassificationRequest, running.grpc.prediction.Classify),
-        "regress": (RegressionRequest, running.grpc.prediction.Regress),
-    }[verb]
+    kind, method, *_ = VERBS[verb]
     spec = {"name": model, "signature_name": signature}
 
     with pytest.raises(grpc.RpcError) as by_grpc:
-        method(kind(model_spec=spec, input=as_input(*asked)))
+        getattr(running.grpc.prediction, method)(kind(model_spec=spec, input=as_input(*asked)))
     by_rest = running.http.post(f"/v1/models/{model}:{verb}", body(signature, *asked))
 
     assert by_rest.json == {"error": by_grpc.value.details()}

@@ -77,24 +77,17 @@ def test_more_requests_at_hand_than_the_limit_are_refused_at_once(serving):
     assert counted == [1]
 
 
-def test_clients_that_do_not_send_their_message_keep_nobody_else_waiting(serving):
-    channel = serving(threads=1)
+@pytest.mark.parametrize(
+    ("calls", "limits"),
+    [
+        pytest.param(50, {"threads": 1}, id="more than may run"),
+        pytest.param(300, {}, id="264 threads wait in vain, and 36 calls wait for a thread"),
+    ],
+)
+def test_clients_that_do_not_send_their_message_keep_nobody_else_waiting(serving, calls, limits):
+    channel = serving(**limits)
     never = threading.Event()
-    slow = [channel.stream_unary(METHOD).future(iter(never.wait, True)) for _ in range(50)]
-
-    answer = channel.unary_unary(METHOD)(b"quick", timeout=30)
-
-    assert answer == b"quick"
-    for call in slow:
-        call.cancel()
-    never.set()
-
-
-def test_clients_that_fill_the_room_for_messages_are_ended(serving):
-    # 264 threads are waited for in vain, and 36 calls wait for a thread.
-    channel = serving()
-    never = threading.Event()
-    slow = [channel.stream_unary(METHOD).future(iter(never.wait, True)) for _ in range(300)]
+    slow = [channel.stream_unary(METHOD).future(iter(never.wait, True)) for _ in range(calls)]
 
     answer = channel.unary_unary(METHOD)(b"quick", timeout=300)
 
