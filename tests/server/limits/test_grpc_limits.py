@@ -77,6 +77,29 @@ def test_more_requests_at_hand_than_the_limit_are_refused_at_once(serving):
     assert counted == [1]
 
 
+def test_more_bytes_of_messages_than_the_limit_are_refused(serving):
+    began, may_end = threading.Event(), threading.Event()
+
+    def answer(request, _context):
+        if len(request) > 50:
+            began.set()
+            may_end.wait(60)
+        return request
+
+    call = serving(answer, threads=2, at_hand=100).unary_unary(METHOD)
+    first = call.future(b"a" * 60)
+    began.wait(60)
+    with pytest.raises(grpc.RpcError) as refused:
+        call(b"a" * 41, timeout=30)
+    small = call(b"a" * 40, timeout=30)
+    may_end.set()
+
+    assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert refused.value.details() == "The server has 60 bytes of messages at hand; try again"
+    assert (len(small), len(first.result(30))) == (40, 60)
+    assert len(call(b"alone" * 99, timeout=30)) == 495
+
+
 @pytest.mark.parametrize(
     ("calls", "limits"),
     [

@@ -242,6 +242,7 @@ def test_more_bytes_of_bodies_than_the_limit_are_refused(listening):
     assert (second.status, small.text) == (429, "40")
     assert "has 60 bytes of bodies at hand" in second.json["error"]
     assert client.post(PATH, b"a" * 60).text == "60"
+    assert client.post(PATH, b"alone" * 99).text == "495"
 
 
 def test_a_gzip_body_counts_with_the_bytes_that_come_out_of_it(listening):

@@ -4,18 +4,21 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
 import grpc
 
+from model_server.api.at_hand import AtHand
+from model_server.api.codes import grpc_status
 from model_server.api.grpc.receiving import Receiving
 from model_server.api.grpc.standard_services import Health, add_reflection
 from model_server.api.grpc.traced import traced
 from model_server.api.grpc.unary import GenericHandler, Handler
 from model_server.core.client import Client, working_for
+from model_server.core.errors import ServingError
 from model_server.options.tls import Tls
 from model_server.telemetry.tracing import NO_TRACING, Tracing
 
@@ -26,6 +29,8 @@ _LARGEST_HEADER = 16 * 2**10
 # Of each address that is listened on, and of each connection.
 _CONNECTIONS = 4096
 _STREAMS = 1024
+# Bytes of all messages that run or wait for their turn: two of the largest that there are.
+_AT_HAND = 4 * 2**30
 # Seconds; a deadline beyond is none.
 _LONG = 86_400.0
 
@@ -39,7 +44,7 @@ class Listen:
     """Where to listen, for how many requests at a time; port 0 lets the system choose.
 
     ``threads`` requests run at a time; beyond ``in_flight`` that run or wait, if it is not None,
-    more are refused.
+    more are refused, as they are beyond ``at_hand`` bytes of messages.
     """
 
     port: int | None
@@ -49,6 +54,7 @@ class Listen:
     tls: Tls | None = None
     alts: bool = False
     in_flight: int | None = None
+    at_hand: int = _AT_HAND
 
 
 class _Methods(GenericHandler):
@@ -113,6 +119,7 @@ class GrpcEndpoint:
         self._methods = _Methods(refused)
         self._running = threading.BoundedSemaphore(listen.threads)
         self._receiving = Receiving(_RECEIVING)
+        self._at_hand = AtHand(listen.at_hand, "messages")
         own: dict[str, int | str] = {
             # As TensorFlow Serving: messages are bounded by the 2 GiB of the protocol only.
             "grpc.max_receive_message_length": -1,
@@ -178,12 +185,11 @@ class GrpcEndpoint:
         }
 
     def _received(self, handler: Handler, turn: AbstractContextManager[object]) -> Handler:
-        receiving, answer = self._receiving, handler.unary_unary
+        answer = handler.unary_unary
         assert answer is not None, "all methods of the server are unary"
 
         def answer_received(sent: Iterator[bytes], context: grpc.ServicerContext) -> bytes:
-            request = receiving.message(sent, context)
-            with turn:
+            with self._message(sent, context) as request, turn:
                 asking = Client(_deadline(context))
                 if not context.add_callback(asking.gone):
                     # Nobody waits for the answer any more.
@@ -193,6 +199,16 @@ class GrpcEndpoint:
 
         # To grpcio they are streams of one message, for only so it calls before the message is in.
         return grpc.stream_unary_rpc_method_handler(answer_received)
+
+    @contextmanager
+    def _message(self, sent: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
+        with self._at_hand.request() as more:
+            message = self._receiving.message(sent, context)
+            try:
+                more(len(message))
+            except ServingError as error:
+                context.abort(grpc_status(error.code), error.message)
+            yield message
 
     def stop(self, grace: float) -> None:
         """Refuses new calls, waits for running ones at most ``grace`` seconds, closes the ports."""

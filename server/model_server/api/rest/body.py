@@ -2,13 +2,13 @@
 
 import asyncio
 import zlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from aiohttp import HttpVersion11, web
 from aiohttp.client_exceptions import ClientPayloadError
 
+from model_server.api.codes import http_status
 from model_server.core.errors import Code, ServingError
 
 # TensorFlow Serving's limit on what a compressed body may inflate to.
@@ -39,35 +39,8 @@ class BodyLimits:
     slowest: int = 64 * 2**10
 
 
-class Held:
-    """The bytes of all bodies at hand; the loop's thread counts them."""
-
-    def __init__(self, limits: BodyLimits) -> None:
-        self._limits = limits
-        self._bytes = 0
-
-    @contextmanager
-    def body(self) -> Iterator[Callable[[int], None]]:
-        """Counts what one body brings, until it is not needed any more. Raises BodyRefused."""
-        came = 0
-
-        def more(size: int) -> None:
-            nonlocal came
-            if self._bytes + size > self._limits.together:
-                raise BodyRefused(
-                    429, f"The server has {self._bytes} bytes of bodies at hand; try again"
-                )
-            came += size
-            self._bytes += size
-
-        try:
-            yield more
-        finally:
-            self._bytes -= came
-
-
 async def read(request: web.BaseRequest, limits: BodyLimits, more: Callable[[int], None]) -> bytes:
-    """The whole body as it was sent; ``more`` is told of its bytes, and may refuse them.
+    """The whole body as it was sent; ``more`` is told of its bytes, and may raise ServingError.
 
     Raises BodyRefused; ConnectionError if the client is gone.
     """
@@ -94,6 +67,8 @@ async def read(request: web.BaseRequest, limits: BodyLimits, more: Callable[[int
         ) from None
     except (ClientPayloadError, web.RequestPayloadError) as error:
         raise BodyRefused(400, f"The request's body is broken: {error}") from error
+    except ServingError as error:
+        raise BodyRefused(http_status(error.code), error.message) from error
 
 
 async def _invite(request: web.BaseRequest) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import uvloop
 from aiohttp import web
 
+from model_server.api.at_hand import AtHand
 from model_server.api.codes import http_status, is_fault
 from model_server.api.rest import body, json_writer, routes
 from model_server.api.rest.body import BodyLimits, BodyRefused
@@ -110,7 +111,7 @@ class RestEndpoint:
         self._large = ThreadPoolExecutor(1, thread_name_prefix="rest-large")
         # One at a time, because only then the loop counts what came out of the last one.
         self._measuring = ThreadPoolExecutor(1, thread_name_prefix="rest-measuring")
-        self._held = body.Held(listen.body)
+        self._at_hand = AtHand(listen.body.together, "bodies")
         self._in_flight = 0
         self._headers = _CORS if listen.cors else {}
         self._web: web.Server | None = None
@@ -220,7 +221,7 @@ class RestEndpoint:
 
     async def _api(self, request: web.BaseRequest, path: str) -> str:
         route = routes.route(request.method, path)
-        with self._held.body() as more:
+        with self._at_hand.request() as more:
             sent = await body.read(request, self._listen.body, more)
             return await self._in_time(self._answered(request, route, sent, more))
 
