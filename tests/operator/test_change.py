@@ -4,9 +4,13 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from accelerator_world import AcceleratorWorld
+from accelerator_world import GPU, NODE, AcceleratorWorld
+from model_operator.domain.capacity import Inventory, Node, Use
+from model_operator.domain.observed import Pod
 from model_operator.domain.rollout import Strategy
+from model_operator.domain.troubles import Trouble
 from model_operator.plan.rollout.change import Change, Phase, Pods, Room, Step, advance, enough
+from model_operator.plan.rollout.course import pods_of
 
 NONE = Pods(0, 0, 0)
 FULL = Room(is_short=True)
@@ -287,3 +291,47 @@ def test_pods_without_accelerators_are_never_given_up_by_auto():
     life.run_pass()
 
     assert life.world.workload(old)["spec"]["replicas"] == 4
+
+
+MIG = "nvidia.com/mig-1g.5gb"
+
+
+@pytest.mark.parametrize(
+    ("edit", "resource", "nodes", "uses"),
+    [
+        pytest.param(
+            {"serving": {"resources": {"limits": {MIG: 1}}}},
+            MIG,
+            (Node(NODE, {}, (), {GPU: 2, MIG: 1}),),
+            (Use(NODE, {GPU: 2, MIG: 1}),),
+            id="another resource",
+        ),
+        pytest.param(
+            {"scheduling": {"nodeSelector": {"pool": "new"}}},
+            GPU,
+            (Node(NODE, {}, (), {GPU: 2}), Node("gpu-2", {"pool": "new"}, (), {GPU: 1})),
+            (Use(NODE, {GPU: 2}), Use("gpu-2", {GPU: 1})),
+            id="other nodes",
+        ),
+    ],
+)
+def test_pods_that_hold_nothing_the_new_ones_could_use_are_not_given_up(
+    edit, resource, nodes, uses
+):
+    life = served(2, 2, "Auto")
+    old = life.world.stable()
+    life.world.edit(model={"version": 2}, **edit)
+    life.run_pass()
+    full = Trouble("Unschedulable", f"0/2 nodes are available: 1 Insufficient {resource}.")
+    waits = Pod("p", life.world.candidate(), "", False, False, full)
+    life.world.pods = (*(pod.seen() for pod in life.of(old)), waits)
+    life.world.inventory = Inventory(nodes, uses)
+
+    life.world.step()
+
+    assert life.world.workload(old)["spec"]["replicas"] == 2
+
+
+def test_a_pod_that_a_deployment_counts_as_ready_has_a_node_before_it_is_seen(serving):
+    assert serving.pods == ()
+    assert pods_of(serving.observe(), serving.stable()) == Pods(asked=1, placed=1, ready=1)

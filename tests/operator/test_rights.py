@@ -29,6 +29,26 @@ def installed(modelfleet_api, new_namespace):
     helm("uninstall", release, *place)
 
 
+@pytest.fixture
+def start_with_rights(start_operator, tmp_path):
+    """Starts operators as the chart's account, with its Lease."""
+
+    def start(home, account, **environment):
+        lease = f"{home.namespace}/{account}"
+        kubeconfig = kubeconfig_of(home, account, tmp_path)
+        return start_operator(kubeconfig, MODELFLEET_LEASE=lease, **environment)
+
+    return start
+
+
+@pytest.fixture
+def started_in_one_namespace(installed, new_namespace, start_with_rights):
+    """A namespace, and an operator that was installed for it alone."""
+    api = new_namespace()
+    home, account = installed(f"watch.namespaces={{{api.namespace}}}", "rbac.aggregate=false")
+    return api, start_with_rights(home, account, MODELFLEET_NAMESPACES=api.namespace)
+
+
 def kubeconfig_of(home, account, folder):
     """A kubeconfig with the account's own token and nothing else."""
     known = yaml.safe_load(home.kubeconfig.read_text())
@@ -37,6 +57,13 @@ def kubeconfig_of(home, account, folder):
     path = folder / "kubeconfig"
     path.write_text(yaml.safe_dump(known))
     return path
+
+
+def routers_of(account):
+    return {
+        "MODELFLEET_ROUTER_IMAGE": "modelfleet/router:test",
+        "MODELFLEET_ROUTER_ROLE": f"ClusterRole/{account}-router",
+    }
 
 
 def manifest(**spec):
@@ -82,13 +109,11 @@ def become_stable(api):
 
 
 def test_with_the_charts_rights_everywhere_the_operator_does_all_its_work(
-    installed, new_namespace, start_operator, tmp_path
+    installed, new_namespace, start_with_rights
 ):
     home, account = installed()
     api = new_namespace()
-    process = start_operator(
-        kubeconfig_of(home, account, tmp_path), MODELFLEET_LEASE=f"{home.namespace}/{account}"
-    )
+    process = start_with_rights(home, account)
 
     live_through_a_version_change(api)
 
@@ -98,16 +123,8 @@ def test_with_the_charts_rights_everywhere_the_operator_does_all_its_work(
     assert posted.count("modelfleet.dev") == 2
 
 
-def test_with_the_charts_rights_in_one_namespace_it_does_its_work_there(
-    installed, new_namespace, start_operator, tmp_path
-):
-    api = new_namespace()
-    home, account = installed(f"watch.namespaces={{{api.namespace}}}", "rbac.aggregate=false")
-    process = start_operator(
-        kubeconfig_of(home, account, tmp_path),
-        MODELFLEET_NAMESPACES=api.namespace,
-        MODELFLEET_LEASE=f"{home.namespace}/{account}",
-    )
+def test_with_the_charts_rights_in_one_namespace_it_does_its_work_there(started_in_one_namespace):
+    api, process = started_in_one_namespace
 
     live_through_a_version_change(api)
 
@@ -116,13 +133,11 @@ def test_with_the_charts_rights_in_one_namespace_it_does_its_work_there(
 
 
 def test_with_rights_everywhere_it_counts_the_accelerators_of_all_nodes(
-    installed, new_namespace, start_operator, tmp_path
+    installed, new_namespace, start_with_rights
 ):
     home, account = installed()
     api = new_namespace()
-    process = start_operator(
-        kubeconfig_of(home, account, tmp_path), MODELFLEET_LEASE=f"{home.namespace}/{account}"
-    )
+    process = start_with_rights(home, account)
     api.apply(manifest(accelerator={"resource": "nvidia.com/gpu"}))
 
     a_pod_without_a_node(api, "no node fits")
@@ -131,16 +146,8 @@ def test_with_rights_everywhere_it_counts_the_accelerators_of_all_nodes(
     assert process.stop() == 0
 
 
-def test_with_rights_in_one_namespace_the_schedulers_words_stand_alone(
-    installed, new_namespace, start_operator, tmp_path
-):
-    api = new_namespace()
-    home, account = installed(f"watch.namespaces={{{api.namespace}}}", "rbac.aggregate=false")
-    process = start_operator(
-        kubeconfig_of(home, account, tmp_path),
-        MODELFLEET_NAMESPACES=api.namespace,
-        MODELFLEET_LEASE=f"{home.namespace}/{account}",
-    )
+def test_with_rights_in_one_namespace_the_schedulers_words_stand_alone(started_in_one_namespace):
+    api, process = started_in_one_namespace
     api.apply(manifest(accelerator={"resource": "nvidia.com/gpu"}))
 
     a_pod_without_a_node(api, "no node fits")
@@ -194,16 +201,11 @@ def test_users_get_roles_to_add_to_the_clusters_own(installed, role, action, ans
 
 
 def test_with_the_charts_rights_a_namespace_gets_a_router_and_loses_it_with_its_last_model(
-    installed, new_namespace, start_operator, tmp_path
+    installed, new_namespace, start_with_rights
 ):
     home, account = installed("router.enabled=true")
     api = new_namespace()
-    process = start_operator(
-        kubeconfig_of(home, account, tmp_path),
-        MODELFLEET_LEASE=f"{home.namespace}/{account}",
-        MODELFLEET_ROUTER_IMAGE="modelfleet/router:test",
-        MODELFLEET_ROUTER_ROLE=f"ClusterRole/{account}-router",
-    )
+    process = start_with_rights(home, account, **routers_of(account))
 
     api.apply(manifest())
     eventually(lambda: ROUTER in api.names("deployments"))
@@ -232,17 +234,11 @@ def test_with_the_charts_rights_a_namespace_gets_a_router_and_loses_it_with_its_
 
 
 def test_routers_that_are_switched_off_go_when_no_service_leads_to_them(
-    installed, new_namespace, start_operator, tmp_path
+    installed, new_namespace, start_with_rights
 ):
     home, account = installed("router.enabled=true")
     api = new_namespace()
-    lease = {"MODELFLEET_LEASE": f"{home.namespace}/{account}"}
-    on = start_operator(
-        kubeconfig_of(home, account, tmp_path),
-        MODELFLEET_ROUTER_IMAGE="modelfleet/router:test",
-        MODELFLEET_ROUTER_ROLE=f"ClusterRole/{account}-router",
-        **lease,
-    )
+    on = start_with_rights(home, account, **routers_of(account))
     api.apply(manifest())
     revision = become_stable(api)
     eventually(lambda: service_name_label(api) == "model-router")
@@ -252,7 +248,7 @@ def test_routers_that_are_switched_off_go_when_no_service_leads_to_them(
     api.run("label", "deployment", "somebody", *OF_A_ROUTER)
 
     installed("router.enabled=false")
-    off = start_operator(kubeconfig_of(home, account, tmp_path), **lease)
+    off = start_with_rights(home, account)
     eventually(lambda: api.get("md", "ranker")["status"]["observedGeneration"] == 2)
     waits = ROUTER in api.names("deployments")
     api.apply(manifest())

@@ -115,13 +115,17 @@ class Model:
         self.become({old: 90, new: 10})
         return new
 
+    def goes_from_1_to_2(self):
+        """The old and the new revision, at the first step between them."""
+        self.serve(1)
+        old = self.serves(1)
+        self.serve(2)
+        return old, self.is_at_first_step(old)
+
 
 def test_a_canary_goes_from_10_to_50_to_100_percent_and_is_promoted(shop):
     model = Model(shop, "canary")
-    model.serve(1)
-    old = model.serves(1)
-    model.serve(2)
-    new = model.is_at_first_step(old)
+    old, new = model.goes_from_1_to_2()
     eventually(lambda: model.columns()[:5] == ["canary", "False", "1", "2", "10"])
     model.has_pods({old: 4, new: 1})
 
@@ -139,10 +143,7 @@ def test_a_canary_goes_from_10_to_50_to_100_percent_and_is_promoted(shop):
 
 def test_a_revert_in_git_finds_the_former_revision_warm_and_skips_the_steps(shop):
     model = Model(shop, "reverted")
-    model.serve(1)
-    old = model.serves(1)
-    model.serve(2)
-    new = model.is_at_first_step(old)
+    old, new = model.goes_from_1_to_2()
     model.order("promote", new)
     model.serves(2)
 
@@ -154,10 +155,7 @@ def test_a_revert_in_git_finds_the_former_revision_warm_and_skips_the_steps(shop
 
 def test_an_abort_returns_to_the_stable_revision_until_the_spec_asks_for_another(shop):
     model = Model(shop, "aborted")
-    model.serve(1)
-    old = model.serves(1)
-    model.serve(2)
-    new = model.is_at_first_step(old)
+    old, new = model.goes_from_1_to_2()
 
     model.order("abort", new)
     eventually(lambda: model.condition("Stalled")["status"] == "True", LONG)

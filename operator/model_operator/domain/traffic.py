@@ -10,6 +10,10 @@ from model_operator.domain.errors import UNREADABLE
 from model_operator.domain.manifests import Manifest
 from model_operator.domain.routers import FIRST_PORT, LAST_PORT
 
+# The router has nouns of its own for the same record, as it has a connection of its own to the API
+# server. The programs share contracts/traffic-record.schema.json and no code: their images are
+# built and rolled out apart, and either may be of an earlier release. Tests read with the one what
+# the other wrote.
 SCHEMA = 1
 RECORD_KEY = "record.json"
 # Beside the record, for the operator itself: what to fall back to.
