@@ -332,6 +332,20 @@ def test_pods_that_hold_nothing_the_new_ones_could_use_are_not_given_up(
     assert life.world.workload(old)["spec"]["replicas"] == 2
 
 
+def test_what_waits_for_anything_but_accelerators_takes_none_from_others():
+    life = served(2, 2, "Auto")
+    old = life.world.stable()
+    life.world.edit(model={"version": 2})
+    life.run_pass()
+    full = Trouble("Unschedulable", "0/1 nodes are available: 1 Insufficient memory.")
+    waits = Pod("p", life.world.candidate(), "", False, False, full)
+    life.world.pods = (*(pod.seen() for pod in life.of(old)), waits)
+
+    life.world.step()
+
+    assert life.world.workload(old)["spec"]["replicas"] == 2
+
+
 def test_a_pod_that_a_deployment_counts_as_ready_has_a_node_before_it_is_seen(serving):
     assert serving.pods == ()
     assert pods_of(serving.observe(), serving.stable()) == Pods(asked=1, placed=1, ready=1)

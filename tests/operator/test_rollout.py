@@ -236,6 +236,20 @@ def test_a_service_that_leads_to_pods_does_so_until_routers_know_the_model():
     assert world.weights() == {old: 90, new: 10}
 
 
+def test_a_former_revision_stays_warm_though_the_object_is_suspended_meanwhile():
+    world, old, new = promoted()
+    world.edit(suspend=True)
+    live(world)
+    world.edit(suspend=False)
+    live(world)
+    is_there = world.deployments()
+
+    pass_time(world, seconds=300)
+
+    assert is_there == sorted([old, new])
+    assert world.deployments() == [new]
+
+
 def switched_off(world):
     """As after a new start of the operator: the last router still runs, records are not shown."""
     world.routing, world.has_router_pods = None, True

@@ -80,16 +80,10 @@ def with_kept(
     One that served until now stays warm, unless it has made room for the other. Whatever got
     requests stays until routers know better.
     """
-    if deployment.suspend:
-        return course
-    workloads, kept = observed.workloads(), {}
-    least = _HEARD_BY_ALL if observed.routing else timedelta()
-    former = (observed.status.get("stable") or {}).get("revision")
-    for name in served_until_now(observed) & workloads.keys():
-        is_whole = workloads[name].replicas >= deployment.replicas
-        warm = deployment.rollout.keep_warm if name == former and is_whole else least
-        kept[name] = now + max(least, warm)
-    kept |= warm_in(observed.status)
+    workloads = observed.workloads()
+    # While all is left as it is nobody stops serving, and what was kept goes on to be.
+    begins = {} if deployment.suspend else _kept_from_now(deployment, observed, now)
+    kept = begins | warm_in(observed.status)
     return replace(
         course,
         kept={
@@ -98,3 +92,16 @@ def with_kept(
             if name in workloads and name not in course.in_use and until > now
         },
     )
+
+
+def _kept_from_now(
+    deployment: ModelDeployment, observed: Observed, now: datetime
+) -> dict[str, datetime]:
+    workloads, kept = observed.workloads(), {}
+    least = _HEARD_BY_ALL if observed.routing else timedelta()
+    former = (observed.status.get("stable") or {}).get("revision")
+    for name in served_until_now(observed) & workloads.keys():
+        is_whole = workloads[name].replicas >= deployment.replicas
+        warm = deployment.rollout.keep_warm if name == former and is_whole else least
+        kept[name] = now + max(least, warm)
+    return kept
