@@ -5,7 +5,7 @@ import signal
 import threading
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 
 from model_server.api.grpc.endpoint import GrpcEndpoint
@@ -25,7 +25,7 @@ from model_server.options.model_config import reread_model_config
 from model_server.options.monitoring import prometheus_path
 from model_server.options.platforms import platforms_of
 from model_server.options.thread_pool_factory import check_thread_pool_factory
-from model_server.options.tls import Tls, tls_of
+from model_server.options.tls import tls_of
 from model_server.request_logs.files import FileLimits
 from model_server.request_logs.request_logs import RequestLogs
 from model_server.servables.allocator import GivingBack
@@ -312,7 +312,7 @@ def _grpc_listen(options: Options) -> GrpcListen:
         socket_path=options.grpc_socket_path,
         threads=_at_once(options, options.grpc_max_threads),
         channel_arguments=channel_arguments_of(options.grpc_channel_arguments),
-        tls=_tls(options.ssl_config_file),
+        tls=tls_of(options.ssl_config_file),
         alts=options.use_alts_credentials,
         in_flight=max(options.max_in_flight_requests, 0) or None,
     )
@@ -327,16 +327,5 @@ def _rest_listen(options: Options) -> RestListen:
         cors=options.rest_api_enable_cors_support,
         in_flight=max(options.max_in_flight_requests, 0) or None,
         body=BodyLimits(options.rest_api_max_body_bytes, options.rest_api_max_json_values),
-        tls=_tls(options.rest_api_ssl_config_file),
+        tls=tls_of(options.rest_api_ssl_config_file),
     )
-
-
-def _tls(path: str) -> Tls | None:
-    tls = tls_of(path)
-    if tls is not None:
-        # It is served all the same: clients that do not ask for the date go on working.
-        from model_server.options.certificates import doubt
-
-        if problem := doubt(tls.certificate, datetime.now(UTC)):
-            _log.error("%s: %s; clients will not trust it", path, problem)
-    return tls

@@ -2,12 +2,16 @@
 
 import http.client
 import json
+import ssl
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import grpc
+
+from server.identities import Identity
 
 
 @dataclass(frozen=True)
@@ -85,6 +89,23 @@ class HttpClient:
     def wait_until_reason(self, reason: str) -> HttpAnswer:
         """Asks until a model is not ready for this reason."""
         return self.wait_for("/readyz", lambda answer: f'"{reason}"' in answer.text)
+
+
+class HttpsClient(HttpClient):
+    """An HTTPS client that trusts one server and, if it has an identity, shows it."""
+
+    def __init__(self, port: int, trusted: Identity, folder: Path, own: Identity | None = None):
+        super().__init__(port)
+        self._context = ssl.create_default_context(cadata=trusted.certificate.decode())
+        if own is not None:
+            file = folder / "client.pem"
+            file.write_bytes(own.key + own.certificate)
+            self._context.load_cert_chain(file)
+
+    def connection(self) -> http.client.HTTPConnection:
+        return http.client.HTTPSConnection(
+            "127.0.0.1", self.port, timeout=30, context=self._context
+        )
 
 
 class GrpcClient:

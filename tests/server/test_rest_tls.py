@@ -4,11 +4,10 @@ import http.client
 import logging
 import ssl
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
-from server.clients import HttpClient
+from server.clients import HttpsClient
 from server.conftest import model_config, serve
 from server.identities import Identity, config_file
 
@@ -17,23 +16,6 @@ STRANGER = {
     "error": "This server answers clients that show a certificate only;"
     " without one, /healthz and /readyz can be asked"
 }
-
-
-class Client(HttpClient):
-    """An HTTPS client that trusts one server and, if it has an identity, shows it."""
-
-    def __init__(self, port: int, trusted: Identity, folder: Path, own: Identity | None = None):
-        super().__init__(port)
-        self._context = ssl.create_default_context(cadata=trusted.certificate.decode())
-        if own is not None:
-            file = folder / "client.pem"
-            file.write_bytes(own.key + own.certificate)
-            self._context.load_cert_chain(file)
-
-    def connection(self) -> http.client.HTTPConnection:
-        return http.client.HTTPSConnection(
-            "127.0.0.1", self.port, timeout=30, context=self._context
-        )
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +47,7 @@ def choosy(model_folders, server_identity, client_identity, tmp_path_factory):
 
 
 def test_clients_that_trust_the_certificate_are_served(open_to_all, server_identity, tmp_path):
-    client = Client(open_to_all.http.port, server_identity, tmp_path)
+    client = HttpsClient(open_to_all.http.port, server_identity, tmp_path)
     client.wait_until_ready()
 
     assert client.post(PREDICT, {"inputs": 2.0}).json == {"outputs": 4.0}
@@ -73,7 +55,7 @@ def test_clients_that_trust_the_certificate_are_served(open_to_all, server_ident
 
 
 def test_clients_that_do_not_trust_the_certificate_end_the_connection(open_to_all, tmp_path):
-    client = Client(open_to_all.http.port, Identity(), tmp_path)
+    client = HttpsClient(open_to_all.http.port, Identity(), tmp_path)
 
     with pytest.raises(ssl.SSLCertVerificationError):
         client.get("/healthz")
@@ -83,12 +65,12 @@ def test_what_is_no_tls_is_not_answered_and_harms_nobody(open_to_all, server_ide
     with pytest.raises((http.client.HTTPException, OSError)):
         open_to_all.http.get("/healthz")
 
-    client = Client(open_to_all.http.port, server_identity, tmp_path)
+    client = HttpsClient(open_to_all.http.port, server_identity, tmp_path)
     assert client.get("/healthz").text == "ok"
 
 
 def test_a_certified_client_is_served(choosy, server_identity, client_identity, tmp_path):
-    client = Client(choosy.http.port, server_identity, tmp_path, client_identity)
+    client = HttpsClient(choosy.http.port, server_identity, tmp_path, client_identity)
     client.wait_until_ready()
 
     assert client.post(PREDICT, {"inputs": 2.0}).json == {"outputs": 4.0}
@@ -96,7 +78,7 @@ def test_a_certified_client_is_served(choosy, server_identity, client_identity, 
 
 
 def test_a_client_without_a_certificate_can_ask_for_health_only(choosy, server_identity, tmp_path):
-    client = Client(choosy.http.port, server_identity, tmp_path)
+    client = HttpsClient(choosy.http.port, server_identity, tmp_path)
     client.wait_until_ready()
 
     assert client.get("/healthz").text == "ok"
@@ -112,7 +94,7 @@ def test_a_client_without_a_certificate_can_ask_for_health_only(choosy, server_i
 
 
 def test_a_client_certified_by_others_is_refused(choosy, server_identity, tmp_path):
-    client = Client(choosy.http.port, server_identity, tmp_path, Identity())
+    client = HttpsClient(choosy.http.port, server_identity, tmp_path, Identity())
 
     with pytest.raises((ssl.SSLError, OSError)):
         client.get("/v1/models/two")

@@ -1,6 +1,7 @@
 """An SSLConfig is checked before anything listens, and never told."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -24,6 +25,13 @@ def file(tmp_path):
         return str(path)
 
     return write
+
+
+def replace(path: str, text: str) -> None:
+    """Puts another file in the place of this one, as a kubelet does."""
+    another = Path(f"{path}.new")
+    another.write_text(text)
+    another.replace(path)
 
 
 @pytest.mark.parametrize(
@@ -99,7 +107,65 @@ def test_no_file_is_no_tls():
 def test_the_key_does_not_reach_a_log(file):
     tls = tls_of(file(ssl_config(server_key=ONE.key, server_cert=ONE.certificate)))
 
-    assert repr(tls) == "Tls(verify_clients=False)"
+    assert repr(tls.now()) == "Tls(verify_clients=False)"
+
+
+def test_a_file_is_read_again_when_another_takes_its_place(file):
+    path = file(ssl_config(server_key=ONE.key, server_cert=ONE.certificate))
+    tls = tls_of(path)
+    first = tls.now()
+    unchanged = tls.now()
+
+    replace(path, ssl_config(server_key=OTHER.key, server_cert=OTHER.certificate))
+
+    assert unchanged is first
+    assert (first.certificate, tls.now().certificate) == (ONE.certificate, OTHER.certificate)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        pytest.param("", BOTH, id="an empty file"),
+        pytest.param(
+            ssl_config(server_key=OTHER.key, server_cert=ONE.certificate),
+            "server_key is not the key of server_cert",
+            id="the key of another certificate",
+        ),
+        pytest.param(
+            ssl_config(
+                server_key=OTHER.key,
+                server_cert=OTHER.certificate,
+                custom_ca=ONE.certificate,
+                client_verify=True,
+            ),
+            "another client_verify needs a new start",
+            id="clients are asked all at once",
+        ),
+    ],
+)
+def test_what_cannot_be_used_later_is_told_once_and_changes_nothing(file, caplog, text, message):
+    path = file(ssl_config(server_key=ONE.key, server_cert=ONE.certificate))
+    tls = tls_of(path)
+    first = tls.now()
+
+    replace(path, text)
+
+    assert (tls.now(), tls.now()) == (first, first)
+    (record,) = caplog.records
+    assert message in record.getMessage()
+    assert record.getMessage().endswith("; what it said before is still used")
+
+
+def test_a_file_that_vanishes_changes_nothing_until_there_is_another(file, caplog):
+    path = file(ssl_config(server_key=ONE.key, server_cert=ONE.certificate))
+    tls = tls_of(path)
+
+    Path(path).unlink()
+    meanwhile = tls.now()
+    replace(path, ssl_config(server_key=OTHER.key, server_cert=OTHER.certificate))
+
+    assert (meanwhile.certificate, tls.now().certificate) == (ONE.certificate, OTHER.certificate)
+    assert "No such file or directory" in caplog.text
 
 
 def test_a_certificate_out_of_its_time_is_doubted():

@@ -19,7 +19,7 @@ from model_server.api.grpc.traced import traced
 from model_server.api.grpc.unary import GenericHandler, Handler
 from model_server.core.client import Client, working_for
 from model_server.core.errors import ServingError
-from model_server.options.tls import Tls
+from model_server.options.tls import Tls, TlsFile
 from model_server.telemetry.tracing import NO_TRACING, Tracing
 
 # grpcio holds a thread while a request's message is on its way, so there must be more of them than
@@ -51,7 +51,7 @@ class Listen:
     socket_path: str = ""
     threads: int = 8
     channel_arguments: tuple[tuple[str, int | str], ...] = ()
-    tls: Tls | None = None
+    tls: TlsFile | None = None
     alts: bool = False
     in_flight: int | None = None
     at_hand: int = _AT_HAND
@@ -225,9 +225,23 @@ def _deadline(context: grpc.ServicerContext) -> float | None:
     return None if remaining is None or remaining > _LONG else time.monotonic() + remaining
 
 
-def _credentials(tls: Tls) -> grpc.ServerCredentials:
-    return grpc.ssl_server_credentials(
-        [(tls.key, tls.certificate)],
-        root_certificates=tls.client_ca,
-        require_client_auth=tls.verify_clients,
+def _credentials(file: TlsFile) -> grpc.ServerCredentials:
+    shown = file.now()
+
+    def renewed() -> grpc.ServerCertificateConfiguration | None:
+        # Called at each handshake.
+        nonlocal shown
+        before, shown = shown, file.now()
+        return None if shown is before else _configuration(shown)
+
+    return grpc.dynamic_ssl_server_credentials(
+        _configuration(shown),
+        renewed,  # type: ignore[arg-type]  # grpc's stubs leave out None, which is no change
+        require_client_authentication=shown.verify_clients,
+    )
+
+
+def _configuration(tls: Tls) -> grpc.ServerCertificateConfiguration:
+    return grpc.ssl_server_certificate_configuration(
+        [(tls.key, tls.certificate)], root_certificates=tls.client_ca
     )

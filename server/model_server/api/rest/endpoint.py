@@ -23,7 +23,7 @@ from model_server.api.rest.routes import Route
 from model_server.api.rest.tls import server_context
 from model_server.core.client import Client, working_for
 from model_server.core.errors import Code, ServingError
-from model_server.options.tls import Tls
+from model_server.options.tls import TlsFile
 from model_server.service.readiness import Readiness
 from model_server.telemetry import trace_context
 from model_server.telemetry.tracing import NO_TRACING, Asked, Tracing
@@ -69,7 +69,7 @@ class Listen:
     in_flight: int | None = None
     connections: ConnectionLimits = _CONNECTION_LIMITS
     body: BodyLimits = _BODY_LIMITS
-    tls: Tls | None = None
+    tls: TlsFile | None = None
 
 
 @dataclass(frozen=True)
@@ -113,6 +113,7 @@ class RestEndpoint:
         self._measuring = ThreadPoolExecutor(1, thread_name_prefix="rest-measuring")
         self._at_hand = AtHand(listen.body.together, "bodies")
         self._in_flight = 0
+        self._asks_for_certificates = listen.tls is not None and listen.tls.now().verify_clients
         self._headers = _CORS if listen.cors else {}
         self._web: web.Server | None = None
         self._listener: asyncio.AbstractServer | None = None
@@ -200,7 +201,7 @@ class RestEndpoint:
         return self._json(200, text)
 
     def _is_stranger(self, request: web.BaseRequest) -> bool:
-        if self._listen.tls is None or not self._listen.tls.verify_clients:
+        if not self._asks_for_certificates:
             return False
         # What a certificate says is there only if it was verified.
         return request.transport is None or not request.transport.get_extra_info("peercert")
