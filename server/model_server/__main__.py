@@ -8,6 +8,7 @@ from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from typing import NoReturn, TextIO
 
+from model_server.commands import COMMANDS, run_command
 from model_server.options.checks import check
 from model_server.options.command_line import (
     CommandLine,
@@ -27,8 +28,11 @@ _log = logging.getLogger("model_server")
 def main() -> None:
     """Runs the command; ends with 0, or with 255 if it cannot start."""
     arguments = sys.argv[1:]
+    if arguments and arguments[0] in COMMANDS:
+        sys.exit(run_command(arguments[0], arguments[1:]))
     if "--help" in arguments:
         print(usage(_PROGRAM))
+        print(f"Commands beside serving, each with a --help of its own: {', '.join(COMMANDS)}")
         return
     try:
         line = _parsed(arguments)

@@ -1,0 +1,13 @@
+"""What ``model-server`` does beside serving: its first argument names one of these commands."""
+
+from collections.abc import Sequence
+from importlib import import_module
+
+# Each is a module with `main(arguments) -> exit code`, which is imported only when it is asked for.
+COMMANDS = {"shard-plan": "model_server.commands.shard_plan"}
+
+
+def run_command(name: str, arguments: Sequence[str]) -> int:
+    """Runs a command with what follows its name; the exit code."""
+    code: int = import_module(COMMANDS[name]).main(arguments)
+    return code

@@ -1,0 +1,1 @@
+"""SavedModels too big for one process: what each member of a group holds of their variables."""

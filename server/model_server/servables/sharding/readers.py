@@ -1,0 +1,95 @@
+"""Who reads each variable of a flat graph, and whether by rows only; pure protobuf.
+
+A table can be split by rows if all that ever happens to it is that rows are gathered.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tensorflow.python.framework.tensor_util import MakeNdarray
+
+from model_server.servables.sharding.nesting import depths, node_of
+
+VARIABLES = frozenset({"VarHandleOp", "VariableV2", "Variable"})
+# What hands a variable or its value on as it is.
+_FORWARDS = frozenset({"Identity", "ReadVariableOp", "Switch", "RefSwitch", "RefIdentity"})
+# These say nothing of the value.
+_ASIDE = frozenset({"VarIsInitializedOp", "IsVariableInitialized", "VariableShape", "NoOp"})
+_FILLS = frozenset({"AssignVariableOp", "Assign"})
+_GATHERS_BY_AXIS = frozenset({"GatherV2"})
+_GATHERS = frozenset({"ResourceGather", "Gather"})
+
+
+@dataclass(frozen=True)
+class Reader:
+    """A node that uses a variable's value.
+
+    `hindrance` says why its use needs the whole value; empty for a gather of rows. `is_inside`
+    means that it runs only when a condition or a loop of the graph wants it.
+    """
+
+    node: str
+    op: str
+    hindrance: str
+    is_inside: bool
+
+
+class FlatGraph:
+    """The nodes of a graph without function calls, and what their outputs go to.
+
+    Raises ValueError from the constructor for a graph that goes in a circle.
+    """
+
+    def __init__(self, graph: Any) -> None:
+        self.nodes: Mapping[str, Any] = {node.name: node for node in graph.node}
+        self._consumers: dict[str, list[tuple[Any, int]]] = defaultdict(list)
+        for node in graph.node:
+            for place, name in enumerate(node.input):
+                if not name.startswith("^"):
+                    self._consumers[node_of(name)].append((node, place))
+        self._depths = depths(self.nodes)
+
+    def variables(self) -> list[Any]:
+        """The nodes that stand for variables, by name."""
+        found = (node for node in self.nodes.values() if node.op in VARIABLES)
+        return sorted(found, key=lambda node: str(node.name))
+
+    def readers(self, variable: str) -> tuple[Reader, ...]:
+        """All that use a variable's value, by name; none for one that is only filled."""
+        found = {
+            node.name: Reader(
+                node.name, node.op, self._hindrance(node, place), self._depths[node.name] > 0
+            )
+            for node, place in self._uses(variable)
+        }
+        return tuple(found[name] for name in sorted(found))
+
+    def _uses(self, variable: str) -> Iterator[tuple[Any, int]]:
+        waiting, seen = [variable], {variable}
+        while waiting:
+            for node, place in self._consumers[waiting.pop()]:
+                if node.op in _FORWARDS and place == 0:
+                    if node.name not in seen:
+                        seen.add(node.name)
+                        waiting.append(node.name)
+                elif node.op not in _ASIDE and not (node.op in _FILLS and place == 0):
+                    yield node, place
+
+    def _hindrance(self, node: Any, place: int) -> str:
+        if place != 0 or node.op not in _GATHERS | _GATHERS_BY_AXIS:
+            return f"{node.op} ({node.name}) needs all of it"
+        if node.attr["batch_dims"].i:
+            return f"{node.op} ({node.name}) gathers by batches"
+        if node.op in _GATHERS_BY_AXIS and self._constant(node.input[2]) != 0:
+            return f"{node.op} ({node.name}) does not gather along the first axis"
+        return ""
+
+    def _constant(self, tensor: str) -> object:
+        node = self.nodes.get(node_of(tensor))
+        while node is not None and node.op == "Identity":
+            node = self.nodes.get(node_of(node.input[0]))
+        if node is None or node.op != "Const":
+            return None
+        return MakeNdarray(node.attr["value"].tensor).item()
