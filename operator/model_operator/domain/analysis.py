@@ -10,6 +10,7 @@ from typing import Any
 
 from model_operator.domain.errors import InvalidSpec
 from model_operator.domain.manifests import Manifest
+from model_operator.domain.promql import require_known
 
 _FIELD = "spec.rollout.analysis"
 _QUERY_NAME = re.compile(r"[A-Za-z][-A-Za-z0-9_]{0,62}")
@@ -103,6 +104,7 @@ def _query(query: Manifest, path: str) -> Query:
         raise InvalidSpec(
             f"{_FIELD}.{path}.query", "is required: what to ask Prometheus, in PromQL"
         )
+    require_known(f"{_FIELD}.{path}.query", text)
     lowest = _bound(query.get("min"), f"{path}.min")
     highest = _bound(query.get("max"), f"{path}.max")
     if lowest is None and highest is None:

@@ -59,6 +59,10 @@ def test_every_wish_is_taken():
         ({"onInconclusive": ["Wait"]}, r"analysis\.onInconclusive"),
         ({"prometheus": [{**CTR, "name": "c t r"}]}, r"prometheus\[0\]\.name"),
         ({"prometheus": [{**CTR, "query": " "}]}, r"prometheus\[0\]\.query: is required"),
+        (
+            {"prometheus": [{**CTR, "query": "ctr{revision='${candidate}'}"}]},
+            r"prometheus\[0\]\.query: \$\{candidate\} is not one of \$\{revision\}, ",
+        ),
         ({"prometheus": [{"name": "ctr", "query": "1"}]}, r"prometheus\[0\]: needs min, max"),
         ({"prometheus": [{**CTR, "max": 0.01}]}, r"prometheus\[0\]: has a min above its max"),
         ({"prometheus": [{**CTR, "min": 10**400}]}, r"prometheus\[0\]\.min: must be a number"),
