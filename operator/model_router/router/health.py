@@ -1,4 +1,4 @@
-"""What a router tells over HTTP: GET /healthz, /readyz, /metrics and /counts."""
+"""Liveness, readiness and metrics over HTTP: GET /healthz, /readyz and /metrics."""
 
 from __future__ import annotations
 
@@ -35,21 +35,15 @@ class Health:
         return json.dumps({"ready": self.ready, "models": models}).encode()
 
 
-@dataclass(frozen=True)
-class Answers:
-    """Where answers come from; `metrics` and `counts` raise AdminError when Envoy is silent."""
-
-    health: Callable[[], Health]
-    metrics: Callable[[], bytes]
-    counts: Callable[[], bytes]
-
-
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
-    def __init__(self, address: tuple[str, int], answers: Answers) -> None:
+    def __init__(
+        self, address: tuple[str, int], health: Callable[[], Health], metrics: Callable[[], bytes]
+    ) -> None:
         super().__init__(address, _Handler)
-        self.answers = answers
+        self.health = health
+        self.metrics = metrics
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -61,19 +55,17 @@ class _Handler(BaseHTTPRequestHandler):
             case "/healthz":
                 self._answer(200, "text/plain", b"ok")
             case "/readyz":
-                found = self.server.answers.health()
+                found = self.server.health()
                 self._answer(200 if found.ready else 503, "application/json", found.body())
             case "/metrics":
-                self._answer_from(self.server.answers.metrics, "text/plain; version=0.0.4")
-            case "/counts":
-                self._answer_from(self.server.answers.counts, "application/json")
+                self._answer_metrics()
             case _:
-                said = b"there are /healthz, /readyz, /metrics and /counts"
+                said = b"there are /healthz, /readyz and /metrics"
                 self._answer(404, "text/plain", said)
 
-    def _answer_from(self, source: Callable[[], bytes], kind: str) -> None:
+    def _answer_metrics(self) -> None:
         try:
-            self._answer(200, kind, source())
+            self._answer(200, "text/plain; version=0.0.4", self.server.metrics())
         except AdminError as error:
             self._answer(503, "text/plain", str(error).encode())
 
@@ -94,8 +86,14 @@ class HealthServer:
     Raises OSError from the constructor when the port cannot be had.
     """
 
-    def __init__(self, address: str, port: int, answers: Answers) -> None:
-        self._server = _Server((address, port), answers)
+    def __init__(
+        self,
+        address: str,
+        port: int,
+        health: Callable[[], Health],
+        metrics: Callable[[], bytes],
+    ) -> None:
+        self._server = _Server((address, port), health, metrics)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.1,))
 
     @property

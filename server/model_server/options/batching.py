@@ -59,15 +59,19 @@ def batching_of_text(text: str, where: str) -> Batching:
     return batching_of(message, where)
 
 
+def has_rules(folder: str) -> bool:
+    """Whether the version in this folder says how it is batched."""
+    return (Path(folder) / PER_MODEL_FILE).exists()
+
+
 def batching_of_version(folder: str, common: Batching) -> Batching | None:
     """What the version in this folder says of itself; None, which is no batching, if nothing.
 
     Threads are those of all models, so they stay as ``common`` has them. Raises InvalidOptions.
     """
-    file = Path(folder) / PER_MODEL_FILE
-    if not file.exists():
+    if not has_rules(folder):
         return None
-    own = batching_of_file(str(file))
+    own = batching_of_file(str(Path(folder) / PER_MODEL_FILE))
     return replace(own, threads=common.threads, threads_name=common.threads_name)
 
 

@@ -11,7 +11,7 @@ from model_server.batching.scheduler import BatchScheduler
 from model_server.batching.turns import Call
 from model_server.core.errors import Code, ServingError
 from model_server.core.servable import ServableId
-from model_server.options.batching import Batching, batching_of_version
+from model_server.options.batching import Batching, batching_of_version, has_rules
 from model_server.options.command_line import InvalidOptions
 from model_server.servables.platform import JointServable, Runtime, Servable
 from model_server.servables.signature import Signature, Tensor, Tensors, TensorSpec
@@ -118,6 +118,9 @@ class Batcher:
             except InvalidOptions as error:
                 raise ServingError(Code.INVALID_ARGUMENT, str(error)) from error
         if rules is None:
+            return servable
+        if getattr(servable, "batches_itself", False) and not has_rules(folder):
+            _log.info("%s batches in its graph, and nowhere else", id, extra=id.log_fields)
             return servable
         for signature in servable.signatures.values():
             if not has_rows(signature, tuple(signature.outputs)):

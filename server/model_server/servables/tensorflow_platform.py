@@ -3,7 +3,9 @@
 from typing import TYPE_CHECKING
 
 from model_server.servables.platform import Runtime
-from model_server.servables.saved_model.model import SavedModel, SavedModels
+from model_server.servables.saved_model.in_graph_batched import InGraphBatched
+from model_server.servables.saved_model.model import SavedModel
+from model_server.servables.saved_model.saved_models import SavedModels
 
 if TYPE_CHECKING:
     from model_server.servables.tflite.model import TfLite, TfLiteModel
@@ -16,13 +18,15 @@ class TensorFlow:
         self._saved_models = SavedModels(runtime)
         self._lite = _lite(runtime) if runtime.prefer_tflite else None
 
-    def load(self, name: str, version: int, path: str) -> "SavedModel | TfLiteModel":
+    def load(
+        self, name: str, version: int, path: str
+    ) -> "SavedModel | InGraphBatched | TfLiteModel":
         """See Platform.load. Raises ServingError, NOT_FOUND where the folder has no model."""
         if self._lite is not None and self._lite.is_in(path):
             return self._lite.load(name, version, path)
         return self._saved_models.load(name, version, path)
 
-    def unload(self, servable: "SavedModel | TfLiteModel") -> None:
+    def unload(self, servable: "SavedModel | InGraphBatched | TfLiteModel") -> None:
         """See Platform.unload."""
         servable.close()
 

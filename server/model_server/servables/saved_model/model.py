@@ -6,11 +6,9 @@ callable rather than ``Session.run``: with ``inter_op_parallelism_threads=-1`` t
 thread that calls, which costs about 5 microseconds instead of 150.
 """
 
-import logging
 import re
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,12 +18,7 @@ from tensorflow.core.protobuf import config_pb2
 from model_server.core.errors import Code, ServingError
 from model_server.servables import tensors
 from model_server.servables.dtypes import STRING, dtype_of
-from model_server.servables.platform import Runtime
-from model_server.servables.saved_model.restoring import load_into
-from model_server.servables.saved_model.session_config import session_config
 from model_server.servables.signature import Signature, Tensor, Tensors, TensorSpec
-
-_log = logging.getLogger(__name__)
 
 # A callable is compiled for each combination of outputs that clients ask for. Beyond this many the
 # whole signature runs and the rest is thrown away, so that clients cannot fill the memory.
@@ -40,21 +33,13 @@ _Run = Callable[..., list[Any]]
 
 
 class SavedModel:
-    """One loaded SavedModel: its signatures and the session that runs them.
+    """One loaded SavedModel: its signatures and the session that runs them."""
 
-    `more` are signatures of the session's graph that the SavedModel does not define.
-    """
-
-    def __init__(
-        self,
-        session: Any,
-        signature_defs: Mapping[str, Any],
-        more: Mapping[str, Signature] | None = None,
-    ) -> None:
+    def __init__(self, session: Any, signature_defs: Mapping[str, Any]) -> None:
         self.signature_defs = dict(signature_defs)
         self.signatures = {
             name: signature_of(name, definition) for name, definition in signature_defs.items()
-        } | dict(more or {})
+        }
         self._session = session
         self._lock = threading.Lock()
         self._runs: dict[tuple[str, tuple[str, ...]], _Run] = {}
@@ -69,7 +54,7 @@ class SavedModel:
         try:
             values = run(*[inputs[alias] for alias in signature.inputs])
         except tf.errors.OpError as error:
-            raise _serving_error(error) from error
+            raise serving_error(error) from error
         except UnicodeDecodeError as error:
             # The runtime's message quotes bytes of the request, and its code is lost with it.
             raise ServingError(Code.INVALID_ARGUMENT, _text(error.object)) from error
@@ -112,36 +97,19 @@ class SavedModel:
         try:
             run: _Run = self._session._make_callable_from_options(options)
         except tf.errors.OpError as error:
-            raise _serving_error(error) from error
+            raise serving_error(error) from error
         return run
 
     def close(self) -> None:
         """Gives the session's memory back; the servable cannot run any more."""
-        # The callables release their handles only while the session is open.
-        self._runs.clear()
+        self.release()
         self._session.close()
         del self._session
 
-
-class SavedModels:
-    """Loads SavedModels, each into a graph and a session of its own."""
-
-    def __init__(self, runtime: Runtime) -> None:
-        self._tags = sorted(runtime.tags)
-        self._config = session_config(runtime)
-
-    def load(self, name: str, version: int, path: str) -> SavedModel:
-        """See Platform.load. Raises ServingError, NOT_FOUND where the folder has no SavedModel."""
-        session = tf.compat.v1.Session(graph=tf.Graph(), config=self._config)
-        try:
-            meta_graph = load_into(session, path, self._tags)
-            return SavedModel(session, meta_graph.signature_def)
-        except Exception as error:
-            # TensorFlow's Python loader raises whatever its parsers do: the folder's content is
-            # input from outside, so all of it becomes one kind of error, with the cause logged.
-            session.close()
-            _log.debug("cannot load %s version %d", name, version, exc_info=True)
-            raise _load_error(error, path) from error
+    def release(self) -> None:
+        """Gives back what was compiled; the session stays."""
+        # The callables release their handles only while the session is open.
+        self._runs.clear()
 
 
 def signature_of(name: str, definition: Any) -> Signature:
@@ -178,33 +146,10 @@ def _scalar(value: Any) -> Tensor:
     return np.asarray(value)
 
 
-def _serving_error(error: tf.errors.OpError) -> ServingError:
+def serving_error(error: tf.errors.OpError) -> ServingError:
+    """What TensorFlow says, without where in Python the node was made."""
     return ServingError(Code(error.error_code), _TRACE.sub("", str(error.message)))
 
 
 def _text(message: bytes) -> str:
     return _TRACE.sub("", message.decode(errors="backslashreplace"))
-
-
-def _load_error(error: Exception, path: str) -> ServingError:
-    if isinstance(error, ServingError):
-        return error
-    if isinstance(error, tf.errors.OpError):
-        return _serving_error(error)
-    if isinstance(error, RuntimeError) and "MetaGraphDef associated with tags" in str(error):
-        return ServingError(Code.NOT_FOUND, f"{error}")
-    holds_model = any(
-        (Path(path) / name).exists() for name in ("saved_model.pb", "saved_model.pbtxt")
-    )
-    if isinstance(error, OSError) and holds_model:
-        return ServingError(Code.DATA_LOSS, f"Cannot parse the SavedModel at {path}: {error}")
-    if isinstance(error, ValueError) and "not a valid checkpoint" in str(error):
-        return ServingError(
-            Code.NOT_FOUND, f"Could not find the variables of the SavedModel at {path}: {error}"
-        )
-    if isinstance(error, OSError):
-        return ServingError(
-            Code.NOT_FOUND,
-            f"Could not find SavedModel .pb or .pbtxt at supplied export directory path: {path}",
-        )
-    return ServingError(Code.INVALID_ARGUMENT, f"Cannot load the SavedModel at {path}: {error}")

@@ -4,8 +4,10 @@ TensorFlow looks at a function only when it first runs: without this, such a ver
 take the place of the one before, and fail with every request.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
+
+from model_server.servables.batch_ops.nodes import called, node_of
 
 _INITIALISATIONS = frozenset({"saved_model_main_op", "legacy_init_op"})
 
@@ -18,14 +20,14 @@ def missing_operations(meta_graph: Any, known: Callable[[str], bool]) -> list[st
     functions = {each.signature.name: each for each in meta_graph.graph_def.library.function}
     operations: set[str] = set()
     seen: set[str] = set()
-    waiting = list(_called(_reached(meta_graph)))
+    waiting = [name for node in _reached(meta_graph) for name in called(node)]
     while waiting:
         name = waiting.pop()
         if name in functions and name not in seen:
             seen.add(name)
             nodes = functions[name].node_def
             operations.update(node.op for node in nodes)
-            waiting += _called(nodes)
+            waiting += [each for node in nodes for each in called(node)]
     return sorted(name for name in operations if name not in functions and not known(name))
 
 
@@ -33,31 +35,16 @@ def _reached(meta_graph: Any) -> Iterator[Any]:
     """The nodes of the graph that signatures and initialisations run."""
     nodes: Mapping[str, Any] = {node.name: node for node in meta_graph.graph_def.node}
     waiting = [
-        _node_of(info.name)
+        node_of(info.name)
         for signature in meta_graph.signature_def.values()
         for info in signature.outputs.values()
     ]
     for name in _INITIALISATIONS & meta_graph.collection_def.keys():
-        waiting += map(_node_of, meta_graph.collection_def[name].node_list.value)
+        waiting += map(node_of, meta_graph.collection_def[name].node_list.value)
     seen: set[str] = set()
     while waiting:
         name = waiting.pop()
         if name in nodes and name not in seen:
             seen.add(name)
-            waiting += map(_node_of, nodes[name].input)
+            waiting += map(node_of, nodes[name].input)
             yield nodes[name]
-
-
-def _called(nodes: Iterable[Any]) -> Iterator[str]:
-    """The functions that nodes name, as what they are or by an attribute."""
-    for node in nodes:
-        yield node.op
-        for value in node.attr.values():
-            if value.HasField("func"):
-                yield value.func.name
-            elif value.HasField("list"):
-                yield from (each.name for each in value.list.func)
-
-
-def _node_of(tensor: str) -> str:
-    return tensor.removeprefix("^").partition(":")[0]

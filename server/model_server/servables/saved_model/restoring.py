@@ -2,7 +2,8 @@
 
 import logging
 import math
-from collections.abc import Iterable
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import tensorflow as tf
@@ -17,13 +18,20 @@ from model_server.servables.saved_model.variables import Restore, Stored, restor
 _log = logging.getLogger(__name__)
 
 
-def load_into(session: Any, path: str, tags: Iterable[str]) -> Any:
-    """Loads the MetaGraph with these tags, ready to run; the MetaGraphDef.
+@dataclass(frozen=True)
+class Read:
+    """A SavedModel that was read; what is changed in ``meta_graph`` is loaded so."""
 
-    As ``tf.compat.v1.saved_model.load`` does it, except that only variables which signatures reach
-    are read, and that Keras 3 models written by ``tf.saved_model.save`` get their values.
-    Raises ServingError for a checkpoint that does not fit and for operations there are none of, and
-    whatever TensorFlow does.
+    path: str
+    tags: Sequence[str]
+    loader: Any
+    meta_graph: Any
+
+
+def read(path: str, tags: Sequence[str]) -> Read:
+    """Reads the MetaGraphDef with these tags.
+
+    Raises ServingError for operations there are none of, and whatever TensorFlow does.
     """
     loader = loader_impl.SavedModelLoader(path)
     meta_graph = loader.get_meta_graph_def_from_tags(tags)
@@ -34,15 +42,25 @@ def load_into(session: Any, path: str, tags: Iterable[str]) -> Any:
             f"Op type not registered '{', '.join(missing)}', which functions of the SavedModel"
             f" {path} need",
         )
+    return Read(path, tags, loader, meta_graph)
+
+
+def load_into(session: Any, read: Read) -> None:
+    """Loads what was read, ready to run.
+
+    As ``tf.compat.v1.saved_model.load`` does it, except that only variables which signatures reach
+    are read, and that Keras 3 models written by ``tf.saved_model.save`` get their values.
+    Raises ServingError for a checkpoint that does not fit, and whatever TensorFlow does.
+    """
+    loader, meta_graph = read.loader, read.meta_graph
     with session.graph.as_default():
-        saver, _ = loader.load_graph(session.graph, tags)
+        saver, _ = loader.load_graph(session.graph, read.tags)
         restore = restore_of(meta_graph)
         if restore is None or not restore.plain:
             loader.restore_variables(session, saver)
         if restore is not None:
-            _fill(session, restore, loader.variables_path, path)
-        loader.run_init_ops(session, tags)
-    return meta_graph
+            _fill(session, restore, loader.variables_path, read.path)
+        loader.run_init_ops(session, read.tags)
 
 
 def _fill(session: Any, restore: Restore, checkpoint: str, path: str) -> None:

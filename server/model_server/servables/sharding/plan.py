@@ -34,8 +34,7 @@ class Variable:
     """A variable that signatures read.
 
     `shape` and `bytes` are those of its value, which the checkpoint has under `key`; `slice` is
-    TensorFlow's description of the part of it that a variable of a partitioned one has. `dtype` is
-    a number of ``tensorflow.DataType``.
+    TensorFlow's description of the part of it that a variable of a partitioned one has.
     `hindrance` says what forbids to split it by rows; empty if nothing does. `inside` names a node
     that reads it within a condition or a loop; empty if none does.
     """
@@ -44,7 +43,6 @@ class Variable:
     key: str
     shape: tuple[int, ...]
     bytes: int
-    dtype: int
     hindrance: str = ""
     inside: str = ""
     slice: str = ""
@@ -205,7 +203,7 @@ def _forces(placed: Iterable[Split | Whole]) -> str:
 def _content(placed: Placed) -> list[object]:
     variable = placed.variable
     what: list[object] = [variable.name, variable.key, variable.slice]
-    what += [list(variable.shape), variable.bytes, variable.dtype]
+    what += [list(variable.shape), variable.bytes]
     match placed:
         case Split(bounds=bounds):
             return [*what, "split", list(bounds)]

@@ -1,1 +1,0 @@
-"""The API server, as kubectl would reach it."""

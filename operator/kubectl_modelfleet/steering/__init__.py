@@ -1,1 +1,0 @@
-"""What users want to happen: which order says so, and whether it has come about."""

@@ -1,1 +1,0 @@
-"""What users read: lines of text, each with a tone and with the lines below it."""

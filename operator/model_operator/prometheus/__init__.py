@@ -1,1 +1,0 @@
-"""What a Prometheus knows of revisions: numbers that users ask for in PromQL."""
