@@ -64,6 +64,16 @@ class ApiServer:
         self.run("delete", kind, name, "--wait=false")
 
 
+def kubeconfig_of(home: ApiServer, account: str, folder: Path) -> Path:
+    """A kubeconfig with the account's own token and nothing else."""
+    known = yaml.safe_load(home.kubeconfig.read_text())
+    token = home.run("create", "token", account).strip()
+    known["users"][0]["user"] = {"token": token}
+    path = folder / f"kubeconfig-{account}"
+    path.write_text(yaml.safe_dump(known))
+    return path
+
+
 def eventually(probe: Callable[[], T | None], seconds: float = 60.0) -> T:
     """The first true answer of the probe; what it cannot find yet may be refused."""
     deadline = time.monotonic() + seconds

@@ -1,4 +1,4 @@
-"""The distribution is what it says: three programs, and nothing that shadows Python itself."""
+"""The distribution is what it says: its programs, and nothing that shadows Python itself."""
 
 import operator
 import subprocess
@@ -36,7 +36,9 @@ def test_a_source_root_is_not_a_package(folder: str) -> None:
     assert not (ROOT / folder / "__init__.py").exists()
 
 
-@pytest.mark.parametrize("program", ["model-operator", "model-router", "model-server"])
+@pytest.mark.parametrize(
+    "program", ["kubectl-modelfleet", "model-operator", "model-router", "model-server"]
+)
 def test_each_program_is_a_console_script(program: str) -> None:
     (script,) = metadata.entry_points(group="console_scripts", name=program)
 

@@ -22,6 +22,8 @@ from model_operator.handlers.queue import Queue, Work
 from model_operator.handlers.routers import RouterWatches
 from model_operator.handlers.watches import Flags, Wake, Watches, watch
 from model_operator.metrics import Metrics
+from model_operator.prometheus.polling import Polling
+from model_operator.prometheus.source import Prometheus
 from model_operator.reconcile import Reconciler, Surroundings
 from model_operator.routers import RouterReconciler
 from model_operator.settings import InvalidSettings, LogFormat, Settings
@@ -76,7 +78,13 @@ async def run(settings: Settings) -> int:
         cluster = Cluster(api, metrics.count_request)
         await cluster.require_api()
         surroundings = Surroundings(
-            cluster, Inventories(cluster), Readiness(session), written, metrics, settings
+            cluster,
+            Inventories(cluster),
+            Readiness(session),
+            written,
+            metrics,
+            settings,
+            _polling(session, settings, queue.wake),
         )
         work = _work(surroundings, watches, queue.wake)
         async with endpoints.serving(
@@ -94,6 +102,11 @@ async def run(settings: Settings) -> int:
     for reason in reasons[:1]:
         logger.error("ends, to begin anew: %s", reason)
     return 1 if reasons else 0
+
+
+def _polling(session: aiohttp.ClientSession, settings: Settings, wake: Wake) -> Polling | None:
+    chosen = settings.prometheus
+    return Polling(Prometheus(session, chosen), wake) if chosen else None
 
 
 def _work(surroundings: Surroundings, watches: Watches, wake: Wake) -> Work:

@@ -23,7 +23,7 @@ from model_operator.domain.manifests import (
     uid_of,
 )
 from model_operator.domain.observed import Observed, Pod, Routing
-from model_operator.domain.spec import Identity, identify, parse
+from model_operator.domain.spec import Identity, ModelDeployment, identify, parse
 from model_operator.domain.traffic import choose_ports
 from model_operator.domain.troubles import (
     Trouble,
@@ -34,7 +34,9 @@ from model_operator.domain.troubles import (
 from model_operator.metrics import Metrics
 from model_operator.plan.pace import Pace
 from model_operator.plan.plan import Plan, make_plan, plan_for_invalid, plan_for_refused
+from model_operator.plan.rollout.queries import questions, require_prometheus
 from model_operator.plan.rollout.steps import require_router
+from model_operator.prometheus.polling import Polling
 from model_operator.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -55,6 +57,7 @@ class Surroundings:
     written: Written
     metrics: Metrics
     settings: Settings
+    polling: Polling | None = None  # of a Prometheus, if there is one
 
 
 class Reconciler:
@@ -68,6 +71,7 @@ class Reconciler:
         self._written = surroundings.written
         self._metrics = surroundings.metrics
         self._settings = surroundings.settings
+        self._polling = surroundings.polling
         self._watched = watched
         self._pace = Pace()
 
@@ -85,6 +89,7 @@ class Reconciler:
         if seen is None or is_terminating(seen.body):
             self._metrics.forget(name)
             self._pace.forget(name)
+            self._ask_nothing(name)
             return None
         body, observed = await self._observe(seen)
         identity = identify(body)
@@ -141,8 +146,11 @@ class Reconciler:
         try:
             deployment = parse(body, self._settings.allows_node_paths)
             require_router(deployment, observed)
+            require_prometheus(deployment, self._polling is not None)
         except InvalidSpec as error:
+            self._ask_nothing(str(identity))
             return plan_for_invalid(identity, error, observed, now)
+        observed = self._with_answers(deployment, observed)
         accelerator = deployment.accelerator
         image = self._settings.image_for(accelerator.resource if accelerator else None)
         plan = make_plan(deployment, observed, now, image)
@@ -157,6 +165,18 @@ class Reconciler:
         if not found:
             return plan
         return make_plan(deployment, observed.with_found(identity.uid, found), now, image)
+
+    def _with_answers(self, deployment: ModelDeployment, observed: Observed) -> Observed:
+        """With what Prometheus has answered so far; nothing is waited for."""
+        asked = questions(deployment, observed.status)
+        if asked is None or self._polling is None:
+            self._ask_nothing(str(deployment.identity))
+            return observed
+        return replace(observed, answers=self._polling.latest(str(deployment.identity), asked))
+
+    def _ask_nothing(self, name: str) -> None:
+        if self._polling is not None:
+            self._polling.forget(name)
 
     async def _look_up(self, identity: Identity, wanted: Sequence[Manifest]) -> list[Manifest]:
         unseen = [key_of(manifest) for manifest in wanted if not uid_of(manifest)]

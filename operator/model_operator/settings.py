@@ -5,12 +5,15 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 _NAME = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
 _NAMESPACE = re.compile(_NAME)
 _RESOURCE = re.compile(rf"{_NAME}(\.{_NAME})*(/[A-Za-z0-9][-A-Za-z0-9_.]*)?")
 _ROLE = re.compile(r"(?P<kind>Role|ClusterRole)/(?P<name>[A-Za-z0-9][-A-Za-z0-9_.:]*)")
+_PARAMETER = re.compile(r"[A-Za-z0-9_-]*")
 _LEASE = re.compile(rf"{_NAME}/{_NAME}(\.{_NAME})*")
 
 
@@ -48,6 +51,22 @@ class RouterSettings:
     resources: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class PrometheusSettings:
+    """The Prometheus that queries of analyses go to.
+
+    `url` is what its `/api/v1/query` follows. `ca_file` holds the CAs to trust, in PEM; None means
+    those of the system. `token_file` holds a bearer token. `namespace_parameter` tells the user's
+    namespace to a proxy that keeps users to their own metrics.
+    """
+
+    url: str
+    ca_file: Path | None = None
+    token_file: Path | None = None
+    namespace_parameter: str = ""
+    timeout_seconds: float = 5.0
+
+
 class LogFormat(StrEnum):
     JSON = "json"
     TEXT = "text"
@@ -62,7 +81,7 @@ class Settings:
     serve file:// models, which mounts a folder of the node into their pods: off unless every user
     may read every node. `lease` is what the operators of one installation elect their leader by;
     None means that this is the only one. `router` is about the routers of namespaces in use; None
-    means that there are none.
+    means that there are none. `prometheus` is who knows what analyses ask for; None means nobody.
     """
 
     server_image: str
@@ -73,6 +92,7 @@ class Settings:
     health_port: int = 8080
     lease: LeaseName | None = None
     router: RouterSettings | None = None
+    prometheus: PrometheusSettings | None = None
 
     def image_for(self, resource: str | None) -> str:
         """The image of model-server for pods that take that resource; None means CPUs only."""
@@ -100,6 +120,7 @@ class Settings:
             health_port=_port(environment.get("MODELFLEET_HEALTH_PORT", "8080")),
             lease=_lease(environment.get("MODELFLEET_LEASE", "")),
             router=_router(environment),
+            prometheus=_prometheus(environment),
         )
 
 
@@ -174,6 +195,58 @@ def _resources(text: str) -> dict[str, Any]:
     if not isinstance(found, dict) or not found.keys() <= {"requests", "limits"}:
         raise InvalidSettings("MODELFLEET_ROUTER_RESOURCES: an object of requests and limits")
     return found
+
+
+def _prometheus(environment: Mapping[str, str]) -> PrometheusSettings | None:
+    url = environment.get("MODELFLEET_PROMETHEUS_URL", "").strip()
+    if not url:
+        return None
+    parameter = environment.get("MODELFLEET_PROMETHEUS_NAMESPACE_PARAMETER", "").strip()
+    if parameter in {"query", "time", "timeout"} or not _PARAMETER.fullmatch(parameter):
+        raise InvalidSettings(
+            f"MODELFLEET_PROMETHEUS_NAMESPACE_PARAMETER: {parameter!r} is no name of a parameter, "
+            "or one of the query's own"
+        )
+    return PrometheusSettings(
+        _url(url),
+        _file(environment, "MODELFLEET_PROMETHEUS_CA_FILE"),
+        _file(environment, "MODELFLEET_PROMETHEUS_TOKEN_FILE"),
+        parameter,
+        _timeout(environment.get("MODELFLEET_PROMETHEUS_TIMEOUT_SECONDS", "5")),
+    )
+
+
+def _url(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        is_plain = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+    except ValueError:
+        is_plain = None
+    if not is_plain or "@" in text or "?" in text or "#" in text:
+        # The text itself may hold a password.
+        raise InvalidSettings(
+            "MODELFLEET_PROMETHEUS_URL: use http(s)://HOST[:PORT][/PATH], without a user or a query"
+        )
+    return text.rstrip("/")
+
+
+def _file(environment: Mapping[str, str], name: str) -> Path | None:
+    text = environment.get(name, "")
+    if text and not Path(text).is_absolute():
+        raise InvalidSettings(f"{name}: {text!r} is not the whole path of a file")
+    return Path(text) if text else None
+
+
+def _timeout(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0
+    if not 1 <= seconds <= 60:
+        raise InvalidSettings(
+            f"MODELFLEET_PROMETHEUS_TIMEOUT_SECONDS: {text!r} is not from 1 to 60"
+        )
+    return seconds
 
 
 def _port(text: str) -> int:

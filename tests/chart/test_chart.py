@@ -5,7 +5,14 @@ from pathlib import Path
 import pytest
 
 from helm import CHART, HelmFailed, helm, rendered
-from model_operator.settings import LeaseName, LogFormat, Role, RouterSettings, Settings
+from model_operator.settings import (
+    LeaseName,
+    LogFormat,
+    PrometheusSettings,
+    Role,
+    RouterSettings,
+    Settings,
+)
 
 LEASE = LeaseName("modelfleet-system", "modelfleet-operator")
 CRD = Path(__file__).parents[2] / "crds" / "modelfleet.dev_modeldeployments.yaml"
@@ -80,6 +87,45 @@ def test_without_a_switch_there_is_no_router_and_no_right_to_make_one():
     assert settings().router is None
     kinds = {word for role in of_kind(rendered(), "ClusterRole") for word in resources_of(role)}
     assert not kinds & {"serviceaccounts", "rolebindings", "configmaps", "endpointslices"}
+
+
+def test_queries_go_to_a_prometheus_with_a_ca_and_a_token_from_their_keys():
+    chosen = (
+        "prometheus.url=https://thanos.example",
+        "prometheus.ca.configMap=authorities",
+        "prometheus.ca.key=service-ca.crt",
+        "prometheus.token.secret=thanos-reader",
+        "prometheus.namespaceParameter=namespace",
+    )
+    [deployment] = of_kind(rendered(*chosen), "Deployment")
+    volumes = {item.pop("name"): item for item in deployment["spec"]["template"]["spec"]["volumes"]}
+    places = {item["name"]: Path(item["mountPath"]) for item in container(*chosen)["volumeMounts"]}
+
+    assert settings(*chosen).prometheus == PrometheusSettings(
+        "https://thanos.example",
+        places["prometheus-ca"] / "ca.crt",
+        places["prometheus-token"] / "token",
+        "namespace",
+    )
+    assert volumes == {
+        "prometheus-ca": {
+            "configMap": {
+                "name": "authorities",
+                "items": [{"key": "service-ca.crt", "path": "ca.crt"}],
+            }
+        },
+        "prometheus-token": {
+            "secret": {"secretName": "thanos-reader", "items": [{"key": "token", "path": "token"}]}
+        },
+    }
+
+
+def test_the_operator_can_show_prometheus_its_own_token():
+    chosen = ("prometheus.url=http://p:9090", "prometheus.token.ofServiceAccount=true")
+
+    token = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
+    assert settings(*chosen).prometheus == PrometheusSettings("http://p:9090", token_file=token)
+    assert "volumeMounts" not in container(*chosen)
 
 
 def resources_of(role):
@@ -197,6 +243,9 @@ def test_two_releases_do_not_share_a_name():
         pytest.param("log.format=xml", "format", id="an unknown format"),
         pytest.param("watch.namespaces={Shop}", "namespaces", id="no namespace's name"),
         pytest.param("nodePaths.allowed=maybe", "allowed", id="neither yes nor no"),
+        pytest.param("prometheus.url=prometheus:9090", "url", id="no URL"),
+        pytest.param("prometheus.url=http://me:secret@p", "url", id="a password in a URL"),
+        pytest.param("prometheus.timeoutSeconds=0", "timeoutSeconds", id="no time"),
         pytest.param("serviceAccount.create=false", "serviceAccount.name", id="no account"),
     ],
 )

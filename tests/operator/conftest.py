@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from api_server import ApiServer, eventually
+from helm import CHART, helm
 from operator_process import OperatorProcess
 from simulated_world import World
 from testcluster import binaries
@@ -88,3 +89,18 @@ def operator(modelfleet_api, tmp_path_factory):
     process.port()
     yield process
     assert process.stop() == 0, log.read_text()
+
+
+@pytest.fixture
+def installed(modelfleet_api, new_namespace):
+    """The chart, installed as users do, with the operator's pod left to the test."""
+    home, release = new_namespace(), f"r{uuid.uuid4().hex[:6]}"
+    place = ["--kubeconfig", str(modelfleet_api.kubeconfig), "--namespace", home.namespace]
+
+    def install(*values):
+        settings = [word for value in values for word in ("--set", value)]
+        helm("upgrade", "--install", release, str(CHART), *place, *settings)
+        return home, f"{release}-modelfleet-operator"
+
+    yield install
+    helm("uninstall", release, *place)

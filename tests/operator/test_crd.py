@@ -36,6 +36,16 @@ EVERYTHING = {
             {"weight": 25, "holdSeconds": 300, "pause": False},
             {"weight": 99, "pause": True},
         ],
+        "analysis": {
+            "minRequests": 1,
+            "maxErrorPercent": 0.5,
+            "maxErrorPercentAboveStable": 0,
+            "maxP99Milliseconds": 7.5,
+            "maxP99PercentAboveStable": 20,
+            "prometheus": [{"name": "ctr", "query": "ctr{r='${revision}'}", "min": -1.5, "max": 2}],
+            "failureLimit": 3,
+            "onInconclusive": "Pause",
+        },
         "paused": True,
         "keepWarmSeconds": 0,
         "abortKeepSeconds": 86400,
@@ -52,6 +62,12 @@ def manifest(name="ranker", **spec):
     body["metadata"] = {"name": name}
     del body["status"]
     return body
+
+
+def analysed(*weights, **analysis):
+    """A spec whose steps are analysed."""
+    steps = {"steps": [{"weight": weight} for weight in weights]} if weights else {}
+    return {"rollout": steps | {"analysis": analysis}}
 
 
 def test_the_smallest_manifest_is_accepted_and_does_not_look_finished(api_server):
@@ -74,9 +90,9 @@ def test_a_manifest_with_every_field_is_accepted_and_kept_whole(api_server):
     [
         pytest.param({"modle": {}}, 'unknown field "spec.modle"', id="an unknown field"),
         pytest.param(
-            {"rollout": {"analysis": {}}},
-            'unknown field "spec.rollout.analysis"',
-            id="a field of later",
+            {"rollout": {"webhooks": []}},
+            'unknown field "spec.rollout.webhooks"',
+            id="a field that others have",
         ),
         pytest.param(
             {"model": {"credentials": "x"}},
@@ -113,6 +129,37 @@ def test_a_manifest_with_every_field_is_accepted_and_kept_whole(api_server):
             {"rollout": {"steps": [{"weight": 50, "holdSeconds": 1, "pause": True}]}},
             "spec.rollout.steps: a step has holdSeconds or pause, not both",
             id="a step that holds and pauses",
+        ),
+        pytest.param(
+            analysed(), "spec.rollout.analysis: needs spec.rollout.steps", id="no step to analyse"
+        ),
+        pytest.param(
+            analysed(10, maxErrorPercent=101),
+            "spec.rollout.analysis.maxErrorPercent",
+            id="more errors than requests",
+        ),
+        pytest.param(
+            analysed(10, minRequests=0), "spec.rollout.analysis.minRequests", id="no requests"
+        ),
+        pytest.param(
+            analysed(10, onInconclusive="Pass"),
+            "spec.rollout.analysis.onInconclusive",
+            id="no data as a pass",
+        ),
+        pytest.param(
+            analysed(10, prometheus=[{"name": "ctr", "query": "ctr"}]),
+            "spec.rollout.analysis.prometheus: a query needs min, max or both",
+            id="a query without bounds",
+        ),
+        pytest.param(
+            analysed(10, prometheus=[{"name": "ctr", "query": "ctr", "min": 2, "max": 1}]),
+            "spec.rollout.analysis.prometheus: min must not be above max",
+            id="a query that cannot pass",
+        ),
+        pytest.param(
+            analysed(10, prometheus=[{"name": "a", "query": "x", "min": 0}] * 2),
+            "spec.rollout.analysis.prometheus[1]: Duplicate",
+            id="a query twice",
         ),
         pytest.param(
             {"rollout": {"keepWarmSeconds": -1}}, "spec.rollout.keepWarmSeconds", id="warm"

@@ -1,32 +1,14 @@
 """The operator does its work with the rights that the chart gives it, and has no others."""
 
-import uuid
-
 import pytest
 import yaml
 
-from api_server import Refused, eventually
-from helm import CHART, helm
+from api_server import Refused, eventually, kubeconfig_of
 from simulated_world import model_deployment
 
 pytestmark = pytest.mark.api
 ROUTER = "modelfleet-router"
 OF_A_ROUTER = ["app.kubernetes.io/name=model-router", "app.kubernetes.io/managed-by=modelfleet"]
-
-
-@pytest.fixture
-def installed(modelfleet_api, new_namespace):
-    """The chart, installed as users do, with the operator's pod left to the test."""
-    home, release = new_namespace(), f"r{uuid.uuid4().hex[:6]}"
-    place = ["--kubeconfig", str(modelfleet_api.kubeconfig), "--namespace", home.namespace]
-
-    def install(*values):
-        settings = [word for value in values for word in ("--set", value)]
-        helm("upgrade", "--install", release, str(CHART), *place, *settings)
-        return home, f"{release}-modelfleet-operator"
-
-    yield install
-    helm("uninstall", release, *place)
 
 
 @pytest.fixture
@@ -47,16 +29,6 @@ def started_in_one_namespace(installed, new_namespace, start_with_rights):
     api = new_namespace()
     home, account = installed(f"watch.namespaces={{{api.namespace}}}", "rbac.aggregate=false")
     return api, start_with_rights(home, account, MODELFLEET_NAMESPACES=api.namespace)
-
-
-def kubeconfig_of(home, account, folder):
-    """A kubeconfig with the account's own token and nothing else."""
-    known = yaml.safe_load(home.kubeconfig.read_text())
-    token = home.run("create", "token", account).strip()
-    known["users"][0]["user"] = {"token": token}
-    path = folder / "kubeconfig"
-    path.write_text(yaml.safe_dump(known))
-    return path
 
 
 def routers_of(account):

@@ -175,6 +175,23 @@ def test_a_rollback_serves_an_earlier_revision_without_steps_until_the_spec_chan
     assert "rollback" not in world.body["status"]
 
 
+def test_a_rollback_that_has_ended_is_ordered_again_by_a_text_of_its_own():
+    world, old, _ = promoted()
+    world.annotate(rollback=old)
+    live(world)
+    world.edit(model={"version": 3})
+    live(world)
+    world.annotate(promote=world.candidate())
+    live(world)
+    went_on = world.stable()
+
+    world.annotate(rollback=f"{old}/again")
+    live(world)
+
+    assert went_on != old
+    assert world.stable() == old
+
+
 def test_more_replicas_do_not_end_a_rollback():
     world, old, _ = promoted()
     world.annotate(rollback=old)

@@ -1,10 +1,13 @@
 """The environment is read once, and a value that makes no sense is named."""
 
+from pathlib import Path
+
 import pytest
 
 from model_operator.settings import (
     InvalidSettings,
     LogFormat,
+    PrometheusSettings,
     Role,
     RouterSettings,
     Settings,
@@ -77,6 +80,52 @@ def test_routers_have_two_pods_unless_told_otherwise():
 def test_a_setting_of_routers_that_makes_no_sense_is_named(name, value):
     with pytest.raises(InvalidSettings, match=name):
         Settings.from_environment(IMAGE | ROUTER | {name: value})
+
+
+PROMETHEUS = {"MODELFLEET_PROMETHEUS_URL": "https://metrics.example:9443/prometheus/"}
+
+
+def test_without_an_address_nobody_is_asked():
+    assert Settings.from_environment(IMAGE).prometheus is None
+
+
+def test_a_prometheus_is_asked_as_its_administrator_wants():
+    chosen = PROMETHEUS | {
+        "MODELFLEET_PROMETHEUS_CA_FILE": "/ca.crt",
+        "MODELFLEET_PROMETHEUS_TOKEN_FILE": "/token",
+        "MODELFLEET_PROMETHEUS_NAMESPACE_PARAMETER": "namespace",
+        "MODELFLEET_PROMETHEUS_TIMEOUT_SECONDS": "2.5",
+    }
+
+    assert Settings.from_environment(IMAGE | chosen).prometheus == PrometheusSettings(
+        "https://metrics.example:9443/prometheus", Path("/ca.crt"), Path("/token"), "namespace", 2.5
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("MODELFLEET_PROMETHEUS_URL", "metrics.example:9090"),
+        ("MODELFLEET_PROMETHEUS_URL", "file:///etc"),
+        ("MODELFLEET_PROMETHEUS_URL", "http://"),
+        ("MODELFLEET_PROMETHEUS_URL", "http://user:s3cret@metrics.example"),
+        ("MODELFLEET_PROMETHEUS_URL", "http://metrics.example/?s3cret=1"),
+        ("MODELFLEET_PROMETHEUS_URL", "http://metrics.example:port"),
+        ("MODELFLEET_PROMETHEUS_URL", "http://[::1"),
+        ("MODELFLEET_PROMETHEUS_CA_FILE", "ca.crt"),
+        ("MODELFLEET_PROMETHEUS_TOKEN_FILE", "token"),
+        ("MODELFLEET_PROMETHEUS_NAMESPACE_PARAMETER", "query"),
+        ("MODELFLEET_PROMETHEUS_NAMESPACE_PARAMETER", "a&b"),
+        ("MODELFLEET_PROMETHEUS_TIMEOUT_SECONDS", "0"),
+        ("MODELFLEET_PROMETHEUS_TIMEOUT_SECONDS", "nan"),
+        ("MODELFLEET_PROMETHEUS_TIMEOUT_SECONDS", "soon"),
+    ],
+)
+def test_a_setting_of_prometheus_that_makes_no_sense_is_named_and_tells_no_secret(name, value):
+    with pytest.raises(InvalidSettings, match=name) as refusal:
+        Settings.from_environment(IMAGE | PROMETHEUS | {name: value})
+
+    assert "s3cret" not in str(refusal.value)
 
 
 @pytest.mark.parametrize(

@@ -90,3 +90,23 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
   verbs: [bind]
 {{- end }}
 {{- end -}}
+
+{{- /* What the operator needs to trust and to be trusted by a Prometheus; empty for none. */ -}}
+{{- define "modelfleet.prometheusVolumes" -}}
+{{- with .Values.prometheus }}
+{{- if and .url .ca.configMap }}
+- name: prometheus-ca
+  configMap:
+    name: {{ .ca.configMap }}
+    items:
+      - {key: {{ .ca.key | quote }}, path: ca.crt}
+{{- end }}
+{{- if and .url .token.secret }}
+- name: prometheus-token
+  secret:
+    secretName: {{ .token.secret }}
+    items:
+      - {key: {{ .token.key | quote }}, path: token}
+{{- end }}
+{{- end }}
+{{- end -}}

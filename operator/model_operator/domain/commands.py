@@ -11,7 +11,7 @@ _LONGEST = 200
 
 
 class Command(StrEnum):
-    """PROMOTE may be `REVISION/N`: past step N alone. RETRY may end in a text of its own.
+    """PROMOTE may be `REVISION/N`: past step N alone. The others may end in a text of their own.
 
     ROLLBACK names a revision that served before, the others name the candidate.
     """

@@ -16,6 +16,7 @@ from model_operator.domain.manifests import (
     label_of,
     uid_of,
 )
+from model_operator.domain.promql import Answers
 from model_operator.domain.revision import Revision
 from model_operator.domain.routers import leads_to_router
 from model_operator.domain.traffic import Ports, Recorded, recorded
@@ -98,7 +99,8 @@ class Observed:
 
     `children` are controlled by the ModelDeployment. `foreign` are objects of others that bear a
     name it needs. `inventory` is None when the nodes were not looked at or may not be. `routing` is
-    None where routers are switched off; `has_router_pods` says whether any still runs.
+    None where routers are switched off; `has_router_pods` says whether any still runs. `answers`
+    are those of Prometheus to what the analysis asks.
     """
 
     status: Manifest = field(default_factory=dict)
@@ -108,6 +110,7 @@ class Observed:
     inventory: Inventory | None = None
     routing: Routing | None = None
     has_router_pods: bool = False
+    answers: Answers = field(default_factory=Answers)
 
     def workloads(self) -> dict[str, Workload]:
         """The Deployments of revisions, by revision name."""

@@ -5,6 +5,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
+from model_operator.domain.analysis import Analysis, parse_analysis
 from model_operator.domain.errors import InvalidSpec
 from model_operator.domain.manifests import Manifest
 
@@ -38,7 +39,8 @@ class TrafficStep:
 class Rollout:
     """How a candidate takes over.
 
-    `steps` rise and end below 100; without any it gets all traffic when it is ready. `deadline` is
+    `steps` rise and end below 100; without any it gets all traffic when it is ready. With an
+    `analysis` a step ends when its time is over and the candidate has passed. `deadline` is
     the time that a change, or each of its steps beyond its hold, may take. `keep_warm` is how long
     the former revision keeps its pods, `abort_keep` how long an aborted one does. `history_limit`
     counts revisions that are not in use.
@@ -51,6 +53,7 @@ class Rollout:
     keep_warm: timedelta = timedelta()
     abort_keep: timedelta = timedelta(seconds=30)
     is_paused: bool = False
+    analysis: Analysis | None = None
 
 
 def parse_rollout(rollout: Manifest) -> Rollout:
@@ -62,6 +65,11 @@ def parse_rollout(rollout: Manifest) -> Rollout:
     default = Rollout()
     steps = _steps(rollout.get("steps") or [])
     # Whoever wants steps wants a way back; without them pods are not held longer than needed.
+    analysis = rollout.get("analysis")
+    if analysis is not None and not steps:
+        raise InvalidSpec(
+            "spec.rollout.analysis", "needs spec.rollout.steps: it is made at each of them"
+        )
     warm = _seconds(rollout, "keepWarmSeconds", timedelta(seconds=300 if steps else 0))
     return Rollout(
         strategy=_strategy(rollout.get("capacity", default.strategy)),
@@ -73,6 +81,7 @@ def parse_rollout(rollout: Manifest) -> Rollout:
         keep_warm=warm,
         abort_keep=_seconds(rollout, "abortKeepSeconds", default.abort_keep),
         is_paused=bool(rollout.get("paused", False)),
+        analysis=None if analysis is None else parse_analysis(analysis),
     )
 
 

@@ -2,49 +2,22 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from enum import StrEnum
-from typing import Any
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 
 from model_operator.domain.accelerator import Accelerator, parse_accelerator
+from model_operator.domain.arms import Arm, MainModel, parse_shadow, parse_variants
 from model_operator.domain.batching import Batching, parse_batching
 from model_operator.domain.commands import Command, parse_commands
 from model_operator.domain.errors import InvalidSpec
+from model_operator.domain.fields import mapping, whole
+from model_operator.domain.headers import Requests, parse_requests
 from model_operator.domain.manifests import Manifest, as_stored
+from model_operator.domain.model import Model, parse_model
 from model_operator.domain.rollout import Rollout, parse_rollout
 from model_operator.domain.scheduling import Scheduling, parse_scheduling
 
-_PATH = re.compile(r"[A-Za-z0-9._/@=+,-]*")
-_CLAIM = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
-_MODEL_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
-_PLATFORM = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,62}")
 _SERVICE_NAME = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
-
-
-class Scheme(StrEnum):
-    """Where models can be kept."""
-
-    PVC = "pvc"
-    FILE = "file"
-
-
-@dataclass(frozen=True)
-class Source:
-    """Where the version folders lie: `volume` is a claim's name (pvc) or empty (file)."""
-
-    scheme: Scheme
-    volume: str
-    path: str
-
-
-@dataclass(frozen=True)
-class Model:
-    """`platform` None means model-server's default."""
-
-    name: str
-    source: Source
-    version: int
-    platform: str | None = None
 
 
 @dataclass(frozen=True)
@@ -76,7 +49,10 @@ class Identity:
 
 @dataclass(frozen=True)
 class ModelDeployment:
-    """A valid ModelDeployment. Without an `accelerator` the model runs on CPUs."""
+    """A valid ModelDeployment. Without an `accelerator` the model runs on CPUs.
+
+    `arm` is empty for the main model, and the arm's name where this is what runs of one.
+    """
 
     identity: Identity
     model: Model
@@ -87,6 +63,31 @@ class ModelDeployment:
     rollout: Rollout
     suspend: bool
     commands: Mapping[Command, str] = field(default_factory=dict)
+    variants: tuple[Arm, ...] = ()
+    shadow: Arm | None = None
+    requests: Requests = field(default_factory=Requests)
+    arm: str = ""
+
+    @property
+    def arms(self) -> tuple[Arm, ...]:
+        """The variants, and the shadow as the last one."""
+        return (*self.variants, *([self.shadow] if self.shadow else []))
+
+    def of_arm(self, arm: Arm) -> "ModelDeployment":
+        """What runs of an arm: the same but for the model and the replicas.
+
+        A new version of it takes over at once when it is ready.
+        """
+        return replace(
+            self,
+            arm=arm.name,
+            model=arm.model,
+            replicas=arm.replicas,
+            rollout=replace(self.rollout, steps=(), keep_warm=timedelta(), is_paused=False),
+            commands={},
+            variants=(),
+            shadow=None,
+        )
 
 
 def identify(body: Manifest) -> Identity:
@@ -111,14 +112,11 @@ def parse(body: Manifest, allows_node_paths: bool = False) -> ModelDeployment:
     identity = identify(body)
     if not _SERVICE_NAME.fullmatch(identity.name):
         raise InvalidSpec("metadata.name", "cannot be the name of a Service (RFC 1035 label)")
-    spec = _mapping(body, "spec")
-    replicas = _whole(spec.get("replicas", 1), "spec.replicas")
-    model = _model(_mapping(spec, "spec.model"), identity.name)
-    if model.source.scheme is Scheme.FILE and not allows_node_paths:
-        raise InvalidSpec(
-            "spec.model.uri",
-            "file:// is switched off in this cluster; its administrator may set nodePaths.allowed",
-        )
+    spec = mapping(body, "spec")
+    replicas = whole(spec.get("replicas", 1), "spec.replicas")
+    asked = mapping(spec, "spec.model")
+    model = parse_model(asked, "spec.model", identity.name, allows_node_paths)
+    main = MainModel(asked, model.name, allows_node_paths)
     serving = _serving(spec.get("serving") or {})
     return ModelDeployment(
         identity=identity,
@@ -130,44 +128,10 @@ def parse(body: Manifest, allows_node_paths: bool = False) -> ModelDeployment:
         rollout=parse_rollout(spec.get("rollout") or {}),
         suspend=bool(spec.get("suspend", False)),
         commands=parse_commands(body["metadata"].get("annotations") or {}),
+        variants=parse_variants(spec.get("variants") or (), main),
+        shadow=parse_shadow(spec["shadow"], main) if spec.get("shadow") else None,
+        requests=parse_requests(spec.get("traffic") or {}),
     )
-
-
-def parse_source(uri: str) -> Source:
-    """The place a URI names.
-
-    Raises:
-        InvalidSpec: the scheme is unknown, or the rest does not fit it.
-    """
-    scheme, separator, rest = uri.partition("://")
-    if not separator or scheme not in set(Scheme):
-        raise InvalidSpec(
-            "spec.model.uri",
-            f"{uri!r} has no known scheme; use pvc://CLAIM/PATH or file:///PATH",
-        )
-    volume, _, path = rest.partition("/")
-    path = path.strip("/")
-    if not _PATH.fullmatch(path) or ".." in path.split("/"):
-        raise InvalidSpec("spec.model.uri", f"{uri!r} has a path with '..' or odd characters")
-    if scheme == Scheme.PVC and not _CLAIM.fullmatch(volume):
-        raise InvalidSpec("spec.model.uri", f"{uri!r} does not name a PersistentVolumeClaim")
-    if scheme == Scheme.FILE and (volume or not path):
-        raise InvalidSpec("spec.model.uri", f"{uri!r} does not hold an absolute path")
-    return Source(Scheme(scheme), volume, path)
-
-
-def _model(model: Manifest, default_name: str) -> Model:
-    uri = model.get("uri")
-    if not isinstance(uri, str):
-        raise InvalidSpec("spec.model.uri", "is required: where the model's versions are kept")
-    version = _whole(model.get("version"), "spec.model.version")
-    name = model.get("name", default_name)
-    if not isinstance(name, str) or not _MODEL_NAME.fullmatch(name):
-        raise InvalidSpec("spec.model.name", f"{name!r} cannot be part of a request path")
-    platform = model.get("platform")
-    if platform is not None and not (isinstance(platform, str) and _PLATFORM.fullmatch(platform)):
-        raise InvalidSpec("spec.model.platform", f"{platform!r} cannot be the name of a platform")
-    return Model(name=name, source=parse_source(uri), version=version, platform=platform)
 
 
 def _serving(serving: Manifest) -> Serving:
@@ -185,22 +149,9 @@ def _serving(serving: Manifest) -> Serving:
 def _accelerator(spec: Manifest, serving: Serving) -> Accelerator | None:
     if "accelerator" not in spec:
         return None
-    accelerator = parse_accelerator(_mapping(spec, "spec.accelerator"))
+    accelerator = parse_accelerator(mapping(spec, "spec.accelerator"))
     for part in ("requests", "limits"):
         if accelerator.resource in (serving.resources.get(part) or {}):
             field = f"spec.serving.resources.{part}"
             raise InvalidSpec(field, f"{accelerator.resource} follows from spec.accelerator")
     return accelerator
-
-
-def _mapping(parent: Manifest, path: str) -> Manifest:
-    value = parent.get(path.rpartition(".")[2])
-    if not isinstance(value, dict):
-        raise InvalidSpec(path, "is required")
-    return value
-
-
-def _whole(value: Any, path: str) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise InvalidSpec(path, "must be a whole number, 0 or more")
-    return value

@@ -53,6 +53,10 @@ class Admin:
         """What Envoy has counted, in Prometheus' text format; what was never used is left out."""
         return self._call_blocking("GET", "/stats/prometheus?usedonly")
 
+    def read_blocking(self, path: str) -> bytes:
+        """What the admin interface tells under a path."""
+        return self._call_blocking("GET", path)
+
     async def _sum(self, gauge: str) -> int:
         stats = json.loads(await self._call("GET", f"{_STATS}{gauge}$"))["stats"]
         return sum(s["value"] for s in stats if not s["name"].startswith("http.admin."))

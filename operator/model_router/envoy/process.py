@@ -59,6 +59,12 @@ class EnvoyProcess:
         self._settings = settings
         self._process: asyncio.subprocess.Process | None = None
         self._stopping = asyncio.Event()
+        self._started = 0
+
+    @property
+    def started(self) -> int:
+        """How many Envoys were started until now; each counts from 0."""
+        return self._started
 
     @property
     def running(self) -> bool:
@@ -74,6 +80,7 @@ class EnvoyProcess:
         back_off = _FIRST_BACK_OFF
         while not self._stopping.is_set():
             began = loop.time()
+            self._started += 1
             self._process = await asyncio.create_subprocess_exec(*settings.command)
             code = await self._process.wait()
             if self._stopping.is_set():

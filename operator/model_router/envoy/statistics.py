@@ -15,7 +15,7 @@ _OF_REVISIONS = (
     r"upstream_cx_(active|total|connect_fail|connect_timeout|none_healthy|overflow)",
     # Requests whose clients gave up are seen in these two only.
     r"upstream_cx_destroy_local_with_active_rq",
-    r"upstream_rq_tx_reset",
+    r"upstream_rq_(cancelled|tx_reset)",
     r"upstream_rq_(active|completed|total|[1-5]xx|time|timeout|rx_reset|max_duration_reached)",
     r"upstream_rq_(retry|retry_success|retry_overflow|pending_active)",
     r"upstream_rq_(pending_overflow|active_overflow)",

@@ -1,4 +1,4 @@
-"""Liveness, readiness and metrics over HTTP: GET /healthz, /readyz and /metrics."""
+"""What a router tells over HTTP: GET /healthz, /readyz, /metrics and /counts."""
 
 from __future__ import annotations
 
@@ -35,15 +35,21 @@ class Health:
         return json.dumps({"ready": self.ready, "models": models}).encode()
 
 
+@dataclass(frozen=True)
+class Answers:
+    """Where answers come from; `metrics` and `counts` raise AdminError when Envoy is silent."""
+
+    health: Callable[[], Health]
+    metrics: Callable[[], bytes]
+    counts: Callable[[], bytes]
+
+
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
-    def __init__(
-        self, address: tuple[str, int], health: Callable[[], Health], metrics: Callable[[], bytes]
-    ) -> None:
+    def __init__(self, address: tuple[str, int], answers: Answers) -> None:
         super().__init__(address, _Handler)
-        self.health = health
-        self.metrics = metrics
+        self.answers = answers
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -55,17 +61,19 @@ class _Handler(BaseHTTPRequestHandler):
             case "/healthz":
                 self._answer(200, "text/plain", b"ok")
             case "/readyz":
-                found = self.server.health()
+                found = self.server.answers.health()
                 self._answer(200 if found.ready else 503, "application/json", found.body())
             case "/metrics":
-                self._answer_metrics()
+                self._answer_from(self.server.answers.metrics, "text/plain; version=0.0.4")
+            case "/counts":
+                self._answer_from(self.server.answers.counts, "application/json")
             case _:
-                said = b"there are /healthz, /readyz and /metrics"
+                said = b"there are /healthz, /readyz, /metrics and /counts"
                 self._answer(404, "text/plain", said)
 
-    def _answer_metrics(self) -> None:
+    def _answer_from(self, source: Callable[[], bytes], kind: str) -> None:
         try:
-            self._answer(200, "text/plain; version=0.0.4", self.server.metrics())
+            self._answer(200, kind, source())
         except AdminError as error:
             self._answer(503, "text/plain", str(error).encode())
 
@@ -86,14 +94,8 @@ class HealthServer:
     Raises OSError from the constructor when the port cannot be had.
     """
 
-    def __init__(
-        self,
-        address: str,
-        port: int,
-        health: Callable[[], Health],
-        metrics: Callable[[], bytes],
-    ) -> None:
-        self._server = _Server((address, port), health, metrics)
+    def __init__(self, address: str, port: int, answers: Answers) -> None:
+        self._server = _Server((address, port), answers)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.1,))
 
     @property

@@ -13,6 +13,7 @@ from model_router.envoy.programming import Programming
 from model_router.record.traffic import Share, TrafficRecord
 from model_router.resources.listeners import Listening
 from model_router.resources.model import model_resources, no_resources
+from model_router.router.ledger import Ledger
 from model_router.router.wanted import Choice, Endpoints, choose
 
 _log = logging.getLogger(__name__)
@@ -46,10 +47,11 @@ class ModelStatus:
 class ModelDriver:
     """Programs one model whenever its record or its endpoints change."""
 
-    def __init__(self, ads: AdsServer, name: str, listening: Listening) -> None:
+    def __init__(self, ads: AdsServer, name: str, listening: Listening, ledger: Ledger) -> None:
         self._programming = Programming(ads, name)
         self._name = name
         self._listening = listening
+        self._ledger = ledger
         self._newest: TrafficRecord | None = None
         self._endpoints: Endpoints = {}
         self._in_force: TrafficRecord | None = None
@@ -123,6 +125,7 @@ class ModelDriver:
         if newest is None:
             await self._programming.apply(no_resources(self._name))
             self._in_force = self._refused = None
+            self._ledger.forget(self._name)
             self._conclude(Reason.REMOVED, "there is no record; requests that were begun may end")
             return
         now = asyncio.get_running_loop().time()
@@ -151,7 +154,9 @@ class ModelDriver:
     async def _program(self, record: TrafficRecord) -> None:
         resources = model_resources(record, self._endpoints, self._listening)
         await self._programming.apply(resources)
-        self._in_force = record
+        former, self._in_force = self._in_force, record
+        if former is None or former.split != record.split or former.revisions != record.revisions:
+            await asyncio.to_thread(self._ledger.begin_blocking, record)
 
     def _conclude(self, reason: Reason, message: str) -> None:
         if (reason, message) != self._verdict:

@@ -16,7 +16,8 @@ from model_router.envoy.admin import Admin, AdminError
 from model_router.envoy.ads import AdsServer
 from model_router.envoy.process import EnvoyProcess, EnvoySettings
 from model_router.resources.listeners import Listening
-from model_router.router.health import Health, HealthServer
+from model_router.router.health import Answers, Health, HealthServer
+from model_router.router.ledger import Ledger
 from model_router.router.model import ModelDriver, ModelStatus, Reason
 from model_router.router.source import source_of
 from model_router.router.wanted import port_conflicts
@@ -52,6 +53,8 @@ class Router:
         self._source = source_of(settings.namespace, settings.state_dir, self._wake.set)
         self._ads = AdsServer()
         self._envoy = EnvoyProcess(settings.envoy)
+        self._admin = Admin(settings.envoy.admin_socket)
+        self._ledger = Ledger(self._admin, lambda: self._envoy.started)
         self._drivers: dict[str, ModelDriver] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._problems: dict[str, str] = {}
@@ -76,9 +79,8 @@ class Router:
         server = grpc.aio.server()
         ads_pb2_grpc.add_AggregatedDiscoveryServiceServicer_to_server(self._ads, server)
         server.add_insecure_port(f"unix:{settings.envoy.ads_socket}")
-        metrics = Admin(settings.envoy.admin_socket).metrics_blocking
-        address = settings.listening.address
-        with HealthServer(address, settings.health_port, self.health, metrics):
+        answers = Answers(self.health, self._admin.metrics_blocking, self._ledger.document_blocking)
+        with HealthServer(settings.listening.address, settings.health_port, answers):
             await server.start()
             try:
                 async with asyncio.TaskGroup() as tasks:
@@ -115,7 +117,7 @@ class Router:
         conflicts = port_conflicts(snapshot.records, in_force)
         for name, record in snapshot.records.items():
             if name not in self._drivers:
-                self._drivers[name] = ModelDriver(self._ads, name, self._settings.listening)
+                self._drivers[name] = self._driver(name)
             driver = self._drivers[name]
             problem = snapshot.problems.get(f"records/{name}.json") or conflicts.get(name)
             if problem:
@@ -127,6 +129,9 @@ class Router:
         for name in self._drivers.keys() - snapshot.records.keys():
             self._drivers[name].want(None, {})
         self._looked = complete
+
+    def _driver(self, name: str) -> ModelDriver:
+        return ModelDriver(self._ads, name, self._settings.listening, self._ledger)
 
     def _log_problems(self, snapshot: Snapshot) -> None:
         for file, problem in snapshot.problems.items():
@@ -142,7 +147,7 @@ class Router:
         """
         self._draining = True
         seconds = self._settings.drain_seconds
-        admin = Admin(self._settings.envoy.admin_socket)
+        admin = self._admin
         _log.info("draining, for at most %d s", seconds)
         begin = asyncio.get_running_loop().time()
         try:

@@ -1,90 +1,174 @@
 """Models with embedding tables, written where a test wants them."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import tensorflow as tf
 
 v1 = tf.compat.v1
-_IDS = tf.TensorSpec([None], tf.int64, name="ids")
+IDS = tf.TensorSpec([None], tf.int64, name="ids")
+# More than is copied to all members: 1.28 MB.
+ROWS, WIDTH = 20_000, 16
 
 
 def recommender(folder: Path, users: int = 40_000, items: int = 30_001) -> Path:
     """TF2: two tables that are gathered from in two ways, and a dense layer that is small."""
+    variables = {
+        "users": table(users, 64),
+        "items": table(items, 16),
+        "dense": table(80, 4),
+    }
 
-    class Recommender(tf.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.users = tf.Variable(_table(users, 64), name="users")
-            self.items = tf.Variable(_table(items, 16), name="items")
-            self.dense = tf.Variable(_table(80, 4), name="dense")
+    def serve(held: tf.Module, ids: tf.Tensor) -> dict[str, tf.Tensor]:
+        user = tf.gather(held.users, ids)
+        item = tf.nn.embedding_lookup(held.items, ids)
+        return {"scores": tf.matmul(tf.concat([user, item], 1), held.dense)}
 
-        @tf.function(input_signature=[_IDS])
-        def serve(self, ids: tf.Tensor) -> dict[str, tf.Tensor]:
-            user = tf.gather(self.users, ids)
-            item = tf.nn.embedding_lookup(self.items, ids)
-            return {"scores": tf.matmul(tf.concat([user, item], 1), self.dense)}
-
-    module = Recommender()
-    tf.saved_model.save(module, str(folder), signatures=module.serve)
-    return folder
+    return module(folder, variables, serve)
 
 
-def table_in_condition(folder: Path) -> Path:
+def conditional(folder: Path) -> Path:
     """TF2: a table from which a branch gathers that not every request takes."""
 
-    class Conditional(tf.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.table = tf.Variable(_table(20_000, 16), name="table")
+    def serve(held: tf.Module, ids: tf.Tensor) -> dict[str, tf.Tensor]:
+        rows = tf.cond(
+            tf.size(ids) > 2,
+            lambda: tf.gather(held.table, ids),
+            lambda: tf.zeros([tf.size(ids), WIDTH]),
+        )
+        return {"rows": rows}
 
-        @tf.function(input_signature=[_IDS])
-        def serve(self, ids: tf.Tensor) -> dict[str, tf.Tensor]:
-            rows = tf.cond(
-                tf.size(ids) > 2,
-                lambda: tf.gather(self.table, ids),
-                lambda: tf.zeros([tf.size(ids), 16]),
-            )
-            return {"rows": rows}
+    return module(folder, {"table": table()}, serve)
 
-    module = Conditional()
-    tf.saved_model.save(module, str(folder), signatures=module.serve)
+
+def dense(folder: Path) -> Path:
+    """TF2: a matrix that is multiplied, and rows of it gathered as well; nothing to split."""
+
+    def serve(held: tf.Module, ids: tf.Tensor) -> dict[str, tf.Tensor]:
+        rows = tf.gather(held.kernel, ids)
+        return {"y": tf.matmul(rows, held.kernel, transpose_b=True)}
+
+    return module(folder, {"kernel": table(1024, 512)}, serve)
+
+
+def chain(folder: Path) -> Path:
+    """TF2: rows of a table are the ids of another, and a small one is read by a branch."""
+
+    def serve(held: tf.Module, ids: tf.Tensor) -> dict[str, tf.Tensor]:
+        near = tf.gather(held.neighbours, ids)
+        small = tf.cond(tf.size(ids) > 2, lambda: held.small * 2.0, lambda: held.small + 1.0)
+        return {"near": tf.gather(held.table, near), "own": tf.gather(held.table, ids) + small}
+
+    neighbours = tf.random.stateless_uniform([ROWS, WIDTH], (1, 2), maxval=ROWS, dtype=tf.int32)
+    variables = {"neighbours": neighbours, "table": table(), "small": table(1, WIDTH)}
+    return module(folder, variables, serve)
+
+
+def weighted(folder: Path) -> Path:
+    """TF2: rows of a table are summed for each request, and the ids are squeezed first."""
+
+    def serve(held: tf.Module, ids: tf.Tensor) -> dict[str, tf.Tensor]:
+        columns = tf.zeros_like(ids)
+        places = tf.stack([tf.range(tf.size(ids, tf.int64)), columns], 1)
+        sparse = tf.SparseTensor(places, ids, [tf.size(ids, tf.int64), 1])
+        return {"sums": tf.nn.embedding_lookup_sparse(held.table, sparse, None, combiner="sum")}
+
+    return module(folder, {"table": table()}, serve)
+
+
+def words(folder: Path) -> Path:
+    """TF2: ids come from a vocabulary in a file of the model."""
+    vocabulary = folder.parent / "vocabulary.txt"
+    vocabulary.write_text("\n".join(str(number) for number in range(ROWS)))
+    initializer = tf.lookup.TextFileInitializer(
+        str(vocabulary),
+        tf.string,
+        tf.lookup.TextFileIndex.WHOLE_LINE,
+        tf.int64,
+        tf.lookup.TextFileIndex.LINE_NUMBER,
+    )
+
+    def serve(held: tf.Module, ids: tf.Tensor) -> dict[str, tf.Tensor]:
+        known = held.vocabulary.lookup(tf.strings.as_string(ids))
+        return {"rows": tf.gather(held.table, known)}
+
+    return module(
+        folder, {"table": table()}, serve, vocabulary=tf.lookup.StaticHashTable(initializer, 0)
+    )
+
+
+def odd(folder: Path) -> Path:
+    """TF2: a table that is an output itself, one of strings, and the shape of a table."""
+
+    def serve(held: tf.Module, ids: tf.Tensor) -> dict[str, tf.Tensor]:
+        matrix = tf.reshape(ids, [-1, 1])
+        return {
+            "all": tf.identity(held.output),
+            "names": tf.gather(held.names, ids),
+            "rows": tf.gather(held.table, tf.cast(matrix, tf.int32)),
+            "shape": tf.shape(held.table) + tf.cast(tf.size(ids), tf.int32),
+        }
+
+    names = tf.strings.as_string(tf.range(200_000))
+    return module(folder, {"output": table(), "names": names, "table": table()}, serve)
+
+
+def random_ids(folder: Path) -> Path:
+    """TF2: ids are drawn anew in each run."""
+
+    def serve(held: tf.Module, ids: tf.Tensor) -> dict[str, tf.Tensor]:
+        drawn = tf.random.uniform(tf.shape(ids), maxval=ROWS, dtype=tf.int64)
+        return {"rows": tf.gather(held.table, drawn), "ids": drawn}
+
+    return module(folder, {"table": table()}, serve)
+
+
+def keras_embedding(folder: Path) -> Path:
+    """Keras 3: an embedding and a dense layer, exported."""
+    import keras
+
+    keras.utils.set_random_seed(7)
+    ids = keras.Input((3,), name="ids", dtype="int64")
+    flat = keras.layers.Flatten()(keras.layers.Embedding(ROWS, WIDTH, name="table")(ids))
+    keras.Model(ids, keras.layers.Dense(4, name="dense")(flat)).export(str(folder), verbose=False)
     return folder
 
 
-def large_dense(folder: Path) -> Path:
-    """TF2: a matrix that is multiplied, and one row of it gathered as well; nothing to split."""
-
-    class Dense(tf.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.kernel = tf.Variable(_table(1024, 512), name="kernel")
-
-        @tf.function(input_signature=[_IDS])
-        def serve(self, ids: tf.Tensor) -> dict[str, tf.Tensor]:
-            rows = tf.gather(self.kernel, ids)
-            return {"y": tf.matmul(rows, self.kernel, transpose_b=True)}
-
-    module = Dense()
-    tf.saved_model.save(module, str(folder), signatures=module.serve)
-    return folder
-
-
-def table_of_tensorflow_1(folder: Path, parts: int = 1, resource: bool = True) -> Path:
+def tensorflow_1(folder: Path, parts: int = 1, resource: bool = True, rows: int = ROWS) -> Path:
     """TF1: a table, in as many parts as wanted, of resource or ref variables."""
     with tf.Graph().as_default(), v1.Session() as session:
-        table = v1.get_variable(
+        held = v1.get_variable(
             "table",
-            [20_000, 16],
+            [rows, WIDTH],
             initializer=v1.random_uniform_initializer(),
             partitioner=v1.fixed_size_partitioner(parts),
             use_resource=resource,
         )
+        scale = v1.get_variable("scale", [WIDTH], use_resource=resource)
         ids = v1.placeholder(tf.int64, [None], name="ids")
-        rows = v1.nn.embedding_lookup(table, ids, partition_strategy="div")
+        found = v1.nn.embedding_lookup(held, ids, partition_strategy="div") * scale
         session.run(v1.global_variables_initializer())
-        v1.saved_model.simple_save(session, str(folder), {"ids": ids}, {"rows": rows})
+        v1.saved_model.simple_save(session, str(folder), {"ids": ids}, {"rows": found})
     return folder
 
 
-def _table(rows: int, width: int) -> tf.Tensor:
+def table(rows: int = ROWS, width: int = WIDTH) -> tf.Tensor:
+    """Random numbers, the same each time."""
     return tf.random.stateless_uniform([rows, width], seed=(rows, width))
+
+
+def module(
+    folder: Path,
+    variables: dict[str, tf.Tensor],
+    serve: Callable[[tf.Module, tf.Tensor], dict[str, tf.Tensor]],
+    **tracked: object,
+) -> Path:
+    """A module with these variables, of which `serve` makes the outputs for some ids."""
+    held = tf.Module()
+    for name, value in variables.items():
+        setattr(held, name, tf.Variable(value, name=name))
+    for name, value in tracked.items():
+        setattr(held, name, value)
+    signature = tf.function(lambda ids: serve(held, ids), input_signature=[IDS])
+    tf.saved_model.save(held, str(folder), signatures=signature)
+    return folder

@@ -20,7 +20,7 @@ MB = 1 << 20
 
 
 def table(name: str, rows: int, row_bytes: int = MB, **facts: str) -> Variable:
-    return Variable(name, f"{name}/key", (rows, row_bytes // 4), rows * row_bytes, **facts)
+    return Variable(name, f"{name}/key", (rows, row_bytes // 4), rows * row_bytes, 1, **facts)
 
 
 def dense(name: str, size: int) -> Variable:

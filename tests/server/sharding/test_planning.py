@@ -24,14 +24,14 @@ def test_tables_are_split_and_the_small_rest_is_copied(tmp_path):
 
 
 def test_a_table_that_a_branch_gathers_from_needs_the_engine_of_tensorflow(tmp_path):
-    plan = plan_of(models.table_in_condition(tmp_path / "1"), 2)
+    plan = plan_of(models.conditional(tmp_path / "1"), 2)
     assert placements(plan) == {"table": Split}
     assert plan.engine is Engine.TF
     assert "Gather" in plan.forces
 
 
 def test_a_matrix_that_is_multiplied_lies_whole_and_the_plan_names_the_operation(tmp_path):
-    plan = plan_of(models.large_dense(tmp_path / "1"), 2)
+    plan = plan_of(models.dense(tmp_path / "1"), 2)
     (whole,) = plan.placed
     assert isinstance(whole, Whole)
     assert "MatMul" in whole.reason
@@ -40,10 +40,13 @@ def test_a_matrix_that_is_multiplied_lies_whole_and_the_plan_names_the_operation
 @pytest.mark.parametrize("resource", [True, False])
 @pytest.mark.parametrize("parts", [1, 2])
 def test_tables_of_tensorflow_1_are_split_too(tmp_path, parts, resource):
-    folder = models.table_of_tensorflow_1(tmp_path / "1", parts, resource)
+    folder = models.tensorflow_1(tmp_path / "1", parts, resource)
     plan = plan_of(folder, 2)
-    assert [type(each) for each in plan.placed] == ([Split] if parts == 1 else [Copied] * 2)
-    assert plan.bytes == 4 * 20_000 * 16
+    found = placements(plan)
+    assert found.pop("scale") is Copied
+    assert set(found.values()) == {Split if parts == 1 else Copied}
+    assert len(found) == parts
+    assert plan.bytes == 4 * (20_000 * 16 + 16)
 
 
 def test_a_terabyte_is_planned_by_its_index_alone(tmp_path, capsys):
@@ -73,7 +76,7 @@ def test_the_command_tells_programs_the_same(tmp_path, capsys):
 
 
 def test_a_model_with_nothing_to_split_is_told_so(tmp_path, capsys):
-    main([str(models.large_dense(tmp_path / "1")), "--shards", "2"])
+    main([str(models.dense(tmp_path / "1")), "--shards", "2"])
     assert "nothing of this model can be split" in capsys.readouterr().out
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from model_operator.domain.commands import Command, handled
+from model_operator.domain.commands import Command, handled, revision_named
 from model_operator.domain.manifests import Manifest
 from model_operator.domain.observed import Observed
 from model_operator.domain.revision import Revision, find, name_for, user_input
@@ -42,8 +42,9 @@ def _rolled_back(
 
     The order holds while the spec asks for the same revision as when it was given.
     """
-    text = deployment.commands.get(Command.ROLLBACK)
-    target = next((item for item in observed.revisions() if item.name == text), None)
+    text = deployment.commands.get(Command.ROLLBACK, "")
+    named = revision_named(text)
+    target = next((item for item in observed.revisions() if item.name == named), None)
     if target is None or target.name == asked.name:
         return None
     since = observed.status.get("rollback") or {}

@@ -33,13 +33,21 @@ _Run = Callable[..., list[Any]]
 
 
 class SavedModel:
-    """One loaded SavedModel: its signatures and the session that runs them."""
+    """One loaded SavedModel: its signatures and the session that runs them.
 
-    def __init__(self, session: Any, signature_defs: Mapping[str, Any]) -> None:
+    `more` are signatures of the session's graph that the SavedModel does not define.
+    """
+
+    def __init__(
+        self,
+        session: Any,
+        signature_defs: Mapping[str, Any],
+        more: Mapping[str, Signature] | None = None,
+    ) -> None:
         self.signature_defs = dict(signature_defs)
         self.signatures = {
             name: signature_of(name, definition) for name, definition in signature_defs.items()
-        }
+        } | dict(more or {})
         self._session = session
         self._lock = threading.Lock()
         self._runs: dict[tuple[str, tuple[str, ...]], _Run] = {}

@@ -22,6 +22,11 @@ def node_of(tensor: str) -> str:
     return tensor.removeprefix("^").partition(":")[0]
 
 
+def tensor_name(tensor: str) -> str:
+    """A tensor's full name; nodes leave out the number of a first output."""
+    return tensor if ":" in tensor else f"{tensor}:0"
+
+
 def depths(nodes: Mapping[str, Any]) -> dict[str, int]:
     """The number of conditions and loops around each node, by name; 0 for what always runs.
 

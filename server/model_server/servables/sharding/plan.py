@@ -34,7 +34,8 @@ class Variable:
     """A variable that signatures read.
 
     `shape` and `bytes` are those of its value, which the checkpoint has under `key`; `slice` is
-    TensorFlow's description of the part of it that a variable of a partitioned one has.
+    TensorFlow's description of the part of it that a variable of a partitioned one has. `dtype` is
+    a number of ``tensorflow.DataType``.
     `hindrance` says what forbids to split it by rows; empty if nothing does. `inside` names a node
     that reads it within a condition or a loop; empty if none does.
     """
@@ -43,6 +44,7 @@ class Variable:
     key: str
     shape: tuple[int, ...]
     bytes: int
+    dtype: int
     hindrance: str = ""
     inside: str = ""
     slice: str = ""
@@ -203,7 +205,7 @@ def _forces(placed: Iterable[Split | Whole]) -> str:
 def _content(placed: Placed) -> list[object]:
     variable = placed.variable
     what: list[object] = [variable.name, variable.key, variable.slice]
-    what += [list(variable.shape), variable.bytes]
+    what += [list(variable.shape), variable.bytes, variable.dtype]
     match placed:
         case Split(bounds=bounds):
             return [*what, "split", list(bounds)]

@@ -49,7 +49,8 @@ def variables_of(meta_graph: Any, index: CheckpointIndex) -> list[Variable]:
         ValueError: a variable has no value in the checkpoint, or the graph cannot be looked into.
     """
     found = sources(meta_graph)
-    graph = FlatGraph(flatten(meta_graph))
+    flat = flatten(meta_graph)
+    graph = FlatGraph(flat.graph, flat.output_nodes)
     # One that no checkpoint fills is filled by the initialisation, as paths of assets are.
     nodes = [node for node in graph.variables() if node.name in found]
     read = [(node, graph.readers(node.name)) for node in nodes]
@@ -69,10 +70,17 @@ def _variable(
         key=source.key,
         shape=shape,
         bytes=math.prod(shape) * (tf.as_dtype(stored.dtype).size or 0) or stored.bytes,
-        hindrance=next((reader.hindrance for reader in readers if reader.hindrance), ""),
+        dtype=stored.dtype,
+        hindrance=_hindrance(stored.dtype, readers),
         inside=next((reader.node for reader in readers if reader.is_inside), ""),
         slice=source.slice,
     )
+
+
+def _hindrance(dtype: int, readers: tuple[Reader, ...]) -> str:
+    if not tf.as_dtype(dtype).size:
+        return "its rows have no fixed width"
+    return next((reader.hindrance for reader in readers if reader.hindrance), "")
 
 
 def _sliced(slice_: str) -> tuple[int, ...]:

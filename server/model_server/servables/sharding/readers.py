@@ -4,7 +4,7 @@ A table can be split by rows if all that ever happens to it is that rows are gat
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,9 @@ VARIABLES = frozenset({"VarHandleOp", "VariableV2", "Variable"})
 # What hands a variable or its value on as it is.
 _FORWARDS = frozenset({"Identity", "ReadVariableOp", "Switch", "RefSwitch", "RefIdentity"})
 # These say nothing of the value.
-_ASIDE = frozenset({"VarIsInitializedOp", "IsVariableInitialized", "VariableShape", "NoOp"})
+_ASIDE = frozenset({"VarIsInitializedOp", "IsVariableInitialized", "NoOp"})
+# Of a variable whose shape is known they give a constant.
+SHAPES = frozenset({"Shape", "VariableShape"})
 _FILLS = frozenset({"AssignVariableOp", "Assign"})
 _GATHERS_BY_AXIS = frozenset({"GatherV2"})
 _GATHERS = frozenset({"ResourceGather", "Gather"})
@@ -26,12 +28,13 @@ _GATHERS = frozenset({"ResourceGather", "Gather"})
 class Reader:
     """A node that uses a variable's value.
 
-    `hindrance` says why its use needs the whole value; empty for a gather of rows. `is_inside`
-    means that it runs only when a condition or a loop of the graph wants it.
+    `places` are the inputs by which it gets it. `hindrance` says why its use needs the whole value;
+    empty for a gather of rows. `is_inside` means that it runs only when a condition or a loop of
+    the graph wants it.
     """
 
     node: str
-    op: str
+    places: tuple[int, ...]
     hindrance: str
     is_inside: bool
 
@@ -39,11 +42,13 @@ class Reader:
 class FlatGraph:
     """The nodes of a graph without function calls, and what their outputs go to.
 
-    Raises ValueError from the constructor for a graph that goes in a circle.
+    `wanted` are the nodes that signatures have their outputs of. Raises ValueError from the
+    constructor for a graph that goes in a circle.
     """
 
-    def __init__(self, graph: Any) -> None:
+    def __init__(self, graph: Any, wanted: Collection[str] = ()) -> None:
         self.nodes: Mapping[str, Any] = {node.name: node for node in graph.node}
+        self._wanted = wanted
         self._consumers: dict[str, list[tuple[Any, int]]] = defaultdict(list)
         for node in graph.node:
             for place, name in enumerate(node.input):
@@ -58,24 +63,42 @@ class FlatGraph:
 
     def readers(self, variable: str) -> tuple[Reader, ...]:
         """All that use a variable's value, by name; none for one that is only filled."""
-        found = {
-            node.name: Reader(
-                node.name, node.op, self._hindrance(node, place), self._depths[node.name] > 0
-            )
-            for node, place in self._uses(variable)
-        }
-        return tuple(found[name] for name in sorted(found))
+        found = defaultdict(list)
+        for name in self.flow(variable):
+            for node, place in self._consumers[name]:
+                if self._is_reader(node, place):
+                    found[node.name].append(place)
+        return tuple(self._reader(self.nodes[name], found[name]) for name in sorted(found))
 
-    def _uses(self, variable: str) -> Iterator[tuple[Any, int]]:
-        waiting, seen = [variable], {variable}
+    def flow(self, variable: str) -> frozenset[str]:
+        """The nodes that hand a variable or its value on as it is, itself one of them.
+
+        One that clients get as an output reads it.
+        """
+        waiting, found = [variable], {variable}
         while waiting:
             for node, place in self._consumers[waiting.pop()]:
-                if node.op in _FORWARDS and place == 0:
-                    if node.name not in seen:
-                        seen.add(node.name)
-                        waiting.append(node.name)
-                elif node.op not in _ASIDE and not (node.op in _FILLS and place == 0):
-                    yield node, place
+                if self._forwards(node, place) and node.name not in found:
+                    found.add(node.name)
+                    waiting.append(node.name)
+        return frozenset(found)
+
+    def _forwards(self, node: Any, place: int) -> bool:
+        return node.op in _FORWARDS and place == 0 and node.name not in self._wanted
+
+    def _is_reader(self, node: Any, place: int) -> bool:
+        if self._forwards(node, place) or (node.op in _FILLS | SHAPES and place == 0):
+            return False
+        return node.op not in _ASIDE
+
+    def _reader(self, node: Any, places: list[int]) -> Reader:
+        hindrances = [self._hindrance(node, place) for place in places]
+        return Reader(
+            node.name,
+            tuple(sorted(places)),
+            next((each for each in hindrances if each), ""),
+            self._depths[node.name] > 0,
+        )
 
     def _hindrance(self, node: Any, place: int) -> str:
         if place != 0 or node.op not in _GATHERS | _GATHERS_BY_AXIS:

@@ -1,0 +1,1 @@
+"""What users want to happen: which order says so, and whether it has come about."""

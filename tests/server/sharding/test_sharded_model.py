@@ -1,0 +1,167 @@
+"""Answers of a group: whichever member is asked, they are those of the whole model."""
+
+import os
+import shutil
+from concurrent.futures import Future
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from model_server.core.errors import Code, ServingError
+from model_server.servables.sharding.cutting import CannotCut
+from model_server.servables.sharding.sharded_model import Place, load_member, source_of
+from server.sharding import models
+from server.sharding.groups import Group
+
+MODELS = {
+    "gathers": models.recommender,
+    "gathers of gathers": models.chain,
+    "weighted sums": models.weighted,
+    "ids from a vocabulary": models.words,
+    "a matrix on one member": models.dense,
+    "whatever else": models.odd,
+    "Keras": models.keras_embedding,
+    "TensorFlow 1": models.tensorflow_1,
+    "TensorFlow 1, references": partial(models.tensorflow_1, resource=False),
+    "TensorFlow 1, in parts": partial(models.tensorflow_1, parts=2, rows=60_000),
+    "TensorFlow 1, parts that are references": partial(
+        models.tensorflow_1, parts=2, rows=60_000, resource=False
+    ),
+}
+REQUESTS = {
+    "of all members": [1023, 0, 340, 341, 342, 7, 7, 511, 513, 682, 683],
+    "of one member": [1, 2, 3],
+    "one": [700],
+    "none": [],
+}
+
+
+@pytest.fixture(scope="module", params=MODELS.values(), ids=MODELS.keys())
+def folder(request, tmp_path_factory):
+    return request.param(tmp_path_factory.mktemp("model") / "1")
+
+
+def whole_answers(folder, requests):
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        loaded = tf.compat.v1.saved_model.load(session, ["serve"], str(folder))
+        signature = loaded.signature_def["serving_default"]
+        outputs = {alias: info.name for alias, info in signature.outputs.items()}
+        feed = signature.inputs["ids"].name
+        return [session.run(outputs, {feed: ids}) for ids in requests]
+
+
+@pytest.mark.parametrize("shards", [2, 3])
+def test_every_member_answers_bit_by_bit_as_the_whole_model(folder, shards):
+    group = Group(folder, shards)
+    spec = group.members[0].signatures["serving_default"].inputs["ids"]
+    requests = [np.array(ids, np.int64) for ids in REQUESTS.values()]
+    if len(spec.shape) == 2:
+        requests = [np.stack([ids] * spec.shape[1], 1) for ids in requests]
+    for ids, wanted in zip(requests, whole_answers(folder, requests), strict=True):
+        for found in group.answers({"ids": ids}):
+            assert found.keys() == wanted.keys()
+            for alias, value in wanted.items():
+                assert found[alias].dtype == value.dtype
+                assert np.array_equal(found[alias], value), alias
+    group.close()
+
+
+@pytest.fixture(scope="module")
+def gathering(tmp_path_factory):
+    return models.recommender(tmp_path_factory.mktemp("gathering") / "1")
+
+
+@pytest.fixture
+def group(gathering):
+    group = Group(gathering, 2)
+    yield group
+    group.close()
+
+
+def test_only_members_with_wanted_rows_are_asked_and_each_once(group):
+    group.members[0].run(*call(group, [1, 2]))
+    assert group.asked == [0]
+    group.asked.clear()
+    group.members[1].run(*call(group, [1, 30_000, 2]))
+    assert group.asked == [0, 1]
+
+
+@pytest.mark.parametrize("ids", [[-1], [1, 30_001, 2]])
+def test_ids_without_a_row_are_refused_and_named(group, ids):
+    with pytest.raises(ServingError, match=r"indices\[\d\] = (-1|30001) is not in \[0, ") as caught:
+        group.members[0].run(*call(group, ids))
+    assert caught.value.code is Code.INVALID_ARGUMENT
+
+
+def test_signatures_for_members_are_listed_nowhere(group):
+    member = group.members[0]
+    assert set(member.signatures) == {"serving_default", "__saved_model_init_op"}
+    assert member.signature_defs.keys() == set(member.signatures)
+
+
+def test_an_answer_of_another_shape_is_refused(group):
+    class Liar:
+        def ask(self, member, signature, inputs):
+            future = Future()
+            future.set_result({"0": np.zeros((1, 2), np.float32), "1": np.zeros(3, np.float32)})
+            return future
+
+    liar = replace(group.members[0]._entry, members=Liar())
+    with pytest.raises(ServingError, match="member 0 answered float32 of shape"):
+        liar.run(*call(group, [1, 2]))
+
+
+def test_the_error_of_a_member_is_the_answer(group):
+    lost = ServingError(Code.UNAVAILABLE, "member 1 is away")
+
+    class Lost:
+        def ask(self, member, signature, inputs):
+            future = Future()
+            future.set_exception(lost)
+            return future
+
+    with pytest.raises(ServingError) as caught:
+        replace(group.members[0]._entry, members=Lost()).run(*call(group, [1]))
+    assert caught.value is lost
+
+
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [(models.conditional, "Gather"), (models.random_ids, "RandomUniform")],
+)
+def test_what_could_give_a_wrong_answer_is_not_served(tmp_path, model, said):
+    with pytest.raises(CannotCut, match=said):
+        Group(model(tmp_path / "1"), 2)
+
+
+def test_a_member_reads_its_rows_and_no_others(gathering, tmp_path):
+    folder = shutil.copytree(gathering, tmp_path / "1")
+    source = source_of(folder, ["serve"])
+    users = source.checkpoint.index.tensors["users/.ATTRIBUTES/VARIABLE_VALUE"]
+    with source.checkpoint.data(0).open("r+b") as file:
+        file.seek(users.offset)
+        file.write(b"spoilt, in the rows of member 0")
+    config = tf.compat.v1.ConfigProto()
+    load_member(source, Place(1, 2), Lonely(), config).close()
+
+
+def test_a_data_file_that_is_too_short_is_refused_by_who_misses_it(gathering, tmp_path):
+    folder = shutil.copytree(gathering, tmp_path / "1")
+    source = source_of(folder, ["serve"])
+    users = source.checkpoint.index.tensors["users/.ATTRIBUTES/VARIABLE_VALUE"]
+    os.truncate(source.checkpoint.data(0), users.offset + users.size - 4)
+    with pytest.raises(OSError, match=r"variables\.data-00000-of-00001: it ends 4 bytes before"):
+        load_member(source, Place(1, 2), Lonely(), tf.compat.v1.ConfigProto())
+
+
+class Lonely:
+    def ask(self, member, signature, inputs):
+        raise AssertionError("nobody is there")
+
+
+def call(group, ids):
+    signature = group.members[0].signatures["serving_default"]
+    return signature, {"ids": np.array(ids, np.int64)}, ["scores"]
