@@ -25,7 +25,7 @@ from model_server.options.message_tables import define
 from model_server.request_logs.collectors import Record
 from model_server.request_logs.request_logs import RequestLogs
 from model_server.servables import tensors
-from model_server.servables.signature import Tensors
+from model_server.servables.signature import PART_PREFIX, Tensors
 from model_server.service.classify import Classes
 from model_server.service.example_task import Answered
 from model_server.service.examples import Examples
@@ -66,7 +66,10 @@ class Recording:
         """Records what was asked and answered in the messages of a gRPC method."""
         if api in _LOGS:
             asked = request.tasks[0] if api == "MultiInference" else request
-            self._take(asked.model_spec.name, api, size, lambda: (request, response))
+            spec = asked.model_spec
+            if not spec.signature_name.startswith(PART_PREFIX):
+                # What members of a group ask each other holds their token, and nobody replays it.
+                self._take(spec.name, api, size, lambda: (request, response))
 
     def predict(self, spec: ModelSpec, inputs: Tensors, made: Prediction, size: int) -> None:
         """Records a predict of another transport."""

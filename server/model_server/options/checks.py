@@ -19,6 +19,8 @@ RANGES: dict[str, tuple[float, float]] = {
     "model_cache_limit_bytes": (0, math.inf),
     "request_log_file_bytes": (1, math.inf),
     "request_log_files": (1, math.inf),
+    "shard_rank": (-1, math.inf),
+    "shard_timeout_ms": (1, math.inf),
     "per_process_gpu_memory_fraction": (0, math.inf),
     "tensorflow_session_parallelism": (-math.inf, MOST_THREADS),
     "tensorflow_intra_op_parallelism": (-math.inf, MOST_THREADS),

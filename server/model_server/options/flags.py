@@ -132,6 +132,18 @@ class Options:
         False, "answer gRPC Predict with tensor_content instead of float_val and the like"
     )
 
+    # Groups
+    shard_members: str = _flag(
+        "",
+        "gRPC addresses of all servers that hold SavedModels together, HOST:PORT,HOST:PORT,... in"
+        " the same order at each; empty: this one serves alone",
+    )
+    shard_rank: int = _flag(
+        -1, "which of them this server is, from 0; -1: the number at the end of the host's name"
+    )
+    shard_token_file: str = _flag("", "file with what members show each other; the same at each")
+    shard_timeout_ms: int = _flag(5000, "wait for another member's part of an answer")
+
     # Misc
     request_log_folder: str = _flag(
         "", "folder below which models' requests may be logged; without one they may not"

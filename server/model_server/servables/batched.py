@@ -14,7 +14,7 @@ from model_server.core.servable import ServableId
 from model_server.options.batching import Batching, batching_of_version, has_rules
 from model_server.options.command_line import InvalidOptions
 from model_server.servables.platform import JointServable, Runtime, Servable
-from model_server.servables.signature import Signature, Tensor, Tensors, TensorSpec
+from model_server.servables.signature import PART_PREFIX, Signature, Tensor, Tensors, TensorSpec
 
 _log = logging.getLogger(__name__)
 
@@ -87,6 +87,9 @@ def _run_jointly(
 
 def has_rows(signature: Signature, outputs: Sequence[str]) -> bool:
     """Whether any number of rows can go in, and as many may come out, as the signature says."""
+    if signature.name.startswith(PART_PREFIX):
+        # Each of its inputs has a number of rows of its own.
+        return False
     return bool(signature.inputs) and all(
         map(_may_have_any_rows, [*signature.inputs.values(), *map(signature.outputs.get, outputs)])
     )

@@ -3,12 +3,13 @@
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from model_server.core.loader import Resources
 from model_server.core.servable import ServableId
 from model_server.servables.batched import unbatched
-from model_server.servables.platform import Platform, Servable
+from model_server.servables.platform import GroupServable, Platform, Servable
 from model_server.servables.registry import Platforms, check_servable
 from model_server.storage.folders import Folder
 
@@ -78,7 +79,10 @@ class VersionLoader:
         batch, warm_up = self.surroundings.batch, self.surroundings.warm_up
         try:
             servable = batch(self.id, loaded, local) if batch else loaded
-            if warm_up is not None:
+            if warm_up is not None and isinstance(loaded, GroupServable):
+                # It can answer when the others are loaded too, which wait for it likewise.
+                loaded.before_first(partial(warm_up, self.id, servable, local))
+            elif warm_up is not None:
                 warm_up(self.id, servable, local)
         except BaseException:
             platform.unload(loaded)

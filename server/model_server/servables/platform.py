@@ -4,11 +4,12 @@ A package adds a platform by an entry point of the group ``modelfleet.servables`
 ``model_platform`` says in a model's configuration and whose value is a class like this one.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 from model_server.options.batching import Batching
+from model_server.options.shards import Shards
 from model_server.servables.signature import Signature, Tensor, Tensors
 
 
@@ -37,13 +38,26 @@ class JointServable(Protocol):
         """All outputs of each signature, by alias. Raises ServingError."""
 
 
+@runtime_checkable
+class GroupServable(Protocol):
+    """A servable that needs other servers to answer."""
+
+    @property
+    def hindrance(self) -> str | None:
+        """Why it cannot answer now, for people; None when it can."""
+
+    def before_first(self, prepare: Callable[[], object]) -> None:
+        """Has something done when it can answer for the first time, before it says so."""
+
+
 @dataclass(frozen=True)
 class Runtime:
     """How the servables of a platform run, the same for all models of it.
 
     ``session_config`` is a ConfigProto; 0, or nothing, leaves a choice to it or to TensorFlow.
     With ``batching_of_versions`` a version's folder says how it is batched, by the threads of
-    ``batching``. Each recorded request is replayed ``warm_ups`` times; 0 is no warm-up.
+    ``batching``. Each recorded request is replayed ``warm_ups`` times; 0 is no warm-up. With
+    ``shards`` a servable holds a part of its model, and other servers hold the rest.
     """
 
     tags: frozenset[str] = frozenset({"serve"})
@@ -58,6 +72,7 @@ class Runtime:
     tflite_interpreters_per_pool: int = 1
     batching_of_versions: bool = False
     warm_ups: int = 1
+    shards: Shards | None = None
 
 
 class Platform(Protocol):

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from model_server.options.batching import (
@@ -14,6 +14,7 @@ from model_server.options.batching import (
 from model_server.options.cpus import CPUS
 from model_server.options.flags import Options
 from model_server.options.session_config import written_of
+from model_server.options.shards import shards_of
 from model_server.servables.platform import Runtime
 
 if TYPE_CHECKING:
@@ -89,6 +90,7 @@ def _runtime_of(options: Options) -> Runtime:
         warm_ups=max(options.num_request_iterations_for_warmup, 1)
         if options.enable_model_warmup
         else 0,
+        shards=shards_of(options),
     )
 
 
@@ -132,16 +134,18 @@ def _of_file(options: Options) -> Runtimes:
     # Imports TensorFlow.
     from model_server.options.platform_config import SavedModelAdapter, adapters_of
 
+    common = _runtime_of(options)
     named: dict[str, Runtime] = {}
     classes: dict[str, str] = {}
     for name, adapter in adapters_of(options.platform_config_file).items():
         if isinstance(adapter, SavedModelAdapter):
-            named[name], classes[name] = _of_adapter(adapter), _SAVED_MODELS
+            named[name] = replace(_of_adapter(adapter), shards=common.shards)
+            classes[name] = _SAVED_MODELS
             for each in adapter.unused:
                 _log.warning("%s: %s is accepted, but has no effect", adapter.where, each)
         else:
             named[name], classes[name] = Runtime(), _HASHMAPS
-    return Runtimes(_runtime_of(options), named, classes)
+    return Runtimes(common, named, classes)
 
 
 def _of_adapter(adapter: "SavedModelAdapter") -> Runtime:

@@ -15,6 +15,8 @@ DEFAULT_SIGNATURE = "serving_default"
 PREDICT = "tensorflow/serving/predict"
 CLASSIFY = "tensorflow/serving/classify"
 REGRESS = "tensorflow/serving/regress"
+# So begin the names of what members of a group ask of each other, and nobody else.
+PART_PREFIX = "shard/"
 
 
 @dataclass(frozen=True)

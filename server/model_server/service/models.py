@@ -2,7 +2,8 @@
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -12,8 +13,9 @@ from model_server.core.manager import Manager
 from model_server.core.servable import ServableId, State
 from model_server.core.source import FileSystemSource, WatchedStream
 from model_server.request_logs.request_logs import RequestLogs
+from model_server.servables.batched import unbatched
 from model_server.servables.loading import Batch, Surroundings, VersionLoader, WarmUp
-from model_server.servables.platform import Servable
+from model_server.servables.platform import GroupServable, Servable
 from model_server.servables.registry import Platforms
 from model_server.service import readiness
 from model_server.service.metrics.serving import ServingMetrics
@@ -193,4 +195,15 @@ class Models:
             finding=self._source.finding(model.name) if self._source else None,
             statuses=statuses,
             failures={version: error for version, error in errors.items() if error is not None},
+            hindrances=self._hindrances(status.id for status in statuses),
         )
+
+    def _hindrances(self, ids: Iterable[ServableId]) -> dict[int, str]:
+        found = {}
+        for id in ids:
+            # One that is not available has no need of a reason beside that.
+            with suppress(ServingError), self.manager.handle(id.name, id.version) as handle:
+                servable = unbatched(handle.servable)
+                if isinstance(servable, GroupServable) and servable.hindrance is not None:
+                    found[id.version] = servable.hindrance
+        return found

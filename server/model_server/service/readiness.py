@@ -1,7 +1,7 @@
 """Whether the server can answer for every model it was told to serve, and if not, why."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -18,6 +18,7 @@ class Reason(StrEnum):
     VERSION_NOT_FOUND = "VersionNotFound"
     BASE_PATH_NOT_FOUND = "BasePathNotFound"
     LOAD_FAILED = "LoadFailed"
+    GROUP_NOT_WHOLE = "GroupNotWhole"
     DRAINING = "Draining"
 
 
@@ -27,6 +28,7 @@ class ModelSeen:
 
     ``finding`` is None before the base path was first read; ``named`` are the versions that the
     model's policy names; ``failures`` are the newest errors of versions, even if they are retried.
+    ``hindrances`` say of versions that are available why they cannot answer all the same.
     """
 
     name: str
@@ -35,6 +37,7 @@ class ModelSeen:
     finding: Finding | None
     statuses: Sequence[ServableStatus]
     failures: Mapping[int, ServingError]
+    hindrances: Mapping[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,10 @@ def judge(seen: ModelSeen) -> ModelReadiness:
     are, because whoever names a version wants no other.
     """
     available = sorted(s.id.version for s in seen.statuses if s.state is State.AVAILABLE)
+    if hindered := seen.hindrances.keys() & set(available):
+        version = max(hindered)
+        message = f"version {version} waits for its group: {seen.hindrances[version]}"
+        return ModelReadiness(seen.name, False, Reason.GROUP_NOT_WHOLE, message)
     if available and seen.named <= set(available):
         return ModelReadiness(
             seen.name, True, Reason.AVAILABLE, f"{_versions(available)} available"

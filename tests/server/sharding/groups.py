@@ -1,11 +1,12 @@
-"""A group whose members are objects of this process, and the whole model beside it."""
+"""A group whose members are objects of this process."""
 
-from concurrent.futures import Future
+import threading
+import time
+from contextlib import contextmanager
 
 import tensorflow as tf
 
-from model_server.core.errors import ServingError
-from model_server.servables.sharding.sharded_model import Place, load_member, source_of
+from model_server.servables.sharding.loading import Place, load_member, source_of
 
 
 class Group:
@@ -13,23 +14,29 @@ class Group:
 
     def __init__(self, folder, shards):
         self.asked = []
+        self._loaded = threading.Event()
+        self.members = []
         source = source_of(folder, ["serve"])
         config = tf.compat.v1.ConfigProto(inter_op_parallelism_threads=-1)
-        self.members = [
-            load_member(source, Place(member, shards), self, config) for member in range(shards)
-        ]
+        for member in range(shards):
+            self.members.append(load_member(source, Place(member, shards, self.ask), config))
+        self._loaded.set()
+        until = time.monotonic() + 30
+        while any(member.hindrance for member in self.members) and time.monotonic() < until:
+            time.sleep(0.01)
 
     def ask(self, member, signature, inputs):
-        self.asked.append(member)
-        future = Future()
-        asked = self.members[member]
-        try:
+        if not signature.endswith("/hello"):
+            self.asked.append(member)
+
+        def answer():
+            self._loaded.wait()
+            asked = self.members[member]
             outputs = tuple(asked.signatures[signature].outputs)
             found = asked.run(asked.signatures[signature], inputs, outputs)
-            future.set_result(dict(zip(outputs, found, strict=True)))
-        except ServingError as error:
-            future.set_exception(error)
-        return future
+            return dict(zip(outputs, found, strict=True))
+
+        return answer
 
     def answers(self, inputs, signature="serving_default"):
         """What each member answers as the entry."""
@@ -43,3 +50,13 @@ class Group:
     def close(self):
         for member in self.members:
             member.close()
+
+
+@contextmanager
+def grouped(folder, shards):
+    """A group that is closed at the end."""
+    group = Group(folder, shards)
+    try:
+        yield group
+    finally:
+        group.close()

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-from concurrent.futures import Future
 from dataclasses import replace
 from functools import partial
 
@@ -12,9 +11,9 @@ import tensorflow as tf
 
 from model_server.core.errors import Code, ServingError
 from model_server.servables.sharding.cutting import CannotCut
-from model_server.servables.sharding.sharded_model import Place, load_member, source_of
+from model_server.servables.sharding.loading import Place, load_member, source_of
 from server.sharding import models
-from server.sharding.groups import Group
+from server.sharding.groups import Group, grouped
 
 MODELS = {
     "gathers": models.recommender,
@@ -55,7 +54,11 @@ def whole_answers(folder, requests):
 
 @pytest.mark.parametrize("shards", [2, 3])
 def test_every_member_answers_bit_by_bit_as_the_whole_model(folder, shards):
-    group = Group(folder, shards)
+    with grouped(folder, shards) as group:
+        check_answers(folder, group)
+
+
+def check_answers(folder, group):
     spec = group.members[0].signatures["serving_default"].inputs["ids"]
     requests = [np.array(ids, np.int64) for ids in REQUESTS.values()]
     if len(spec.shape) == 2:
@@ -66,7 +69,6 @@ def test_every_member_answers_bit_by_bit_as_the_whole_model(folder, shards):
             for alias, value in wanted.items():
                 assert found[alias].dtype == value.dtype
                 assert np.array_equal(found[alias], value), alias
-    group.close()
 
 
 @pytest.fixture(scope="module")
@@ -76,17 +78,17 @@ def gathering(tmp_path_factory):
 
 @pytest.fixture
 def group(gathering):
-    group = Group(gathering, 2)
-    yield group
-    group.close()
+    with grouped(gathering, 2) as group:
+        yield group
 
 
 def test_only_members_with_wanted_rows_are_asked_and_each_once(group):
     group.members[0].run(*call(group, [1, 2]))
+    assert group.asked == []
+    group.members[1].run(*call(group, [1, 2]))
     assert group.asked == [0]
-    group.asked.clear()
     group.members[1].run(*call(group, [1, 30_000, 2]))
-    assert group.asked == [0, 1]
+    assert group.asked == [0, 0]
 
 
 @pytest.mark.parametrize("ids", [[-1], [1, 30_001, 2]])
@@ -103,13 +105,8 @@ def test_signatures_for_members_are_listed_nowhere(group):
 
 
 def test_an_answer_of_another_shape_is_refused(group):
-    class Liar:
-        def ask(self, member, signature, inputs):
-            future = Future()
-            future.set_result({"0": np.zeros((1, 2), np.float32), "1": np.zeros(3, np.float32)})
-            return future
-
-    liar = replace(group.members[0]._entry, members=Liar())
+    answer = {"0": np.zeros((1, 2), np.float32), "1": np.zeros(3, np.float32)}
+    liar = replace(group.members[0].entry, members=Members(lambda: answer))
     with pytest.raises(ServingError, match="member 0 answered float32 of shape"):
         liar.run(*call(group, [1, 2]))
 
@@ -117,15 +114,22 @@ def test_an_answer_of_another_shape_is_refused(group):
 def test_the_error_of_a_member_is_the_answer(group):
     lost = ServingError(Code.UNAVAILABLE, "member 1 is away")
 
-    class Lost:
-        def ask(self, member, signature, inputs):
-            future = Future()
-            future.set_exception(lost)
-            return future
+    def fail():
+        raise lost
 
     with pytest.raises(ServingError) as caught:
-        replace(group.members[0]._entry, members=Lost()).run(*call(group, [1]))
+        replace(group.members[0].entry, members=Members(fail)).run(*call(group, [1]))
     assert caught.value is lost
+
+
+class Members:
+    """Members that all answer in one way."""
+
+    def __init__(self, answer):
+        self.answer = answer
+
+    def ask(self, member, signature, inputs):
+        return self.answer
 
 
 @pytest.mark.parametrize(
@@ -145,7 +149,7 @@ def test_a_member_reads_its_rows_and_no_others(gathering, tmp_path):
         file.seek(users.offset)
         file.write(b"spoilt, in the rows of member 0")
     config = tf.compat.v1.ConfigProto()
-    load_member(source, Place(1, 2), Lonely(), config).close()
+    load_member(source, Place(1, 2, nobody), config).close()
 
 
 def test_a_data_file_that_is_too_short_is_refused_by_who_misses_it(gathering, tmp_path):
@@ -154,12 +158,14 @@ def test_a_data_file_that_is_too_short_is_refused_by_who_misses_it(gathering, tm
     users = source.checkpoint.index.tensors["users/.ATTRIBUTES/VARIABLE_VALUE"]
     os.truncate(source.checkpoint.data(0), users.offset + users.size - 4)
     with pytest.raises(OSError, match=r"variables\.data-00000-of-00001: it ends 4 bytes before"):
-        load_member(source, Place(1, 2), Lonely(), tf.compat.v1.ConfigProto())
+        load_member(source, Place(1, 2, nobody), tf.compat.v1.ConfigProto())
 
 
-class Lonely:
-    def ask(self, member, signature, inputs):
-        raise AssertionError("nobody is there")
+def nobody(member, signature, inputs):
+    def fail():
+        raise ServingError(Code.UNAVAILABLE, "nobody is there")
+
+    return fail
 
 
 def call(group, ids):

@@ -41,7 +41,7 @@ class SavedModels:
             # TensorFlow's Python loader raises whatever its parsers do: the folder's content is
             # input from outside, so all of it becomes one kind of error, with the cause logged.
             _log.debug("cannot load %s version %d", name, version, exc_info=True)
-            raise _load_error(error, path) from error
+            raise load_error(error, path) from error
 
 
 def _session(found: Read, config: Any) -> Any:
@@ -54,7 +54,8 @@ def _session(found: Read, config: Any) -> Any:
     return session
 
 
-def _load_error(error: Exception, path: str) -> ServingError:
+def load_error(error: Exception, path: str) -> ServingError:
+    """What keeps the SavedModel in a folder from being loaded, for its owner."""
     if isinstance(error, ServingError):
         return error
     if isinstance(error, tf.errors.OpError):

@@ -1,7 +1,6 @@
 """A model whose variables lie on several members, as one of them answers for it."""
 
-from collections.abc import Mapping, Sequence
-from concurrent.futures import Future
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -17,15 +16,22 @@ from model_server.servables.sharding.part import (
     is_held,
     part_signature,
 )
-from model_server.servables.sharding.plan import ShardPlan, Split, Whole
+from model_server.servables.sharding.plan import Split, Whole
 from model_server.servables.signature import Signature, Tensor, Tensors, TensorSpec
+
+# Gives what a member's part made of the inputs, or raises ServingError.
+Answer = Callable[[], Tensors]
 
 
 class Members(Protocol):
     """The members of the group, this one too."""
 
-    def ask(self, member: int, signature: str, inputs: Tensors) -> Future[Tensors]:
-        """What a member's part makes of the inputs; the future raises ServingError."""
+    @property
+    def count(self) -> int:
+        """How many there are."""
+
+    def ask(self, member: int, signature: str, inputs: Tensors) -> Answer:
+        """Sends a question to a member. To wait for its answer is to call what comes back."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +58,8 @@ class Course:
     outputs: Mapping[str, str]
 
 
-def course_of(signature: Signature, cut: Cut, plan: ShardPlan) -> Course:
-    """The course of a signature of the whole model."""
+def course_of(signature: Signature, cut: Cut, identity: str) -> Course:
+    """The course of a signature of the whole model in a group with this identity."""
     levels = cut.levels[signature.name]
     known = {spec.name: spec for spec in signature.inputs.values()}
     rounds = []
@@ -64,7 +70,7 @@ def course_of(signature: Signature, cut: Cut, plan: ShardPlan) -> Course:
             for name, kind in zip(asked_inputs(use), asked_kinds(use), strict=True)
             if name not in known
         }
-        name = part_signature(plan, signature.name, level)
+        name = part_signature(identity, signature.name, level)
         rounds.append(Round(name, uses, Signature(name, dict(known), asked) if asked else None))
         # What was fetched is not fed again: it would cut off what else its node gives.
         for use in uses:
@@ -123,11 +129,11 @@ class Entry:
         }
         asked = {member for found in lookups.values() for member in found.members}
         asked |= {use.placed.member for use in each.uses if isinstance(use.placed, Whole)}
-        futures = {
+        waiting = {
             member: self.members.ask(member, each.asked, _question(each, lookups, values, member))
             for member in sorted(asked)
         }
-        answers = {member: future.result() for member, future in futures.items()}
+        answers = {member: answer() for member, answer in waiting.items()}
         return {
             use.output: _joined(number, use, lookups.get(number), answers)
             for number, use in enumerate(each.uses)

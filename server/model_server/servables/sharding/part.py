@@ -10,8 +10,8 @@ from tensorflow.python.framework import tensor_shape
 from model_server.servables.dtypes import dtype_of
 from model_server.servables.sharding.cutting import Cut, Use
 from model_server.servables.sharding.operations import input_types
-from model_server.servables.sharding.plan import Copied, Placed, ShardPlan, Split, Variable
-from model_server.servables.signature import Signature, TensorSpec
+from model_server.servables.sharding.plan import Copied, Placed, Split, Variable
+from model_server.servables.signature import PART_PREFIX, Signature, TensorSpec
 
 
 @dataclass(frozen=True)
@@ -38,21 +38,21 @@ class Part:
     signatures: Mapping[str, Signature]
 
 
-def part_of(cut: Cut, plan: ShardPlan, member: int) -> Part:
-    """The part of one member."""
+def part_of(cut: Cut, identity: str, member: int) -> Part:
+    """The part of one member of the group with this identity."""
     builder = _Builder(member)
     signatures = {}
     for name, levels in cut.levels.items():
         for level, uses in enumerate(levels):
             mine = [use for use in uses if is_held(use.placed, member)]
-            asked = part_signature(plan, name, level)
+            asked = part_signature(identity, name, level)
             signatures[asked] = builder.signature(asked, uses, mine)
     return Part(builder.graph, tuple(builder.held.values()), signatures)
 
 
-def part_signature(plan: ShardPlan, signature: str, level: int) -> str:
-    """The name by which members ask each other. Members of another plan do not know it."""
-    return f"shard/{plan.hash}/{signature}/{level}"
+def part_signature(identity: str, signature: str, level: int) -> str:
+    """The name by which members ask each other. Those of another identity do not know it."""
+    return f"{PART_PREFIX}{identity}/{signature}/{level}"
 
 
 def is_held(placed: Placed, member: int) -> bool:

@@ -18,7 +18,7 @@ from model_server.servables.sharding.checkpoint_index import (
     index_bytes,
     rows_of,
 )
-from model_server.servables.sharding.checksums import masked_of
+from model_server.servables.sharding.checksums import masked_of, unmask
 from model_server.servables.sharding.part import Held
 from model_server.servables.sharding.plan import Variable
 from model_server.servables.sharding.rewriting import HANDLE
@@ -76,13 +76,13 @@ def fill_part(
     """Fills the variables of a member's part, and reads no others.
 
     Returns:
-        The masked CRC-32C of each range of rows, by the variable's name.
+        The plain CRC-32C of each range of rows, by the variable's name.
 
     Raises:
         OSError: a data file cannot be read.
         tf.errors.OpError: the checkpoint is damaged.
     """
-    fills, ranges = [], []
+    fills, ranges = [], {}
     with tempfile.TemporaryDirectory(prefix="model-server-share-") as folder:
         share = str(Path(folder) / "share")
         for each in held:
@@ -93,14 +93,14 @@ def fill_part(
                 fills.append(_Fill(each.handle, checkpoint.prefix, stored.key, slice_, each.dtype))
                 continue
             crc = _sum_of_rows(checkpoint, stored, rows)
-            ranges.append(rows_of(stored, rows, each.handle, crc))
+            ranges[each.placed.variable.name] = rows_of(stored, rows, each.handle, crc)
             fills.append(_Fill(each.handle, share, each.handle, "", each.dtype))
-        for file in {each.file for each in ranges}:
+        for file in {each.file for each in ranges.values()}:
             link = _DATA.format(prefix=share, file=file, files=checkpoint.index.files)
             Path(link).symlink_to(checkpoint.data(file).resolve())
-        Path(f"{share}.index").write_bytes(index_bytes(checkpoint.index.files, ranges))
+        Path(f"{share}.index").write_bytes(index_bytes(checkpoint.index.files, ranges.values()))
         _run(session, fills)
-    return {each.key: each.crc for each in ranges}
+    return {name: unmask(each.crc) for name, each in ranges.items()}
 
 
 def _sum_of_rows(checkpoint: Checkpoint, stored: StoredTensor, rows: range) -> int:

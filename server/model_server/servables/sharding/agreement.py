@@ -1,0 +1,113 @@
+"""Whether a group is whole: every member is there, and their rows make the stored tables."""
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from model_server.core.errors import Code, ServingError
+from model_server.servables.sharding.checksums import combine
+from model_server.servables.sharding.entry import Members
+from model_server.servables.sharding.member_part import SUMS, hello_signature
+
+_log = logging.getLogger(__name__)
+_SECONDS_BETWEEN_LOOKS = 0.5
+
+
+@dataclass(frozen=True)
+class Table:
+    """A split table: the plain CRC-32C of all its bytes, and how many each member has."""
+
+    name: str
+    crc: int
+    sizes: tuple[int, ...]
+
+
+class Agreement:
+    """Asks all members again and again, until it is closed.
+
+    `hindrance` says why the group cannot answer, for people; None when it can.
+    """
+
+    def __init__(self, identity: str, members: Members, tables: Sequence[Table]) -> None:
+        self.hindrance: str | None = "the other members have not been asked yet"
+        self._signature = hello_signature(identity)
+        self._members = members
+        self._tables = tables
+        self._prepare: Callable[[], object] | None = None
+        # The sums that made the tables; a member that came back may have others.
+        self._proven: list[list[int]] | None = None
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="group", daemon=True)
+
+    @property
+    def is_proven(self) -> bool:
+        """Whether all members were there when last asked by this one, with the stored rows."""
+        return self._proven is not None
+
+    def before_first(self, prepare: Callable[[], object]) -> None:
+        """Has something done once all members are there, before the group counts as whole."""
+        self._prepare = prepare
+
+    def start(self) -> None:
+        """Begins to ask."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Asks no more."""
+        self._over.set()
+
+    def _run(self) -> None:
+        while not self._over.is_set():
+            hindrance = self._look()
+            if hindrance != self.hindrance:
+                _log.info("group: %s", hindrance or "all members are there")
+            self.hindrance = hindrance
+            self._over.wait(_SECONDS_BETWEEN_LOOKS)
+
+    def _look(self) -> str | None:
+        try:
+            sums = self._sums()
+            if sums != self._proven:
+                self._proven = None
+                self._prove(sums)
+                self._proven = sums
+            if self._prepare is not None:
+                self._prepare()
+                self._prepare = None
+        except ServingError as error:
+            return error.message
+        return None
+
+    def _sums(self) -> list[list[int]]:
+        """What each member says. Raises ServingError with the words of all that say nothing."""
+        everyone = range(self._members.count)
+        waiting = [self._members.ask(member, self._signature, {}) for member in everyone]
+        sums: list[list[int]] = []
+        missing = []
+        for answer in waiting:
+            try:
+                sums.append([int(each) for each in answer()[SUMS]])
+            except ServingError as error:
+                missing.append(error.message)
+        if missing:
+            raise ServingError(Code.UNAVAILABLE, "; ".join(missing))
+        return sums
+
+    def _prove(self, sums: list[list[int]]) -> None:
+        """Raises ServingError where the rows of the members do not make what is stored."""
+        spoilt = [
+            table.name
+            for place, table in enumerate(self._tables)
+            if _joined(table, [each[place] for each in sums]) != table.crc
+        ]
+        if spoilt:
+            said = f"the rows of the members do not make what is stored of {', '.join(spoilt)}"
+            raise ServingError(Code.DATA_LOSS, said)
+
+
+def _joined(table: Table, sums: Sequence[int]) -> int:
+    crc = 0
+    for one, size in zip(sums, table.sizes, strict=True):
+        crc = combine(crc, one, size)
+    return crc

@@ -1,0 +1,47 @@
+"""Loads SavedModels of which this server holds a part, and other servers the rest."""
+
+import logging
+from functools import partial
+from pathlib import Path
+
+from model_server.core.errors import Code, ServingError
+from model_server.core.servable import ServableId
+from model_server.options.shards import Shards
+from model_server.servables.platform import Runtime
+from model_server.servables.saved_model.saved_models import load_error
+from model_server.servables.saved_model.session_config import session_config
+from model_server.servables.sharding.checkpoint_index import BrokenIndex
+from model_server.servables.sharding.cutting import CannotCut
+from model_server.servables.sharding.loading import Place, load_member, source_of
+from model_server.servables.sharding.peers import Peers
+from model_server.servables.sharding.sharded_model import ShardedModel
+
+_log = logging.getLogger(__name__)
+
+
+class Groups:
+    """Loads members; their connections to the others are kept for all models."""
+
+    def __init__(self, runtime: Runtime, shards: Shards) -> None:
+        self._tags = sorted(runtime.tags)
+        self._config = session_config(runtime)
+        self._shards = shards
+        self._peers = Peers(shards)
+
+    def load(self, name: str, version: int, path: str) -> ShardedModel:
+        """See Platform.load. Raises ServingError, NOT_FOUND where the folder has no SavedModel."""
+        shards = self._shards
+        ask_other = partial(self._peers.ask, ServableId(name, version))
+        place = Place(shards.rank, len(shards.members), ask_other, shards.token)
+        try:
+            return load_member(source_of(Path(path), self._tags), place, self._config)
+        except CannotCut as error:
+            said = f"The SavedModel at {path} cannot be served by a group: {error}"
+            raise ServingError(Code.UNIMPLEMENTED, said) from error
+        except BrokenIndex as error:
+            said = f"The checkpoint of the SavedModel at {path} has a damaged index: {error}"
+            raise ServingError(Code.DATA_LOSS, said) from error
+        except Exception as error:
+            # As for whole SavedModels: the folder's content is input from outside.
+            _log.debug("cannot load %s version %d", name, version, exc_info=True)
+            raise load_error(error, path) from error

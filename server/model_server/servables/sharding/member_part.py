@@ -1,0 +1,97 @@
+"""What one member answers to the others of its group, and how it asks all, itself among them."""
+
+import hmac
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from model_server.core.errors import Code, ServingError
+from model_server.servables.dtypes import INT64, STRING
+from model_server.servables.saved_model.model import SavedModel
+from model_server.servables.sharding.entry import Answer
+from model_server.servables.signature import PART_PREFIX, Signature, Tensor, Tensors, TensorSpec
+
+SUMS = "sums"
+TOKEN = "token"
+
+# Sends a question to another member; see Members.ask.
+AskOther = Callable[[int, str, Tensors], Answer]
+
+
+def hello_signature(identity: str) -> str:
+    """What members ask each other to know that they are of one group."""
+    return f"{PART_PREFIX}{identity}/hello"
+
+
+class MemberPart:
+    """Runs a member's part of a model for whoever shows the group's token, if it has one."""
+
+    def __init__(self, identity: str, graph: SavedModel, sums: Tensor, token: bytes) -> None:
+        self._hello = hello_signature(identity)
+        self._graph = graph
+        self.sums = sums
+        self._token = token
+        hello = Signature(self._hello, {}, {SUMS: TensorSpec(SUMS, INT64, (-1,))})
+        every = [*graph.signatures.values(), hello]
+        self.signatures = {each.name: self._guarded(each) for each in every}
+
+    def _guarded(self, signature: Signature) -> Signature:
+        if not self._token:
+            return signature
+        shown = {TOKEN: TensorSpec(TOKEN, STRING, ())}
+        return replace(signature, inputs={**signature.inputs, **shown})
+
+    def is_hello(self, name: str) -> bool:
+        """Whether a signature only asks whether this member is there."""
+        return name == self._hello
+
+    def run(
+        self, signature: Signature, inputs: Tensors, outputs: Sequence[str]
+    ) -> Sequence[Tensor]:
+        """See Servable.run. Raises ServingError, PERMISSION_DENIED for another token."""
+        if self._token and not hmac.compare_digest(_shown(inputs), self._token):
+            raise ServingError(Code.PERMISSION_DENIED, "this is not the token of the group")
+        return self.run_trusted(signature.name, inputs, outputs)
+
+    def run_trusted(self, name: str, inputs: Tensors, outputs: Sequence[str]) -> Sequence[Tensor]:
+        """The same for this member itself. Raises ServingError."""
+        if name == self._hello:
+            return [self.sums for _ in outputs]
+        return self._graph.run(self._graph.signatures[name], inputs, outputs)
+
+    def close(self) -> None:
+        """Gives back the memory of the member's share."""
+        self._graph.close()
+
+
+def _shown(inputs: Tensors) -> bytes:
+    shown = inputs[TOKEN]
+    value = shown.reshape(-1)[0] if shown.size == 1 else b""
+    return value if isinstance(value, bytes) else b""
+
+
+@dataclass(frozen=True)
+class AllMembers:
+    """The members of a group as one of them asks them, see Members."""
+
+    own: int
+    count: int
+    part: MemberPart
+    ask_other: AskOther
+
+    def ask(self, member: int, signature: str, inputs: Tensors) -> Answer:
+        """See Members.ask. Its own part runs when its answer is waited for."""
+        if member != self.own:
+            return self.ask_other(member, signature, inputs)
+        return lambda: self._own_answer(signature, inputs)
+
+    def _own_answer(self, signature: str, inputs: Tensors) -> Mapping[str, Tensor]:
+        outputs = tuple(self.part.signatures[signature].outputs)
+        found = self.part.run_trusted(signature, inputs, outputs)
+        return dict(zip(outputs, found, strict=True))
+
+
+def sums_of(plain: Sequence[int]) -> Tensor:
+    """Checksums as members send them."""
+    return np.array(plain, np.int64)

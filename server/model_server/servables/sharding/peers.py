@@ -1,0 +1,81 @@
+"""How a member asks the others: by PredictionService, as clients do."""
+
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+import grpc
+from tensorflow_serving.apis.predict_pb2 import PredictRequest, PredictResponse
+
+from model_server.core.errors import Code, ServingError
+from model_server.core.servable import ServableId
+from model_server.options.shards import Shards
+from model_server.servables import tensors
+from model_server.servables.sharding.entry import Answer
+from model_server.servables.sharding.member_part import TOKEN
+from model_server.servables.signature import Tensor, Tensors
+
+_PREDICT = "/tensorflow.serving.PredictionService/Predict"
+_CHANNEL: list[tuple[str, Any]] = [
+    ("grpc.max_receive_message_length", -1),
+    ("grpc.max_send_message_length", -1),
+    # A failed question is the failure of the request, which another group may answer.
+    ("grpc.enable_retries", 0),
+    # A member that comes back has another address; gRPC would look only every 30 seconds.
+    ("grpc.dns_min_time_between_resolutions_ms", 500),
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 1000),
+    ("grpc.keepalive_time_ms", 30_000),
+    ("grpc.keepalive_timeout_ms", 5_000),
+]
+# What says of a member that it is not the one that is wanted, which passes.
+_OF_ANOTHER_GROUP = frozenset(
+    {Code.NOT_FOUND, Code.FAILED_PRECONDITION, Code.PERMISSION_DENIED, Code.UNIMPLEMENTED}
+)
+
+
+class Peers:
+    """The members of a group as one of them asks them; connections are made when first needed."""
+
+    def __init__(self, shards: Shards) -> None:
+        self._shards = shards
+        self._lock = threading.Lock()
+        self._predicts: dict[int, Any] = {}
+
+    def ask(self, id: ServableId, member: int, signature: str, inputs: Tensors) -> Answer:
+        """Sends a question to another member about a version; see Members.ask."""
+        request = PredictRequest()
+        request.model_spec.name = id.name
+        request.model_spec.version.value = id.version
+        request.model_spec.signature_name = signature
+        for alias, value in inputs.items():
+            tensors.encode(value, request.inputs[alias], as_content=True)
+        if self._shards.token:
+            request.inputs[TOKEN].dtype = 7  # DT_STRING
+            request.inputs[TOKEN].string_val.append(self._shards.token)
+            request.inputs[TOKEN].tensor_shape.SetInParent()
+        call = self._predict(member).future(request, timeout=self._shards.timeout_seconds)
+        return lambda: self._answer(member, call)
+
+    def _answer(self, member: int, call: Any) -> Mapping[str, Tensor]:
+        try:
+            response = call.result()
+        except grpc.RpcError as error:
+            raise self._error(member, error) from error
+        return {alias: tensors.decode(value) for alias, value in response.outputs.items()}
+
+    def _error(self, member: int, error: Any) -> ServingError:
+        code = Code(error.code().value[0])
+        said = f"member {member} at {self._shards.members[member]}: {error.details()}"
+        return ServingError(Code.UNAVAILABLE if code in _OF_ANOTHER_GROUP else code, said)
+
+    def _predict(self, member: int) -> Any:
+        with self._lock:
+            if member not in self._predicts:
+                channel = grpc.insecure_channel(self._shards.members[member], _CHANNEL)
+                self._predicts[member] = channel.unary_unary(
+                    _PREDICT,
+                    request_serializer=PredictRequest.SerializeToString,
+                    response_deserializer=PredictResponse.FromString,
+                )
+            return self._predicts[member]

@@ -1,0 +1,239 @@
+"""Real servers that serve a model together, over gRPC and REST."""
+
+import shutil
+import socket
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+import grpc
+import numpy as np
+import pytest
+import tensorflow as tf
+from google.protobuf import text_format
+from tensorflow_serving.apis.predict_pb2 import PredictRequest
+from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
+
+from model_server.options.flags import Options
+from model_server.servables.sharding.loading import source_of
+from model_server.servables.sharding.planning import plan_of
+from model_server.server import Server
+from server.clients import GrpcClient, HttpClient
+from server.conftest import Running, free_port, model_config
+from server.formats import warm_ups
+from server.sharding import models
+
+ROWS = 30_000
+
+
+class Members:
+    """Servers of one group, that are started and ended one by one."""
+
+    def __init__(self, folder, count=2, **options):
+        self.ports = [free_port() for _ in range(count)]
+        self.addresses = ",".join(f"127.0.0.1:{port}" for port in self.ports)
+        self.folder = folder
+        self.options = options
+        self.running = {}
+
+    def start(self, rank, folder=None, **options):
+        """Starts the server of a member, with a model of its own if one is given."""
+        entry = model_config(folder or self.folder)
+        config = text_format.Parse(f"model_config_list {{ {entry} }}", ModelServerConfig())
+        flags = Options(
+            port=self.ports[rank],
+            rest_api_port=free_port(),
+            shard_members=self.addresses,
+            shard_rank=rank,
+            **{"shard_timeout_ms": 1000, **self.options, **options},
+        )
+        server = Server(flags, config)
+        ports = server.start()
+        found = Running(server, GrpcClient(f"127.0.0.1:{ports.grpc}"), HttpClient(ports.rest))
+        self.running[rank] = found
+        return found
+
+    def end(self, rank):
+        self.running.pop(rank).end()
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    """A base path with one version, made once."""
+    folder = tmp_path_factory.mktemp("models") / "ranker"
+    models.recommender(folder / "1", ROWS, ROWS)
+    return folder
+
+
+@pytest.fixture
+def group():
+    made = []
+
+    def make(folder, count=2, **options):
+        made.append(Members(folder, count, **options))
+        return made[-1]
+
+    yield make
+    for each in made:
+        for rank in list(each.running):
+            each.end(rank)
+
+
+@pytest.fixture(scope="module")
+def wanted(model):
+    """What the whole model answers on one server."""
+    graph = tf.Graph()
+    session = tf.compat.v1.Session(graph=graph)
+    with graph.as_default():
+        loaded = tf.compat.v1.saved_model.load(session, ["serve"], str(model / "1"))
+    signature = loaded.signature_def["serving_default"]
+    output = signature.outputs["scores"].name
+    yield lambda ids: session.run(output, {signature.inputs["ids"].name: ids})
+    session.close()
+
+
+def predict(member, ids):
+    return tf.make_ndarray(ask(member, ids=np.array(ids)).outputs["scores"])
+
+
+def ask(member, signature="", **inputs):
+    request = PredictRequest()
+    request.model_spec.name = "ranker"
+    request.model_spec.signature_name = signature
+    for alias, value in inputs.items():
+        request.inputs[alias].CopyFrom(tf.make_tensor_proto(value))
+    return member.grpc.prediction.Predict(request, timeout=10)
+
+
+IDS = [0, 1, ROWS // 2 - 1, ROWS // 2, ROWS - 1, 7, 7]
+
+
+def test_any_member_answers_for_all_over_both_apis(group, model, wanted):
+    both = group(model)
+    for rank in (0, 1):
+        both.start(rank)
+    for member in both.running.values():
+        member.http.wait_until_ready()
+        assert np.array_equal(predict(member, IDS), wanted(IDS))
+        answer = member.http.post("/v1/models/ranker:predict", {"instances": IDS})
+        assert np.array_equal(np.array(answer.json["predictions"], np.float32), wanted(IDS))
+        metadata = member.http.get("/v1/models/ranker/metadata").text
+        assert "shard/" not in metadata
+
+
+def test_three_members_answer_in_batches(group, model, wanted):
+    all_three = group(model, 3, enable_batching=True)
+    members = [all_three.start(rank) for rank in range(3)]
+    for member in members:
+        member.http.wait_until_ready()
+    rows = [[place] for place in range(0, ROWS, ROWS // 40)]
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(partial(predict, members[1]), rows))
+    # Batches of another size sum in another order.
+    assert np.allclose(np.concatenate(found), wanted(np.concatenate(rows)), rtol=1e-6)
+
+
+def test_a_member_waits_for_the_others_and_says_for_whom(group, model, wanted):
+    both = group(model)
+    first = both.start(0)
+    first.http.wait_until_reason("GroupNotWhole")
+    first.http.wait_for(
+        "/readyz", lambda answer: f"member 1 at 127.0.0.1:{both.ports[1]}" in answer.text
+    )
+    with pytest.raises(grpc.RpcError) as caught:
+        predict(first, IDS)
+    assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+    both.start(1)
+    first.http.wait_until_ready()
+    assert np.array_equal(predict(first, IDS), wanted(IDS))
+
+
+def test_a_lost_member_makes_the_group_unready_until_it_is_back(group, model, wanted):
+    both = group(model)
+    first = both.start(0)
+    both.start(1)
+    first.http.wait_until_ready()
+    both.end(1)
+    first.http.wait_until_reason("GroupNotWhole")
+    with pytest.raises(grpc.RpcError) as caught:
+        predict(first, IDS)
+    assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+    assert "member 1 at" in caught.value.details()
+    both.start(1)
+    first.http.wait_until_ready()
+    assert np.array_equal(predict(first, IDS), wanted(IDS))
+
+
+def test_a_member_that_hangs_makes_the_group_unready(group, model):
+    both = group(model, shard_timeout_ms=300)
+    with socket.create_server(("127.0.0.1", both.ports[1])):
+        first = both.start(0)
+        first.http.wait_for("/readyz", lambda answer: "Deadline" in answer.text)
+
+
+def test_a_member_with_another_model_is_refused_by_name(group, model, tmp_path):
+    other = tmp_path / "ranker"
+    models.recommender(other / "1", ROWS + 2, ROWS)
+    both = group(model)
+    first = both.start(0)
+    both.start(1, other)
+    said = first.http.wait_for("/readyz", lambda answer: "signature key" in answer.text)
+    assert f"member 1 at 127.0.0.1:{both.ports[1]}" in said.text
+
+
+def test_a_member_with_spoilt_rows_is_never_believed(group, model, tmp_path):
+    other = shutil.copytree(model, tmp_path / "ranker")
+    source = source_of(other / "1", ["serve"])
+    users = source.checkpoint.index.tensors["users/.ATTRIBUTES/VARIABLE_VALUE"]
+    with source.checkpoint.data(0).open("r+b") as file:
+        file.seek(users.offset + users.size - 8)
+        file.write(b"spoilt")
+    both = group(model)
+    first, second = both.start(0), both.start(1, other)
+    for member in (first, second):
+        member.http.wait_for("/readyz", lambda answer: "what is stored of users" in answer.text)
+        with pytest.raises(grpc.RpcError, match="not whole"):
+            predict(member, IDS)
+
+
+def test_members_show_their_token_and_clients_cannot_ask_for_parts(group, model, tmp_path):
+    token = tmp_path / "token"
+    token.write_text("a secret of sixteen bytes and more")
+    both = group(model, shard_token_file=str(token))
+    first = both.start(0)
+    second = both.start(1)
+    first.http.wait_until_ready()
+    second.http.wait_until_ready()
+    digest = source_of(model / "1", ["serve"]).digest
+    hello = f"shard/{plan_of(model / '1', 2).hash}-{digest}/hello"
+    with pytest.raises(grpc.RpcError) as caught:
+        ask(first, hello, token=np.array(b"another one of sixteen bytes"))
+    assert caught.value.code() is grpc.StatusCode.PERMISSION_DENIED
+
+
+def test_members_of_another_token_do_not_answer_each_other(group, model, tmp_path):
+    tokens = [tmp_path / "one", tmp_path / "other"]
+    for place, token in enumerate(tokens):
+        token.write_text(f"secret number {place} of sixteen bytes")
+    both = group(model)
+    first = both.start(0, shard_token_file=str(tokens[0]))
+    both.start(1, shard_token_file=str(tokens[1]))
+    first.http.wait_for("/readyz", lambda answer: "not the token of the group" in answer.text)
+
+
+def test_recorded_requests_warm_up_a_group_when_it_is_whole(group, model, tmp_path):
+    warm = shutil.copytree(model, tmp_path / "ranker")
+    warm_ups.write(warm / "1", warm_ups.predict(ids=np.array(IDS)))
+    both = group(warm)
+    first, second = both.start(0), both.start(1)
+    first.http.wait_until_ready()
+    second.http.wait_until_ready()
+    metrics = first.http.get("/monitoring/prometheus/metrics").text
+    assert "warmup" in metrics.lower()
+
+
+def test_a_model_that_no_group_can_serve_is_refused_with_its_reason(group, tmp_path):
+    folder = tmp_path / "ranker"
+    models.conditional(folder / "1")
+    first = group(folder).start(0)
+    said = first.http.wait_until_reason("LoadFailed").text
+    assert "within a condition or a loop" in said
