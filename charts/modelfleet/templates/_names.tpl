@@ -110,3 +110,24 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end }}
 {{- end }}
 {{- end -}}
+
+{{- define "modelfleet.monitorLabels" -}}
+{{ include "modelfleet.labels" . }}
+{{- with .Values.metrics.podMonitors.labels }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{- define "modelfleet.monitorInterval" -}}
+{{- with .Values.metrics.podMonitors.interval }}
+interval: {{ . }}
+{{- end }}
+{{- end -}}
+
+{{- define "modelfleet.monitoredNamespaces" -}}
+{{- if .Values.watch.namespaces -}}
+matchNames: {{ .Values.watch.namespaces | toJson }}
+{{- else -}}
+any: true
+{{- end -}}
+{{- end -}}
