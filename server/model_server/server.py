@@ -4,13 +4,14 @@ import logging
 import signal
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 
 from model_server.api.grpc.endpoint import GrpcEndpoint
 from model_server.api.grpc.endpoint import Listen as GrpcListen
 from model_server.api.grpc.standard_services import Health
+from model_server.api.model_counts import ModelCounts
 from model_server.api.rest import prometheus
 from model_server.api.rest.answers import Answers
 from model_server.api.rest.body import BodyLimits
@@ -22,6 +23,7 @@ from model_server.options.channel_arguments import channel_arguments_of
 from model_server.options.cpus import CPUS
 from model_server.options.flags import Options
 from model_server.options.model_config import reread_model_config
+from model_server.options.model_limits import model_limits_of
 from model_server.options.monitoring import prometheus_path
 from model_server.options.platforms import platforms_of
 from model_server.options.thread_pool_factory import check_thread_pool_factory
@@ -52,7 +54,8 @@ _log = logging.getLogger(__name__)
 # Kubernetes kills 30 seconds after it asked to end; by then all must be over.
 _GRACE = 20.0
 _LAST_WORDS = 1.5
-# Requests of each API that may wait for a batch, if no flag says how many: they take no processor.
+# Requests of each API, and of each model, that may wait for a batch, if no flag says how many: they
+# take no processor.
 _WAITING = 64
 _UNLOAD = timedelta(seconds=5)
 
@@ -96,7 +99,11 @@ class Server:
         self._service = self._service_of_models()
         self._answers = Answers(self._service)
         refused = partial(self._metrics.refused, "GRPC")
-        self._grpc = GrpcEndpoint(_grpc_listen(options), self._health(), refused, tracing)
+        self._counts = ModelCounts(
+            model_limits_of(options.max_in_flight_requests_per_model).of, self._models.is_served
+        )
+        listen = replace(_grpc_listen(options), models=self._counts)
+        self._grpc = GrpcEndpoint(listen, self._health(), refused, tracing)
         self._rest = self._rest_endpoint() if _has_rest(options) else None
 
     def _models_of_platforms(self) -> Models:
@@ -131,7 +138,11 @@ class Server:
         )
         refused = partial(self._metrics.refused, "REST")
         return RestEndpoint(
-            _rest_listen(self._options), self._answers, watch, refused, self._tracing
+            replace(_rest_listen(self._options), models=self._counts),
+            self._answers,
+            watch,
+            refused,
+            self._tracing,
         )
 
     def start(self) -> Ports:
@@ -306,11 +317,17 @@ def _at_once(options: Options, threads: int) -> int:
     return max(threads, 1)
 
 
+def _own(options: Options, threads: int) -> int:
+    """How many requests of a model may run or wait for a batch, whatever other models do."""
+    return _at_once(options, threads) if options.enable_batching else 1
+
+
 def _grpc_listen(options: Options) -> GrpcListen:
     return GrpcListen(
         port=options.port or None,
         socket_path=options.grpc_socket_path,
         threads=_at_once(options, options.grpc_max_threads),
+        own=_own(options, options.grpc_max_threads),
         channel_arguments=channel_arguments_of(options.grpc_channel_arguments),
         tls=tls_of(options.ssl_config_file),
         alts=options.use_alts_credentials,
@@ -323,6 +340,7 @@ def _rest_listen(options: Options) -> RestListen:
     return RestListen(
         port=options.rest_api_port,
         threads=_at_once(options, options.rest_api_num_threads),
+        own=_own(options, options.rest_api_num_threads),
         timeout=milliseconds / 1000 if milliseconds > 0 else None,
         cors=options.rest_api_enable_cors_support,
         in_flight=max(options.max_in_flight_requests, 0) or None,

@@ -13,11 +13,12 @@ Run = Callable[[Tensors], Sequence[Tensor]]
 
 @dataclass(frozen=True)
 class Batch:
-    """What is to be run now: its parts in order of arrival, by which rules, and how."""
+    """What is to be run now: its parts in order of arrival, by which rules, how, and whose."""
 
     parts: Sequence[Part]
     rules: Batching
     run: Run
+    model: Hashable = None
 
 
 @dataclass(eq=False)

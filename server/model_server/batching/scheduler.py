@@ -19,7 +19,7 @@ class BatchScheduler:
 
     def __init__(self, threads: int, name: str, observer: Observer) -> None:
         self._observer = observer
-        self._turns = Turns()
+        self._turns = Turns(threads)
         self._changed = threading.Condition()
         self._is_ended = False
         self._threads = [
@@ -81,7 +81,7 @@ class BatchScheduler:
         """
         with self._changed:
             self._is_ended = True
-            waiting = self._turns.end()
+            waiting = self._turns.end_all()
             self._changed.notify_all()
         for task in waiting:
             if task.begin():
@@ -109,6 +109,8 @@ class BatchScheduler:
         for task in {part.task for part in batch.parts if not part.first}:
             self._observer.waited(now - task.enqueued)
         run_batch(batch, self._observer)
+        with self._changed:
+            self._turns.end(batch)
         return True
 
     def _next(self) -> Batch | None:

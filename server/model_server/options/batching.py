@@ -35,7 +35,8 @@ class Batching:
     max_size: int = 1000
     timeout: timedelta = timedelta(0)
     max_enqueued: int = 10
-    threads: int = CPUS
+    # At least two, because one that is busy with a slow model would keep all others waiting.
+    threads: int = max(CPUS, 2)
     threads_name: str = "batch_threads"
     allowed_sizes: tuple[int, ...] = ()
     pad_variable_length_inputs: bool = False

@@ -34,6 +34,11 @@ class Options:
     max_in_flight_requests: int = _flag(
         4096, "most requests at hand, for each API; more are refused at once; 0 means any number"
     )
+    max_in_flight_requests_per_model: str = _flag(
+        "",
+        "most requests at hand of a model, over both APIs; more are refused at once; N for each"
+        " model, NAME=N for one, 0 for any number; a comma list",
+    )
     use_alts_credentials: bool = _flag(
         False, "Google ALTS credentials for gRPC; works on Google Cloud only"
     )

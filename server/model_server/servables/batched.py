@@ -65,7 +65,7 @@ class BatchedServable:
         self, key: object, run: Callable[[Tensors], Sequence[Tensor]], inputs: Tensors
     ) -> Sequence[Tensor]:
         # By itself and not by its name: a version that is loaded again is another servable.
-        return self.scheduler.run(Call((self, key), self.rules, run), inputs)
+        return self.scheduler.run(Call((self, key), self.rules, run, id(self)), inputs)
 
 
 def _run(

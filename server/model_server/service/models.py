@@ -170,6 +170,10 @@ class Models:
         """The configured models, sorted."""
         return sorted(self._models)
 
+    def is_served(self, name: str) -> bool:
+        """Whether a model of this name is configured; quick, from any thread."""
+        return name in self._models
+
     def readiness(self) -> Readiness:
         """Whether all models can be asked, and why not; quick, from any thread."""
         models = self._models

@@ -252,7 +252,8 @@ def test_a_version_that_says_nothing_is_not_batched_and_one_may_speak_for_itself
         batching_parameters_file=str(parameters),
         enable_per_model_batching_parameters=True,
     )
-    running.http.wait_until_ready()
+    # A model is ready with one version.
+    running.http.wait_for("/v1/models/m", lambda answer: answer.text.count('"AVAILABLE"') == 2)
 
     rows = column(1, 2, 3)
     one, two = [predict(running, "m", rows, f"version {{ value: {n} }}") for n in (1, 2)]

@@ -87,5 +87,5 @@ def test_at_the_end_all_that_wait_are_known():
     for name, waits in zip("aba", tasks, strict=True):
         turns.offer(call(name), waits)
 
-    assert set(turns.end()) == set(tasks)
+    assert set(turns.end_all()) == set(tasks)
     assert turn(turns) is None

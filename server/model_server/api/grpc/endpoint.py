@@ -1,30 +1,35 @@
 """The gRPC server: its ports open at once, its methods come when the service is ready."""
 
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass, field
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
 import grpc
 
 from model_server.api.at_hand import AtHand
-from model_server.api.codes import grpc_status
+from model_server.api.codes import details, grpc_status
+from model_server.api.fair_turns import FairTurns
+from model_server.api.grpc.addressee import model_of
 from model_server.api.grpc.receiving import Receiving
 from model_server.api.grpc.standard_services import Health, add_reflection
 from model_server.api.grpc.traced import traced
 from model_server.api.grpc.unary import GenericHandler, Handler
+from model_server.api.model_counts import ModelCounts
 from model_server.core.client import Client, working_for
-from model_server.core.errors import ServingError
+from model_server.core.errors import Code, ServingError
 from model_server.options.tls import Tls, TlsFile
 from model_server.telemetry.tracing import NO_TRACING, Tracing
 
 # grpcio holds a thread while a request's message is on its way, so there must be more of them than
 # run requests: else a few slow clients would keep everybody waiting.
 _RECEIVING = 256
+# And while a request waits for its turn: else a slow model would keep all others waiting.
+_WAITING = 1024
 _LARGEST_HEADER = 16 * 2**10
 # Of each address that is listened on, and of each connection.
 _CONNECTIONS = 4096
@@ -35,6 +40,10 @@ _AT_HAND = 4 * 2**30
 _LONG = 86_400.0
 
 
+# Waits until a request may run; whether somebody still waits for its answer.
+_Turn = Callable[[bytes, grpc.ServicerContext], AbstractContextManager[bool]]
+
+
 class CannotListen(OSError):
     """An address that cannot be listened on."""
 
@@ -43,8 +52,9 @@ class CannotListen(OSError):
 class Listen:
     """Where to listen, for how many requests at a time; port 0 lets the system choose.
 
-    ``threads`` requests run at a time; beyond ``in_flight`` that run or wait, if it is not None,
-    more are refused, as they are beyond ``at_hand`` bytes of messages.
+    ``threads`` requests run at a time, and of each model ``own`` in any case; beyond ``in_flight``
+    that run or wait, if it is not None, more are refused, as they are beyond ``at_hand`` bytes of
+    messages and beyond what ``models`` says of one model.
     """
 
     port: int | None
@@ -55,6 +65,8 @@ class Listen:
     alts: bool = False
     in_flight: int | None = None
     at_hand: int = _AT_HAND
+    own: int = 1
+    models: ModelCounts = field(default_factory=ModelCounts)
 
 
 class _Methods(GenericHandler):
@@ -98,6 +110,10 @@ class _Pool(ThreadPoolExecutor):
         return super().submit(*args, **kwargs)
 
 
+def _no_turn(_request: bytes, _context: grpc.ServicerContext) -> AbstractContextManager[bool]:
+    return nullcontext(True)
+
+
 def _not_yet(_sent: Iterator[bytes], context: grpc.ServicerContext) -> bytes:
     context.abort(grpc.StatusCode.UNAVAILABLE, "The server is starting")
 
@@ -117,7 +133,8 @@ class GrpcEndpoint:
         self._health = health
         self._tracing = tracing
         self._methods = _Methods(refused)
-        self._running = threading.BoundedSemaphore(listen.threads)
+        self._refused = refused
+        self._turns = FairTurns(listen.threads, listen.own, _WAITING, refused)
         self._receiving = Receiving(_RECEIVING)
         self._at_hand = AtHand(listen.at_hand, "messages")
         own: dict[str, int | str] = {
@@ -138,7 +155,7 @@ class GrpcEndpoint:
         }
         options = own | dict(listen.channel_arguments)
         self._server = grpc.server(
-            _Pool(listen.threads + _RECEIVING, self._methods.admitted),
+            _Pool(listen.threads + _RECEIVING + _WAITING, self._methods.admitted),
             handlers=[self._methods],
             options=tuple(options.items()),
             maximum_concurrent_rpcs=listen.in_flight,
@@ -178,27 +195,44 @@ class GrpcEndpoint:
         """
         self._methods.handlers = {
             **{
-                path: self._received(traced(self._tracing, path, handler), self._running)
+                path: self._received(
+                    traced(self._tracing, path, handler), partial(self._turn, path)
+                )
                 for path, handler in handlers.items()
             },
-            **{path: self._received(handler, nullcontext()) for path, handler in beside.items()},
+            **{path: self._received(handler, _no_turn) for path, handler in beside.items()},
         }
 
-    def _received(self, handler: Handler, turn: AbstractContextManager[object]) -> Handler:
+    def _received(self, handler: Handler, turn: _Turn) -> Handler:
         answer = handler.unary_unary
         assert answer is not None, "all methods of the server are unary"
 
         def answer_received(sent: Iterator[bytes], context: grpc.ServicerContext) -> bytes:
-            with self._message(sent, context) as request, turn:
+            with self._message(sent, context) as request:
                 asking = Client(_deadline(context))
                 if not context.add_callback(asking.gone):
                     # Nobody waits for the answer any more.
                     return b""
-                with working_for(asking):
-                    return answer(request, context)
+                with working_for(asking), turn(request, context) as is_waited_for:
+                    return answer(request, context) if is_waited_for else b""
 
         # To grpcio they are streams of one message, for only so it calls before the message is in.
         return grpc.stream_unary_rpc_method_handler(answer_received)
+
+    @contextmanager
+    def _turn(self, path: str, request: bytes, context: grpc.ServicerContext) -> Iterator[bool]:
+        models = self._listen.models
+        model = models.counted_as(model_of(path, request))
+        with ExitStack() as until_answered:
+            try:
+                until_answered.enter_context(models.request(model, self._refused))
+                until_answered.enter_context(self._turns.turn(model))
+            except ServingError as error:
+                if error.code is Code.CANCELLED:
+                    yield False
+                    return
+                context.abort(grpc_status(error.code), details(error.message))
+            yield True
 
     @contextmanager
     def _message(self, sent: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:

@@ -5,14 +5,12 @@ from dataclasses import replace
 
 from model_server.api.rest import predict_json, status_json
 from model_server.api.rest.predict_json import Form
-from model_server.api.rest.routes import Route
+from model_server.api.rest.routes import INFERENCE, Route
 from model_server.core.errors import Code, ServingError
 from model_server.servables.signature import Signature, Tensors
 from model_server.service.model_spec import ModelSpec
 from model_server.service.predict import PredictCall, Prediction
 from model_server.service.service import Service
-
-_INFERENCE = ("predict", "classify", "regress")
 
 Action = Callable[[Route, bytes], str]
 # Given what was asked and what came of it, and the size of both in bytes.
@@ -44,7 +42,7 @@ class Answers:
         if action is None:
             raise ServingError(Code.UNAVAILABLE, "The server is starting")
         # As upstream, status and metadata are recorded under no API's name.
-        api = route.action if route.action in _INFERENCE else ""
+        api = route.action if route.action in INFERENCE else ""
         with self._service.metrics.request(route.spec.name, api, "REST"):
             return action(route, body)
 

@@ -7,7 +7,7 @@ import socket
 import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -16,10 +16,12 @@ from aiohttp import web
 
 from model_server.api.at_hand import AtHand
 from model_server.api.codes import http_status, is_fault
+from model_server.api.fair_turns import FairTurns
+from model_server.api.model_counts import ModelCounts
 from model_server.api.rest import body, json_writer, routes
 from model_server.api.rest.body import BodyLimits, BodyRefused
 from model_server.api.rest.connection import ConnectionLimits, ConnectionServer
-from model_server.api.rest.routes import Route
+from model_server.api.rest.routes import INFERENCE, Route
 from model_server.api.rest.tls import server_context
 from model_server.core.client import Client, working_for
 from model_server.core.errors import Code, ServingError
@@ -40,6 +42,8 @@ _CORS = {
 _MANY_VALUES = 2**19
 _MEASURED = 2**20
 _BACKLOG = 1024
+# Threads for requests that wait for their turn.
+_WAITING = 1024
 _BODY_LIMITS = BodyLimits()
 _CONNECTION_LIMITS = ConnectionLimits()
 # Seconds for a client to finish a TLS handshake, and to say that it saw the end.
@@ -55,9 +59,11 @@ _STRANGER = (
 class Listen:
     """Where to listen and how; port 0 lets the system choose, times are in seconds.
 
+    ``threads`` requests run at a time, and of each model ``own`` in any case.
     A request takes at most ``timeout``; a connection waits at most ``idle`` for a whole header;
-    beyond ``in_flight`` requests at the same time, if it is not None, more are refused; beyond the
-    limit of ``connections``, idle ones are closed, and if there is none, more are refused.
+    beyond ``in_flight`` requests at the same time, if it is not None, more are refused, as they are
+    beyond what ``models`` says of one model; beyond the limit of ``connections``, idle ones are
+    closed, and if there is none, more are refused.
     Clients that ``tls`` asks for a certificate and that show none may ask for health only.
     """
 
@@ -70,6 +76,8 @@ class Listen:
     connections: ConnectionLimits = _CONNECTION_LIMITS
     body: BodyLimits = _BODY_LIMITS
     tls: TlsFile | None = None
+    own: int = 1
+    models: ModelCounts = field(default_factory=ModelCounts)
 
 
 @dataclass(frozen=True)
@@ -103,7 +111,8 @@ class RestEndpoint:
         self._refused = refused
         self._tracing = tracing
         self._loop = uvloop.new_event_loop()
-        self._pool = ThreadPoolExecutor(listen.threads, thread_name_prefix="rest")
+        self._turns = FairTurns(listen.threads, listen.own, _WAITING, refused)
+        self._pool = ThreadPoolExecutor(listen.threads + _WAITING, thread_name_prefix="rest")
         self._thread = threading.Thread(
             target=self._loop.run_forever, name="rest-loop", daemon=True
         )
@@ -222,9 +231,15 @@ class RestEndpoint:
 
     async def _api(self, request: web.BaseRequest, path: str) -> str:
         route = routes.route(request.method, path)
-        with self._at_hand.request() as more:
+        limit = self._listen.models.request(self._model(route), self._refused)
+        with limit, self._at_hand.request() as more:
             sent = await body.read(request, self._listen.body, more)
             return await self._in_time(self._answered(request, route, sent, more))
+
+    def _model(self, route: Route) -> str:
+        """The model to run; "" if there is nothing to run, or no such model."""
+        name = route.spec.name if route.action in INFERENCE else ""
+        return self._listen.models.counted_as(name)
 
     async def _answered(
         self, request: web.BaseRequest, route: Route, sent: bytes, more: Callable[[int], None]
@@ -259,7 +274,8 @@ class RestEndpoint:
             ) from None
 
     def _answer_sent(self, asking: Client, asked: Asked, route: Route, at_hand: list[bytes]) -> str:
-        with self._tracing.request(asked) as span, working_for(asking):
+        turn = self._turns.turn(self._model(route))
+        with self._tracing.request(asked) as span, working_for(asking), turn:
             code = Code.INTERNAL
             try:
                 text = self._answer(route, at_hand.pop())

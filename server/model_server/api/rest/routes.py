@@ -11,6 +11,9 @@ from urllib.parse import unquote
 from model_server.core.errors import Code, ServingError
 from model_server.service.model_spec import ModelSpec
 
+# The actions that run a model.
+INFERENCE = ("predict", "classify", "regress")
+
 _WHICH = r"(?:(?:/versions/(\d+))|(?:/labels/([^/:]+)))?"
 _INFERENCE = re.compile(
     rf"/v1/models/([^/:]+){_WHICH}:(classify|regress|predict)", re.IGNORECASE | re.ASCII

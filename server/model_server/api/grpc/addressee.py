@@ -1,0 +1,56 @@
+"""Which model a request is for, read off its bytes before it is parsed.
+
+A request waits for its turn as it came, because parsed it takes more memory; and whose turn it is
+depends on the model. Source: protobuf's wire format, and the field numbers of ``apis/*.proto``,
+by which a name is field 1 of field 1, and of the tasks of a MultiInferenceRequest.
+"""
+
+_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
+_FIXED = {_FIXED64: 8, _FIXED32: 4}
+_DEPTHS = {"Predict": 2, "Classify": 2, "Regress": 2, "MultiInference": 3}
+
+
+def model_of(path: str, message: bytes) -> str:
+    """The model that a call of this method runs; "" if it runs none, or is no message."""
+    depth = _DEPTHS.get(path.rpartition("/")[2])
+    if depth is None:
+        return ""
+    try:
+        for _ in range(depth - 1):
+            # A message that comes in pieces is all of them, one after the other.
+            message = b"".join(_fields_1(message))
+        return str([b"", *_fields_1(message)][-1], "utf-8")
+    except (IndexError, ValueError):
+        return ""
+
+
+def _fields_1(message: bytes) -> list[bytes]:
+    """What each field of number 1 holds, in their order."""
+    found = []
+    at = 0
+    while at < len(message):
+        tag, at = _varint(message, at)
+        kind = tag & 7
+        if kind == _BYTES:
+            size, at = _varint(message, at)
+            if size > len(message) - at:
+                raise ValueError("a field that is cut off")
+            if tag >> 3 == 1:
+                found.append(message[at : at + size])
+            at += size
+        elif kind == _VARINT:
+            _, at = _varint(message, at)
+        else:
+            at += _FIXED[kind] if kind in _FIXED else len(message)
+    return found
+
+
+def _varint(message: bytes, at: int) -> tuple[int, int]:
+    value = 0
+    for shift in range(0, 70, 7):
+        byte = message[at]
+        at += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, at
+    raise ValueError("a number that does not end")
