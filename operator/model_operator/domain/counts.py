@@ -68,6 +68,9 @@ class Tally:
         return None
 
 
+NO_REQUESTS = Tally()
+
+
 @dataclass(frozen=True)
 class Told:
     """What one router tells of a model since its split came into force.

@@ -89,11 +89,14 @@ def _parts(name: str) -> tuple[str, str]:
 
 def _latencies(histograms: Mapping[str, Any]) -> dict[str, Mapping[float, int]]:
     return {
-        _parts(item["name"])[0]: {
-            round(part["lower_bound"] + part["width"], 6): part["count"] for part in item["totals"]
-        }
+        _parts(item["name"])[0]: {_upper_end(part): part["count"] for part in item["totals"]}
         for item in histograms["details"]
     }
+
+
+def _upper_end(part: Mapping[str, float]) -> float:
+    """Below 10 ms Envoy's buckets are narrower than the whole milliseconds that it puts in."""
+    return round(part["lower_bound"] + max(part["width"], 1), 6)
 
 
 def _of_rest(values: Mapping[str, int]) -> tuple[int, int, int]:

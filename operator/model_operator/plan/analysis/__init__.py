@@ -1,0 +1,1 @@
+"""Whether a candidate has earned more requests: from counts and numbers to a verdict."""
