@@ -32,6 +32,7 @@ from model_operator.domain.troubles import (
     trouble_of_events,
 )
 from model_operator.metrics import Metrics
+from model_operator.plan.analysis.stretch import Stretches
 from model_operator.plan.pace import Pace
 from model_operator.plan.plan import Plan, make_plan, plan_for_invalid, plan_for_refused
 from model_operator.plan.rollout.queries import questions, require_prometheus
@@ -74,6 +75,7 @@ class Reconciler:
         self._polling = surroundings.polling
         self._watched = watched
         self._pace = Pace()
+        self._stretches = Stretches()
 
     async def reconcile(self, name: str) -> datetime | None:
         """One pass; the answer is when to look again though nothing happens, None for never.
@@ -89,6 +91,7 @@ class Reconciler:
         if seen is None or is_terminating(seen.body):
             self._metrics.forget(name)
             self._pace.forget(name)
+            self._stretches.forget(name)
             self._ask_nothing(name)
             return None
         body, observed = await self._observe(seen)
@@ -125,7 +128,12 @@ class Reconciler:
             return None
         pods = tuple(filter(takes_requests, seen.router_pods))
         weights = await self._routers.programmed(name, pods) if record else None
-        return Routing(ports, weights, len(pods))
+        routing = Routing(ports, weights, len(pods))
+        if record is None or sum(weight > 0 for weight in record.weights.values()) < 2:
+            return routing
+        told = await self._routers.told(name, pods)
+        key = str(identify(seen.body))
+        return replace(routing, told=self._stretches.fresh(key, observed.status, told))
 
     async def _with_words(self, namespace: str, pod: Pod) -> Pod:
         """The pod with the words of whoever knows most of it."""

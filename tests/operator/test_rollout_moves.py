@@ -5,6 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from model_operator.domain.analysis import Analysis, OnInconclusive
+from model_operator.domain.judgement import Judgement
 from model_operator.domain.rollout import Rollout, Strategy, TrafficStep
 from model_operator.domain.stage import Abort, Stage, State, Verdict
 from model_operator.plan.rollout.change import Pods
@@ -17,6 +19,8 @@ STEPS = (
     TrafficStep(50, 5 * MINUTE),
 )
 CANARY = Rollout(steps=STEPS)
+ANALYSED = replace(CANARY, analysis=Analysis())
+WORDS = "error rate 3.2 % of 412 requests, more than 1 %"
 WITH_PAUSE = Rollout(steps=(TrafficStep(10, pauses=True), TrafficStep(50, MINUTE)))
 ABORTED = Stage(10, NOON, abort=Abort("Aborted", "a user aborted it", NOON))
 
@@ -30,6 +34,8 @@ def seen(stage=None, ready=0, after=timedelta(), **more):
     """A rollout with four replicas, of which the stable revision has all."""
     stable = more.pop("stable", pods(4))
     candidate = more.pop("candidate", pods(ready))
+    if verdict := more.pop("verdict", None):
+        more["judgement"] = Judgement(verdict, WORDS)
     return Seen(4, stable, candidate, NOON + after, stage, **more)
 
 
@@ -128,23 +134,67 @@ def test_weights_rise_by_steps_and_never_before_the_pods(given, expected, replic
 @pytest.mark.parametrize(
     ("verdict", "expected"),
     [
-        pytest.param(None, (State.WAITING, 50, 10), id="nothing is analysed"),
+        pytest.param(None, (State.HOLDING, 10, 10), id="nothing is known"),
         pytest.param(Verdict.PASS, (State.WAITING, 50, 10), id="passed"),
         pytest.param(Verdict.INCONCLUSIVE, (State.HOLDING, 10, 10), id="no data is never a pass"),
         pytest.param(Verdict.FAIL, (State.ABORTED, 10, 0), id="failed"),
     ],
 )
 def test_a_verdict_decides_when_the_time_of_a_step_is_over(verdict, expected):
-    assert at(move(CANARY, seen(held(10), 1, 2 * MINUTE, verdict=verdict))) == expected
+    assert at(move(ANALYSED, seen(held(10), 1, 2 * MINUTE, verdict=verdict))) == expected
 
 
 def test_a_bad_verdict_does_not_wait_for_the_time_of_the_step():
-    found = move(CANARY, seen(held(50), 2, timedelta(seconds=1), verdict=Verdict.FAIL))
+    found = move(ANALYSED, seen(held(50), 2, timedelta(seconds=1), verdict=Verdict.FAIL))
 
     assert at(found) == (State.ABORTED, 50, 0)
     assert found.stage.abort == Abort(
-        "AnalysisFailed", "it failed at 50 %", NOON + timedelta(seconds=1)
+        "AnalysisFailed", f"it failed at 50 %: {WORDS}", NOON + timedelta(seconds=1)
     )
+
+
+@pytest.mark.parametrize(
+    "stage",
+    [
+        pytest.param(Stage(10, NOON), id="the weight comes into force only now"),
+        pytest.param(Stage(50, NOON, 10), id="requests were those of the step before"),
+        pytest.param(Stage(50, NOON, 10, held_since=NOON), id="pods were away and are back now"),
+    ],
+)
+def test_a_pass_counts_at_the_weight_that_it_was_made_at_alone(stage):
+    at_once = replace(ANALYSED, steps=(TrafficStep(10), TrafficStep(50)))
+
+    found = move(at_once, seen(stage, 2, MINUTE, verdict=Verdict.PASS))
+    after = move(at_once, seen(found.stage, 2, MINUTE, verdict=Verdict.PASS))
+
+    assert at(found) == (State.HOLDING, stage.target, stage.target)
+    assert after.stage.target > stage.target
+
+
+def test_as_many_bad_verdicts_as_are_allowed_end_it():
+    patient = replace(ANALYSED, analysis=Analysis(failure_limit=3))
+
+    once = move(patient, seen(held(10), 1, MINUTE, verdict=Verdict.FAIL))
+    twice = move(patient, seen(once.stage, 1, MINUTE, verdict=Verdict.FAIL))
+    thrice = move(patient, seen(twice.stage, 1, MINUTE, verdict=Verdict.FAIL))
+
+    assert [found.stage.bad_verdicts for found in (once, twice)] == [1, 2]
+    assert (once.share, twice.share) == (10, 10)
+    assert at(thrice) == (State.ABORTED, 10, 0)
+
+
+def test_bad_verdicts_of_one_step_are_none_of_the_next():
+    patient = replace(ANALYSED, analysis=Analysis(failure_limit=3))
+
+    found = move(patient, seen(Stage(50, NOON, 10, bad_verdicts=2), 2, MINUTE))
+
+    assert (found.share, found.stage.bad_verdicts) == (50, 0)
+
+
+def test_the_last_step_needs_no_verdict_of_its_own():
+    found = move(ANALYSED, seen(Stage(100, NOON, 50), 4, verdict=Verdict.INCONCLUSIVE))
+
+    assert found.state is State.PROMOTED
 
 
 @pytest.mark.parametrize(
@@ -171,10 +221,86 @@ def test_without_a_way_back_a_late_candidate_is_not_turned_away():
     assert at(found) == (State.WAITING, 50, 100)
 
 
-def test_a_verdict_that_never_comes_ends_at_the_deadline():
-    waiting = seen(held(10), 1, 12 * MINUTE, verdict=Verdict.INCONCLUSIVE)
+def at_the_deadline(action):
+    """A rollout, and what it sees when the deadline of its first step is over without a verdict."""
+    rollout = replace(ANALYSED, analysis=Analysis(on_inconclusive=action))
+    return rollout, seen(held(10), 1, 12 * MINUTE, verdict=Verdict.INCONCLUSIVE)
 
-    assert move(CANARY, waiting).state is State.ABORTED
+
+@pytest.mark.parametrize(
+    ("action", "expected"),
+    [
+        (OnInconclusive.WAIT, (State.HOLDING, 10, 10)),
+        (OnInconclusive.PAUSE, (State.PAUSED, 10, 10)),
+        (OnInconclusive.ABORT, (State.ABORTED, 10, 0)),
+    ],
+)
+def test_what_becomes_of_a_step_without_a_verdict_is_up_to_the_user(action, expected):
+    rollout, late = at_the_deadline(action)
+
+    before = move(rollout, replace(late, now=late.now - timedelta(seconds=1)))
+    found = move(rollout, late)
+
+    assert at(before) == (State.HOLDING, 10, 10)
+    assert at(found) == expected
+
+
+def test_an_abort_without_a_verdict_says_what_was_known():
+    rollout, late = at_the_deadline(OnInconclusive.ABORT)
+
+    abort = move(rollout, late).stage.abort
+
+    assert abort.reason == "AnalysisInconclusive"
+    assert abort.message == f"it had no verdict at 10 % within 600 s: {WORDS}"
+
+
+def test_who_waits_goes_on_when_there_is_a_verdict_at_last():
+    rollout, late = at_the_deadline(OnInconclusive.WAIT)
+    waits = move(rollout, late)
+
+    passed = seen(waits.stage, 1, timedelta(days=9), verdict=Verdict.PASS)
+    failed = seen(waits.stage, 1, timedelta(days=9), verdict=Verdict.FAIL)
+
+    assert waits.next == "50 % when its analysis passes"
+    assert at(move(rollout, passed)) == (State.WAITING, 50, 10)
+    assert move(rollout, failed).state is State.ABORTED
+
+
+def test_pods_that_are_lost_while_a_verdict_is_awaited_have_the_whole_deadline_again():
+    rollout, _ = at_the_deadline(OnInconclusive.WAIT)
+    day = timedelta(days=1)
+
+    lost = move(rollout, seen(held(10), 0, day, verdict=Verdict.INCONCLUSIVE))
+    later = move(rollout, seen(lost.stage, 0, day + 9 * MINUTE, verdict=Verdict.INCONCLUSIVE))
+    late = move(rollout, seen(lost.stage, 0, day + 10 * MINUTE, verdict=Verdict.INCONCLUSIVE))
+
+    assert at(lost) == at(later) == (State.WAITING, 10, 0)
+    assert late.state is State.ABORTED
+
+
+def test_a_step_that_is_halted_waits_for_a_user_whatever_comes_but_failure():
+    rollout, late = at_the_deadline(OnInconclusive.PAUSE)
+    halted = move(rollout, late).stage
+
+    passed = move(rollout, seen(halted, 1, timedelta(days=9), verdict=Verdict.PASS))
+    failed = move(rollout, seen(halted, 1, timedelta(days=9), verdict=Verdict.FAIL))
+    ordered = seen(halted, 1, timedelta(days=9), orders=Orders(promotes_past=1))
+
+    assert at(passed) == (State.PAUSED, 10, 10)
+    assert "modelfleet.dev/promote" in passed.next
+    assert failed.state is State.ABORTED
+    assert at(move(rollout, ordered)) == (State.WAITING, 50, 10)
+    assert not move(rollout, ordered).stage.is_halted
+
+
+def test_a_halted_step_goes_on_when_the_user_no_longer_wants_that():
+    rollout, late = at_the_deadline(OnInconclusive.PAUSE)
+    halted = move(rollout, late).stage
+
+    waits, _ = at_the_deadline(OnInconclusive.WAIT)
+    found = move(waits, seen(halted, 1, timedelta(days=9), verdict=Verdict.PASS))
+
+    assert at(found) == (State.WAITING, 50, 10)
 
 
 @pytest.mark.parametrize(
@@ -255,7 +381,7 @@ def test_a_paused_rollout_raises_nothing_and_loses_no_time():
 
 
 def test_a_paused_rollout_is_aborted_by_a_bad_verdict_all_the_same():
-    halted = replace(CANARY, is_paused=True)
+    halted = replace(ANALYSED, is_paused=True)
 
     assert at(move(halted, seen(held(10), 1, verdict=Verdict.FAIL))) == (State.ABORTED, 10, 0)
 
@@ -337,17 +463,32 @@ def test_the_pods_of_an_aborted_candidate(after, stable, candidate):
             id="pods",
         ),
         pytest.param(seen(held(10), 1), "50 % at 2026-01-01T12:02:00Z", id="time"),
-        pytest.param(
-            seen(held(50), 2, verdict=Verdict.INCONCLUSIVE),
-            "promoted at 2026-01-01T12:05:00Z if its analysis passes by then",
-            id="time and verdict",
-        ),
-        pytest.param(
-            seen(held(50), 2, 6 * MINUTE, verdict=Verdict.INCONCLUSIVE),
-            "promoted when its analysis passes; aborted if not by 2026-01-01T12:15:00Z",
-            id="verdict",
-        ),
     ],
 )
 def test_what_comes_next_is_said_in_words(given, words):
     assert move(CANARY, given).next == words
+
+
+@pytest.mark.parametrize(
+    ("action", "after", "words"),
+    [
+        (OnInconclusive.WAIT, MINUTE, "at 2026-01-01T12:05:00Z if its analysis passes by then"),
+        (OnInconclusive.WAIT, 6 * MINUTE, "when its analysis passes"),
+        (
+            OnInconclusive.ABORT,
+            6 * MINUTE,
+            "when its analysis passes; aborted if not by 2026-01-01T12:15:00Z",
+        ),
+        (
+            OnInconclusive.PAUSE,
+            6 * MINUTE,
+            "when its analysis passes; paused if not by 2026-01-01T12:15:00Z",
+        ),
+    ],
+)
+def test_the_words_tell_what_a_verdict_decides(action, after, words):
+    rollout = replace(ANALYSED, analysis=Analysis(on_inconclusive=action))
+
+    found = move(rollout, seen(held(50), 2, after, verdict=Verdict.INCONCLUSIVE))
+
+    assert found.next == f"promoted {words}"

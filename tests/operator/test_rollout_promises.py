@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from model_operator.domain.analysis import Analysis, OnInconclusive
+from model_operator.domain.judgement import Judgement
 from model_operator.domain.rollout import Rollout, Strategy, TrafficStep
 from model_operator.domain.stage import Abort, Stage, State, Verdict
 from model_operator.plan.rollout.change import Pods
@@ -19,12 +21,16 @@ STEPS = st.lists(
     max_size=4,
     unique_by=lambda step: step.weight,
 ).map(lambda steps: tuple(sorted(steps, key=lambda step: step.weight)))
+ANALYSES = st.none() | st.builds(
+    Analysis, failure_limit=st.integers(1, 3), on_inconclusive=st.sampled_from(OnInconclusive)
+)
 ROLLOUTS = st.builds(
     Rollout,
     strategy=st.sampled_from(Strategy),
     deadline=st.integers(1, 900).map(lambda number: timedelta(seconds=number)),
     steps=STEPS,
     is_paused=st.booleans(),
+    analysis=ANALYSES,
 )
 PODS = st.builds(
     lambda asked, ready: Pods(asked, asked, min(asked, ready)), *[st.integers(0, 5)] * 2
@@ -38,8 +44,10 @@ STAGES = st.none() | st.builds(
     held_since=st.none() | MOMENTS,
     paused_since=st.none() | MOMENTS,
     abort=st.none() | st.builds(Abort, st.just("Aborted"), st.just("by a user"), MOMENTS),
+    bad_verdicts=st.integers(0, 2),
+    is_halted=st.booleans(),
 )
-VERDICTS = st.none() | st.sampled_from(Verdict)
+VERDICTS = st.none() | st.builds(Judgement, st.sampled_from(Verdict), st.just("by its numbers"))
 ORDERS = st.builds(Orders, st.booleans(), st.booleans(), st.integers(0, 5))
 SEEN = st.builds(
     Seen,
@@ -48,7 +56,7 @@ SEEN = st.builds(
     candidate=PODS,
     now=MOMENTS.map(lambda moment: moment + timedelta(minutes=15)),
     stage=STAGES,
-    verdict=VERDICTS,
+    judgement=VERDICTS,
     orders=ORDERS,
     is_known_good=st.booleans(),
 )
@@ -93,7 +101,7 @@ def test_the_last_ready_replica_is_never_given_up(rollout, seen):
 @settings(max_examples=400, deadline=None)
 def test_at_one_moment_a_rollout_comes_to_rest(rollout, seen):
     found = move(rollout, seen)
-    for _ in range(len(rollout.steps) + 1):
+    for _ in range(2 * len(rollout.steps) + 4):
         found = move(rollout, replace(seen, stage=found.stage, orders=Orders()))
 
     assert move(rollout, replace(seen, stage=found.stage, orders=Orders())) == found
@@ -103,20 +111,53 @@ def test_at_one_moment_a_rollout_comes_to_rest(rollout, seen):
 @settings(max_examples=100, deadline=None)
 def test_every_rollout_ends_unless_a_user_has_it_wait(rollout, replicas, data):
     steps = tuple(replace(step, pauses=False) for step in rollout.steps)
-    rollout = replace(rollout, steps=steps, is_paused=False)
+    analysis = rollout.analysis and replace(rollout.analysis, on_inconclusive=OnInconclusive.ABORT)
+    rollout = replace(rollout, steps=steps, is_paused=False, analysis=analysis)
     longest = sum((step.hold + rollout.deadline for step in steps), rollout.deadline)
     now, found = NOON, None
     candidate = Pods(0, 0, 0)
     while found is None or found.state not in ENDED:
         assert now - NOON <= longest
         stage = found.stage if found else None
-        verdict = data.draw(VERDICTS)
+        judgement = data.draw(VERDICTS)
         found = move(
-            rollout, Seen(replicas, Pods(replicas, replicas, 1), candidate, now, stage, verdict)
+            rollout, Seen(replicas, Pods(replicas, replicas, 1), candidate, now, stage, judgement)
         )
         ready = data.draw(st.integers(0, found.candidate))
         candidate = Pods(found.candidate, found.candidate, ready)
         now = min(found.again_at or now + longest, now + timedelta(minutes=5))
+
+
+@given(ROLLOUTS, SEEN)
+@settings(max_examples=400, deadline=None)
+def test_an_analysed_candidate_gets_more_only_after_it_has_passed_or_a_user_promotes_it(
+    rollout, seen
+):
+    rollout = replace(rollout, analysis=rollout.analysis or Analysis())
+    before = seen.stage
+
+    found = move(rollout, seen)
+
+    is_asked = seen.orders.promotes_past or seen.orders.retries or seen.is_known_good
+    is_edited = before and before.target not in {100, *(step.weight for step in rollout.steps)}
+    if before and found.stage.target > before.target and not is_asked and not is_edited:
+        assert seen.verdict is Verdict.PASS
+        assert before.held_since and before.weight == before.target
+
+
+@given(ROLLOUTS, SEEN)
+@settings(max_examples=400, deadline=None)
+def test_the_last_bad_verdict_takes_everything_from_a_candidate(rollout, seen):
+    before = seen.stage
+    limit = rollout.analysis.failure_limit if rollout.analysis else 1
+    has_weight = before and before.weight > 0 and before.abort is None
+    failed = replace(seen, judgement=Judgement(Verdict.FAIL, "it is bad"), orders=Orders())
+
+    found = move(rollout, failed)
+
+    if has_weight and before.bad_verdicts + 1 >= limit:
+        assert found.state is State.ABORTED
+        assert found.share == 0 or seen.stable.ready == 0
 
 
 def replay(rollout, replicas, starts_in=1):

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from model_operator.domain import names
 from model_operator.domain.capacity import Inventory
 from model_operator.domain.conditions import moment
+from model_operator.domain.counts import Told
 from model_operator.domain.manifests import (
     Manifest,
     ObjectKey,
@@ -79,12 +80,14 @@ class Routing:
 
     `ports` are those that this ModelDeployment has there, or would get. `programmed` are the
     percentages by revision that all its pods hold to, None while they differ or are silent.
-    `routers` are its pods that take requests.
+    `routers` are its pods that take requests, and `told` what each has counted; that is asked for
+    while more than one revision gets requests.
     """
 
     ports: Ports
     programmed: Mapping[str, int] | None = None
     routers: int = 1
+    told: tuple[Told, ...] = ()
 
     def holds_to(self, weights: Mapping[str, int]) -> bool:
         """False when requests are known to go elsewhere, or nowhere."""

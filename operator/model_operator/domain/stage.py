@@ -43,7 +43,8 @@ class Stage:
 
     `target` is the weight of the present step, 100 after the last one, and `since` is when that
     step began. `weight` is what the candidate gets, `held_since` since when it got all of `target`.
-    `paused_since` is set while the user has the rollout paused.
+    `paused_since` is set while the user has the rollout paused. `bad_verdicts` are those at this
+    step, and `is_halted` means that its deadline passed without a verdict.
     """
 
     target: int
@@ -52,3 +53,5 @@ class Stage:
     held_since: datetime | None = None
     paused_since: datetime | None = None
     abort: Abort | None = None
+    bad_verdicts: int = 0
+    is_halted: bool = False

@@ -1,4 +1,4 @@
-"""How often a status that only counts pods is written."""
+"""How often a status that only counts pods or requests is written."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -7,6 +7,8 @@ from model_operator.plan.plan import Plan
 
 # Of pods that get ready one after the other not each is worth a write.
 _BETWEEN_COUNTS = timedelta(seconds=5)
+# Requests come all the time while a candidate is judged.
+_BETWEEN_REQUESTS = timedelta(seconds=10)
 
 
 class Pace:
@@ -16,14 +18,22 @@ class Pace:
         self._written_at: dict[str, datetime] = {}
 
     def in_good_time(self, name: str, plan: Plan, now: datetime) -> Plan:
-        """The plan without its status, if that only counts pods and was written just before."""
+        """The plan without its status, if that only counts and was written just before."""
         if plan.status is None:
             return plan
-        due = self._written_at.get(name, now - _BETWEEN_COUNTS) + _BETWEEN_COUNTS
-        if plan.is_only_counts and now < due:
+        between = _least_between(plan)
+        due = self._written_at.get(name, now - between) + between
+        if now < due:
             return replace(plan, status=None, again_at=min(due, plan.again_at or due))
         self._written_at[name] = now
         return plan
 
     def forget(self, name: str) -> None:
         self._written_at.pop(name, None)
+
+
+def _least_between(plan: Plan) -> timedelta:
+    """How long after the last status this one may be written."""
+    if plan.is_only_counts:
+        return _BETWEEN_COUNTS
+    return _BETWEEN_REQUESTS if plan.is_only_requests else timedelta()

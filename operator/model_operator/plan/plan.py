@@ -24,7 +24,7 @@ from model_operator.plan.rollout.steps import choice_of, next_move, with_kept
 from model_operator.plan.rollout.wish import Wish, wish_of
 from model_operator.plan.status.causes import waits_for_node
 from model_operator.plan.status.conditions import available
-from model_operator.plan.status.report import is_same, status, without_counts
+from model_operator.plan.status.report import is_same, status, without_counts, without_requests
 from model_operator.plan.status.situation import Situation
 
 INVALID_SPEC = "InvalidSpec"
@@ -43,10 +43,11 @@ class Plan:
     """What a pass does, in this order. All empty when the object is settled.
 
     `status` is the new status, None when it would not change; `is_only_counts` says that nothing
-    but numbers of ready replicas would. `again_at` is when to look again though nothing happens.
-    `phase` is that of a change of revision. `needs_inventory` means that a plan made with the
-    cluster's accelerators at hand may be another; `gives_up` that an old revision loses a replica
-    by what they show, which should be looked at once more.
+    but numbers of ready replicas would, `is_only_requests` nothing but those and what is counted
+    of requests. `again_at` is when to look again though nothing happens. `phase` is that of a
+    change of revision. `needs_inventory` means that a plan made with the cluster's accelerators at
+    hand may be another; `gives_up` that an old revision loses a replica by what they show, which
+    should be looked at once more.
     """
 
     apply: tuple[Manifest, ...] = ()
@@ -58,6 +59,7 @@ class Plan:
     gives_up: bool = False
     phase: Phase | State | None = None
     is_only_counts: bool = False
+    is_only_requests: bool = False
 
 
 def make_plan(
@@ -230,8 +232,12 @@ def _with_status(observed: Observed, after: Manifest) -> Plan:
     if is_same(observed.status, after):
         return Plan()
     told = announcements(observed.status, after)
-    is_only_counts = is_same(without_counts(observed.status), without_counts(after))
-    return Plan(status=after, announcements=told, is_only_counts=is_only_counts)
+    return Plan(
+        status=after,
+        announcements=told,
+        is_only_counts=is_same(without_counts(observed.status), without_counts(after)),
+        is_only_requests=is_same(without_requests(observed.status), without_requests(after)),
+    )
 
 
 def _again_at(situation: Situation) -> datetime | None:

@@ -9,7 +9,8 @@ from model_operator.domain.errors import InvalidSpec
 from model_operator.domain.promql import Answer
 from model_operator.domain.spec import parse
 from model_operator.domain.stage import Verdict
-from model_operator.plan.rollout.queries import findings, questions, require_prometheus
+from model_operator.plan.analysis.findings import findings
+from model_operator.plan.rollout.queries import questions, require_prometheus
 from rollout_world import change, pass_time, served
 
 CTR = {"name": "ctr", "query": 'ctr{r="${revision}", s="${stable}"}', "min": 0.02}

@@ -1,27 +1,17 @@
 """The verdict on a candidate: each limit says what it finds, and all of them together decide."""
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
 
-from model_operator.domain.analysis import Analysis, Query
+from model_operator.domain.analysis import Analysis
 from model_operator.domain.counts import NO_REQUESTS, Tally
 from model_operator.domain.judgement import Judgement
+from model_operator.domain.promql import Answer
 from model_operator.domain.stage import Verdict
+from model_operator.plan.analysis.findings import Finding, bad, findings, open_
 
 # Routers count whole milliseconds: what is nearer together may be the same.
 _RESOLUTION = 1.0
-
-
-class Answer(Protocol):
-    """What came of a query: a number, or the trouble that there is none."""
-
-    @property
-    def value(self) -> float | None: ...
-
-    @property
-    def trouble(self) -> str: ...
 
 
 @dataclass(frozen=True)
@@ -37,114 +27,86 @@ class Evidence:
     troubles: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class _Finding:
-    """What one limit says; what is good needs no words."""
-
-    verdict: Verdict
-    words: str
-
-
 def judge(analysis: Analysis, evidence: Evidence) -> Judgement:
     """The verdict. A bad finding decides; without one, all must be known and good for a pass.
 
     Nothing is held against a candidate before it has had `minRequests`, but errors that are too
     many for so many requests already.
     """
-    findings = [*_findings(analysis, evidence)]
-    bad = [item.words for item in findings if item.verdict is Verdict.FAIL]
-    open_ = [*evidence.troubles]
-    open_ += [item.words for item in findings if item.verdict is Verdict.INCONCLUSIVE]
-    if bad:
-        verdict, words = Verdict.FAIL, bad
-    elif open_:
-        verdict, words = Verdict.INCONCLUSIVE, open_
+    found = [*_findings(analysis, evidence)]
+    against = [item.words for item in found if item.verdict is Verdict.FAIL]
+    unknown = [*evidence.troubles]
+    unknown += [item.words for item in found if item.verdict is Verdict.INCONCLUSIVE]
+    if against:
+        verdict, words = Verdict.FAIL, against
+    elif unknown:
+        verdict, words = Verdict.INCONCLUSIVE, unknown
     else:
         verdict, words = Verdict.PASS, [_summary(evidence.candidate)]
-    values = {
-        query.name: answer.value
-        for query in analysis.queries
-        if (answer := evidence.answers.get(query.name))
-        and answer.value is not None
-        and math.isfinite(answer.value)
-    }
+    values = {item.name: item.value for item in found if item.value is not None}
     return Judgement(verdict, "; ".join(words), evidence.candidate, evidence.stable, values)
 
 
-def _findings(analysis: Analysis, evidence: Evidence) -> Iterator[_Finding]:
+def _findings(analysis: Analysis, evidence: Evidence) -> Iterator[Finding]:
     candidate = evidence.candidate
     if candidate.requests < analysis.min_requests:
         most = analysis.max_error_percent * analysis.min_requests / 100
         if candidate.errors > most:
             failed = f"{candidate.errors} of {candidate.requests} requests failed"
-            yield _bad(
+            yield bad(
                 f"{failed}{_of_these(candidate)}, more than "
                 f"{analysis.max_error_percent:g} % of {analysis.min_requests}"
             )
-        else:
-            yield _open(f"{candidate.requests} of {analysis.min_requests} requests")
+        elif candidate.requests or not evidence.troubles:
+            yield open_(f"{candidate.requests} of {analysis.min_requests} requests")
         return
     yield from _errors(analysis, evidence)
     yield from _latency(analysis, evidence)
-    for query in analysis.queries:
-        yield from _query(query, evidence.answers.get(query.name))
+    yield from findings(analysis.queries, evidence.answers)
 
 
-def _errors(analysis: Analysis, evidence: Evidence) -> Iterator[_Finding]:
+def _errors(analysis: Analysis, evidence: Evidence) -> Iterator[Finding]:
     candidate, stable = evidence.candidate, evidence.stable
     if candidate.error_percent > analysis.max_error_percent:
-        yield _bad(f"{_error_rate(candidate)}, more than {analysis.max_error_percent:g} %")
+        yield bad(f"{_error_rate(candidate)}, more than {analysis.max_error_percent:g} %")
     points = analysis.max_error_percent_above_stable
     if points is None:
         return
     if stable.requests < analysis.min_requests:
         yield _too_little_of_stable(analysis, stable)
     elif candidate.error_percent > stable.error_percent + points:
-        yield _bad(
+        yield bad(
             f"{_error_rate(candidate)}, more than {points:g} points above the "
             f"{_short(stable.error_percent)} % of the stable revision"
         )
 
 
-def _latency(analysis: Analysis, evidence: Evidence) -> Iterator[_Finding]:
+def _latency(analysis: Analysis, evidence: Evidence) -> Iterator[Finding]:
     limit, percent = analysis.max_p99, analysis.max_p99_percent_above_stable
     if limit is None and percent is None:
         return
     p99 = _p99(evidence.candidate)
     if p99 is None:
         known = f"{evidence.candidate.answered} of {evidence.candidate.requests}"
-        yield _open(f"how long they took is known of {known} requests")
+        yield open_(f"how long they took is known of {known} requests")
         return
     if limit is not None and p99 > limit.total_seconds() * 1000:
         most = limit.total_seconds() * 1000
-        yield _bad(
-            f"p99 {p99:g} ms of {evidence.candidate.answered} answers, more than {most:g} ms"
-        )
+        yield bad(f"p99 {p99:g} ms of {evidence.candidate.answered} answers, more than {most:g} ms")
     if percent is not None:
         yield from _latency_above_stable(analysis, p99, percent, evidence.stable)
 
 
 def _latency_above_stable(
     analysis: Analysis, p99: float, percent: float, stable: Tally
-) -> Iterator[_Finding]:
+) -> Iterator[Finding]:
     usual = _p99(stable)
     if usual is None or stable.requests < analysis.min_requests:
         yield _too_little_of_stable(analysis, stable)
     elif p99 > usual * (1 + percent / 100) + _RESOLUTION:
-        yield _bad(
+        yield bad(
             f"p99 {p99:g} ms, more than {percent:g} % above the {usual:g} ms of the stable revision"
         )
-
-
-def _query(query: Query, answer: Answer | None) -> Iterator[_Finding]:
-    value = answer.value if answer else None
-    if value is None or not math.isfinite(value):
-        why = (answer.trouble if answer else "") or "no data yet"
-        yield _open(f"{query.name}: {why}")
-    elif query.lowest is not None and value < query.lowest:
-        yield _bad(f"{query.name} is {value:g}, less than {query.lowest:g}")
-    elif query.highest is not None and value > query.highest:
-        yield _bad(f"{query.name} is {value:g}, more than {query.highest:g}")
 
 
 def _p99(tally: Tally) -> float | None:
@@ -152,9 +114,9 @@ def _p99(tally: Tally) -> float | None:
     return tally.quantile(0.99) if 2 * tally.answered >= tally.requests else None
 
 
-def _too_little_of_stable(analysis: Analysis, stable: Tally) -> _Finding:
+def _too_little_of_stable(analysis: Analysis, stable: Tally) -> Finding:
     needed = analysis.min_requests
-    return _open(f"the stable revision has {stable.requests} of {needed} requests to compare with")
+    return open_(f"the stable revision has {stable.requests} of {needed} requests to compare with")
 
 
 def _summary(candidate: Tally) -> str:
@@ -175,11 +137,3 @@ def _of_these(tally: Tally) -> str:
 def _short(percent: float) -> str:
     """Two digits that count: 12 %, 3.2 %, 0.041 %."""
     return f"{percent:.0f}" if percent >= 10 else f"{percent:.2g}"
-
-
-def _bad(words: str) -> _Finding:
-    return _Finding(Verdict.FAIL, words)
-
-
-def _open(words: str) -> _Finding:
-    return _Finding(Verdict.INCONCLUSIVE, words)

@@ -24,6 +24,8 @@ def stage_in(status: Manifest, revision: str) -> Stage | None:
         held_since=_moment(part.get("heldSince")),
         paused_since=_moment(part.get("pausedSince")),
         abort=Abort(abort["reason"], abort["message"], moment(abort["at"])) if abort else None,
+        bad_verdicts=int(part.get("badVerdicts") or 0),
+        is_halted=bool(part.get("halted")),
     )
 
 
@@ -39,6 +41,10 @@ def stage_part(stage: Stage, state: State) -> Manifest:
         part["heldSince"] = timestamp(stage.held_since)
     if stage.paused_since:
         part["pausedSince"] = timestamp(stage.paused_since)
+    if stage.bad_verdicts:
+        part["badVerdicts"] = stage.bad_verdicts
+    if stage.is_halted:
+        part["halted"] = True
     if abort := stage.abort:
         at = timestamp(abort.at)
         part["abort"] = {"reason": abort.reason, "message": abort.message, "at": at}

@@ -3,7 +3,9 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from model_operator.domain.analysis import OnInconclusive
 from model_operator.domain.conditions import timestamp
+from model_operator.domain.judgement import Judgement
 from model_operator.domain.rollout import Rollout, Strategy, TrafficStep
 from model_operator.domain.stage import Abort, Stage, State, Verdict
 from model_operator.plan.rollout.change import Pods
@@ -25,7 +27,7 @@ class Orders:
 class Seen:
     """What a move is made from.
 
-    `stage` is None for a candidate that was not there before. `verdict` is None where nothing is
+    `stage` is None for a candidate that was not there before. `judgement` is None where nothing is
     analysed. `is_known_good` means that the candidate has served before and needs no steps.
     """
 
@@ -34,9 +36,13 @@ class Seen:
     candidate: Pods
     now: datetime
     stage: Stage | None = None
-    verdict: Verdict | None = None
+    judgement: Judgement | None = None
     orders: Orders = Orders()
     is_known_good: bool = False
+
+    @property
+    def verdict(self) -> Verdict | None:
+        return self.judgement.verdict if self.judgement else None
 
 
 @dataclass(frozen=True)
@@ -44,7 +50,7 @@ class Move:
     """What is to be: the candidate's share, both revisions' replicas, and what comes next.
 
     `share` is the percentage of requests that the candidate gets, the rest is the stable one's.
-    `again_at` is when to look again though nothing happens.
+    `again_at` is when to look again though nothing happens. `judgement` is what it was made by.
     """
 
     state: State
@@ -54,6 +60,7 @@ class Move:
     candidate: int
     next: str
     again_at: datetime | None = None
+    judgement: Judgement | None = None
 
 
 def move(rollout: Rollout, seen: Seen) -> Move:
@@ -102,7 +109,11 @@ def _found_again(rollout: Rollout, seen: Seen, stage: Stage) -> Stage:
     if stage.target in weights:
         return stage
     lower = [weight for weight in weights if weight < stage.target]
-    return replace(stage, target=max(lower, default=weights[0]), since=seen.now, held_since=None)
+    return _at_step(stage, max(lower, default=weights[0]), seen.now)
+
+
+def _at_step(stage: Stage, weight: int, now: datetime) -> Stage:
+    return replace(stage, target=weight, since=now, held_since=None, is_halted=False)
 
 
 def _resumed(rollout: Rollout, stage: Stage, now: datetime) -> Stage:
@@ -119,21 +130,50 @@ def _promoted_past(rollout: Rollout, seen: Seen, stage: Stage) -> Stage:
     reached = levels[min(seen.orders.promotes_past, len(levels) - 1)].weight
     if seen.orders.promotes_past == 0 or reached <= stage.target:
         return stage
-    return replace(stage, target=reached, since=seen.now, held_since=None)
+    return _at_step(stage, reached, seen.now)
 
 
 def _judged(rollout: Rollout, seen: Seen, stage: Stage) -> Stage:
-    """Turned away for a bad verdict, or for taking too long while there is a way back."""
-    if seen.verdict is Verdict.FAIL and stage.weight > 0:
-        return _with_abort(stage, seen.now, "AnalysisFailed", f"it failed at {stage.weight} %")
+    """Turned away for bad verdicts, or for taking too long while there is a way back."""
+    if seen.judgement and seen.verdict is Verdict.FAIL and stage.weight > 0:
+        stage = replace(stage, bad_verdicts=stage.bad_verdicts + 1)
+        if stage.bad_verdicts >= (rollout.analysis.failure_limit if rollout.analysis else 1):
+            failed = f"it failed at {stage.weight} %: {seen.judgement.message}"
+            return _with_abort(stage, seen.now, "AnalysisFailed", failed)
     deadline = _deadline(rollout, stage)
     if deadline is None or seen.now < deadline or seen.stable.ready == 0:
         return stage
+    if _lacks_verdict(rollout, seen, stage):
+        return _without_verdict(rollout, seen, stage)
     if _carries(rollout, seen, stage.target) and not _is_awaited(rollout, seen, stage):
         return stage
     seconds = int(rollout.deadline.total_seconds())
     late = f"it did not get past {stage.target} % within {seconds} s"
     return _with_abort(stage, seen.now, "ProgressDeadlineExceeded", late)
+
+
+def _lacks_verdict(rollout: Rollout, seen: Seen, stage: Stage) -> bool:
+    """Whether the step had its weight for its time, and nobody knows yet what that has shown."""
+    if stage.held_since is None or stage.target == 100 or rollout.analysis is None:
+        return False
+    is_over = seen.now >= stage.held_since + _step(rollout, stage).hold
+    return is_over and seen.verdict is not Verdict.PASS
+
+
+def _without_verdict(rollout: Rollout, seen: Seen, stage: Stage) -> Stage:
+    """What becomes of a step at its deadline of which too little is known."""
+    action = rollout.analysis.on_inconclusive if rollout.analysis else OnInconclusive.WAIT
+    if action is OnInconclusive.ABORT:
+        seconds, known = int(rollout.deadline.total_seconds()), seen.judgement
+        late = f"it had no verdict at {stage.target} % within {seconds} s"
+        words = f"{late}: {known.message}" if known else late
+        return _with_abort(stage, seen.now, "AnalysisInconclusive", words)
+    if action is OnInconclusive.PAUSE:
+        stage = replace(stage, is_halted=True)
+    if _carries(rollout, seen, stage.target):
+        return stage
+    # Pods that it has lost since then have the whole deadline to come back.
+    return replace(stage, since=seen.now - _step(rollout, stage).hold)
 
 
 def _with_abort(stage: Stage, now: datetime, reason: str, message: str) -> Stage:
@@ -143,9 +183,16 @@ def _with_abort(stage: Stage, now: datetime, reason: str, message: str) -> Stage
 def _deadline(rollout: Rollout, stage: Stage) -> datetime | None:
     """When the step must be over; None while a user takes the time."""
     step = _step(rollout, stage)
-    if rollout.is_paused or (step.pauses and stage.held_since):
+    if rollout.is_paused or (_is_users(rollout, stage) and stage.held_since):
         return None
     return stage.since + step.hold + rollout.deadline
+
+
+def _is_users(rollout: Rollout, stage: Stage) -> bool:
+    """Whether a user says when the step is over."""
+    analysis = rollout.analysis
+    halts = analysis is not None and analysis.on_inconclusive is OnInconclusive.PAUSE
+    return _step(rollout, stage).pauses or (stage.is_halted and halts)
 
 
 def _carries(rollout: Rollout, seen: Seen, weight: int) -> bool:
@@ -165,23 +212,34 @@ def _most(rollout: Rollout, seen: Seen, weight: int) -> int:
 def _weighed(rollout: Rollout, seen: Seen, stage: Stage) -> Stage:
     """The weight that ready pods carry: all of the step's, or that of a step before it."""
     if seen.candidate.ready == 0:
-        is_begun = stage.held_since is not None and _step(rollout, stage).pauses
+        is_begun = stage.held_since is not None and _is_users(rollout, stage)
         since = seen.now if is_begun else stage.since
         return replace(stage, weight=0, held_since=None, since=since)
     levels = (step.weight for step in _levels(rollout) if step.weight <= stage.target)
     carried = max((weight for weight in levels if _carries(rollout, seen, weight)), default=0)
     weight = min(carried, stage.weight) if rollout.is_paused else carried
-    held = stage.held_since or (seen.now if weight == stage.target else None)
-    return replace(stage, weight=weight, held_since=held)
+    if stage.held_since is None and weight == stage.target:
+        # From now on other requests are counted: bad verdicts are of the step before.
+        return replace(stage, weight=weight, held_since=seen.now, bad_verdicts=0)
+    return replace(stage, weight=weight)
 
 
 def _is_awaited(rollout: Rollout, seen: Seen, stage: Stage) -> bool:
     """Whether the step, whose weight is in force, is to go on: for its time or its verdict."""
     step = _step(rollout, stage)
-    if stage.held_since is None or step.pauses or rollout.is_paused:
+    if stage.held_since is None or _is_users(rollout, stage) or rollout.is_paused:
         return True
-    is_good = seen.verdict in {None, Verdict.PASS} or stage.target == 100
-    return seen.now < stage.held_since + step.hold or not is_good
+    if seen.now < stage.held_since + step.hold:
+        return True
+    return rollout.analysis is not None and stage.target < 100 and not _has_passed(seen, stage)
+
+
+def _has_passed(seen: Seen, stage: Stage) -> bool:
+    """Whether it has passed at this very weight, which was in force when this move began."""
+    before = seen.stage
+    if before is None or before.held_since is None or before.target != stage.target:
+        return False
+    return before.weight == stage.target and seen.verdict is Verdict.PASS
 
 
 def _passed(rollout: Rollout, seen: Seen, stage: Stage) -> Stage:
@@ -189,14 +247,13 @@ def _passed(rollout: Rollout, seen: Seen, stage: Stage) -> Stage:
     if stage.weight < stage.target or _is_awaited(rollout, seen, stage):
         return stage
     following = next(step for step in _levels(rollout) if step.weight > stage.target)
-    return replace(stage, target=following.weight, since=seen.now, held_since=None)
+    return _at_step(stage, following.weight, seen.now)
 
 
 def _under_way(rollout: Rollout, seen: Seen, stage: Stage) -> Move:
-    step = _step(rollout, stage)
     is_held = stage.weight == stage.target
     state = State.HOLDING if is_held else State.WAITING
-    if rollout.is_paused or (step.pauses and is_held):
+    if rollout.is_paused or (_is_users(rollout, stage) and is_held):
         state = State.PAUSED
     stable, candidate = _replicas(rollout, seen, stage)
     return Move(
@@ -263,10 +320,23 @@ def _words(rollout: Rollout, seen: Seen, stage: Stage) -> str:
         return f"{stage.target} % when it has {wanted} ready {pods}{limit}"
     following = next(item for item in _levels(rollout) if item.weight > stage.target)
     then = f"{following.weight} %" if following.weight < 100 else "promoted"
-    if step.pauses:
+    if _is_users(rollout, stage):
         return f"{then} when modelfleet.dev/promote names it"
     ends = (stage.held_since or seen.now) + step.hold
     if seen.now < ends:
-        proven = " if its analysis passes by then" if seen.verdict else ""
+        proven = " if its analysis passes by then" if rollout.analysis else ""
         return f"{then} at {timestamp(ends)}{proven}"
-    return f"{then} when its analysis passes{limit}"
+    return f"{then} when its analysis passes{_without_one(rollout, deadline)}"
+
+
+def _without_one(rollout: Rollout, deadline: datetime | None) -> str:
+    """What happens if there is no verdict in time."""
+    if deadline is None or rollout.analysis is None:
+        return ""
+    match rollout.analysis.on_inconclusive:
+        case OnInconclusive.ABORT:
+            return f"; aborted if not by {timestamp(deadline)}"
+        case OnInconclusive.PAUSE:
+            return f"; paused if not by {timestamp(deadline)}"
+        case OnInconclusive.WAIT:
+            return ""

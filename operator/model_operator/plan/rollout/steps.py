@@ -4,10 +4,13 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from model_operator.domain.errors import InvalidSpec
+from model_operator.domain.judgement import Judgement
 from model_operator.domain.observed import Observed
 from model_operator.domain.revision import Revision
 from model_operator.domain.spec import ModelDeployment
-from model_operator.domain.stage import State
+from model_operator.domain.stage import Stage, State
+from model_operator.plan.analysis.evidence import evidence_of
+from model_operator.plan.analysis.judge import judge
 from model_operator.plan.rollout.choice import Choice
 from model_operator.plan.rollout.course import Course, pods_of
 from model_operator.plan.rollout.memory import served_until_now, stage_in, warm_in
@@ -15,6 +18,8 @@ from model_operator.plan.rollout.move import Move, Seen, move
 from model_operator.plan.rollout.orders import orders_for
 from model_operator.plan.rollout.wish import Wish
 
+# What a bad candidate costs is paid by callers until it is noticed.
+_BETWEEN_VERDICTS = timedelta(seconds=1)
 _NO_WAY_YET = "its first step when the routers of the namespace know the model"
 # Routers follow a record within a second; until then they send requests by the one before.
 _HEARD_BY_ALL = timedelta(seconds=10)
@@ -34,6 +39,8 @@ def next_move(
     if not observed.is_through_router:
         # Weights mean nothing before the Service leads to a router.
         rollout = replace(rollout, is_paused=True)
+    stage = stage_in(observed.status, wanted.name)
+    judgement = _judgement(deployment, observed, stage, Choice(wanted, stable))
     made = move(
         rollout,
         Seen(
@@ -41,12 +48,34 @@ def next_move(
             stable=pods_of(observed, stable),
             candidate=pods_of(observed, wanted.name),
             now=now,
-            stage=stage_in(observed.status, wanted.name),
+            stage=stage,
+            judgement=judgement,
             orders=orders_for(deployment, observed.status, wanted.name),
             is_known_good=wish.is_rollback or _is_warm(observed, wanted, now),
         ),
     )
+    made = _looked_after(made, judgement, now)
     return made if observed.is_through_router else replace(made, next=_NO_WAY_YET)
+
+
+def _judgement(
+    deployment: ModelDeployment, observed: Observed, stage: Stage | None, choice: Choice
+) -> Judgement | None:
+    """What an analysis says of a candidate that goes by steps and was not turned away yet."""
+    analysis = deployment.rollout.analysis
+    if analysis is None or stage is None or stage.abort is not None:
+        return None
+    return judge(analysis, evidence_of(observed, choice.serving, choice.wanted.name))
+
+
+def _looked_after(made: Move, judgement: Judgement | None, now: datetime) -> Move:
+    """The move with what it was made by; while requests are judged, the next look is soon."""
+    if judgement is None or made.state is State.PROMOTED:
+        return made
+    if made.stage.abort is not None or made.stage.weight == 0:
+        return replace(made, judgement=judgement)
+    soon = now + _BETWEEN_VERDICTS
+    return replace(made, judgement=judgement, again_at=min(made.again_at or soon, soon))
 
 
 def require_router(deployment: ModelDeployment, observed: Observed) -> None:

@@ -13,6 +13,7 @@ from model_operator.plan.status.revisions import (
     traffic_part,
 )
 from model_operator.plan.status.situation import Situation
+from model_operator.plan.status.verdicts import without_numbers
 from model_operator.render.metadata import pod_selector
 from model_operator.render.service import endpoints
 
@@ -88,3 +89,11 @@ def without_counts(status: Manifest) -> Manifest:
         for item in status.get("revisions") or ()
     ]
     return status | {"readyReplicas": 0, "revisions": revisions}
+
+
+def without_requests(status: Manifest) -> Manifest:
+    """The status without the numbers that change with each request, nor those of pods."""
+    plain = without_counts(status)
+    if "candidate" in plain:
+        plain |= {"candidate": without_numbers(plain["candidate"])}
+    return plain

@@ -8,6 +8,7 @@ from model_operator.domain.observed import Workload
 from model_operator.plan.status.causes import cause_of, said, trouble_in
 from model_operator.plan.status.situation import Situation
 from model_operator.plan.status.stages import shares, stage_of
+from model_operator.plan.status.verdicts import PARTS
 
 
 def revision_part(situation: Situation, name: str | None) -> Manifest | None:
@@ -26,6 +27,9 @@ def candidate_part(situation: Situation) -> Manifest | None:
     part = revision_part(situation, situation.choice.wanted.name) or {}
     if made := situation.course.move:
         part |= stage_of(situation.deployment.rollout, made)
+        if made.stage.abort and made.judgement is None:
+            # What it was turned away for stays to be read.
+            part |= {name: before[name] for name in PARTS if name in before}
         return part | {"since": conditions.timestamp(situation.clock.since)}
     return part | {"weight": 0, "since": conditions.timestamp(situation.clock.since)}
 

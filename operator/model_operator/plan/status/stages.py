@@ -9,12 +9,14 @@ from model_operator.domain.stage import State
 from model_operator.domain.troubles import PASSING
 from model_operator.plan.rollout.memory import stage_part
 from model_operator.plan.rollout.move import Move
+from model_operator.plan.status.verdicts import verdict_part
 
 
 def stage_of(rollout: Rollout, made: Move) -> Manifest:
     """Where the candidate stands; its step is counted from 1."""
     step = sum(item.weight < made.stage.target for item in rollout.steps) + 1
-    return {"step": step} | stage_part(made.stage, made.state) | {"weight": made.share}
+    part = {"step": step} | stage_part(made.stage, made.state) | {"weight": made.share}
+    return part | (verdict_part(made.judgement) if made.judgement else {})
 
 
 def shares(
@@ -36,6 +38,9 @@ def why_not_ready(made: Move, version: int, cause: str | None) -> tuple[str, str
         said = f"version {version} was aborted: {stage.abort.message}"
         return stage.abort.reason, f"{said}; {cause}" if cause else said
     if made.state is State.PAUSED:
+        if stage.is_halted:
+            halted = f"version {version} is paused at {stage.weight} %: it had no verdict in time"
+            return "AnalysisInconclusive", halted
         return "Paused", f"version {version} is paused at {stage.weight} %"
     if made.state is State.HOLDING:
         return "Progressing", f"version {version} is at {stage.weight} %"
