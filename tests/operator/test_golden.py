@@ -11,11 +11,9 @@ import yaml
 
 from model_operator.domain.observed import Observed
 from model_operator.domain.spec import parse
+from model_operator.plan.arms.tracks import tracks_of
 from model_operator.plan.desired import desired_objects
-from model_operator.plan.rollout.choice import Choice
-from model_operator.plan.rollout.course import Course
-from model_operator.plan.rollout.wish import wanted_revision
-from simulated_world import IMAGE, model_deployment
+from simulated_world import IMAGE, NOON, model_deployment
 
 
 class Plain(yaml.SafeDumper):
@@ -96,10 +94,7 @@ FILE = model_deployment(model={"uri": "file:///srv/models/ranker"})
 )
 def test_rendering_is_stable(body, name):
     deployment = parse(body, allows_node_paths=True)
-    wanted = wanted_revision(deployment, Observed(), IMAGE)
 
-    objects = desired_objects(
-        deployment, Observed(), Course(Choice(wanted, None), deployment.replicas)
-    )
+    objects = desired_objects(tracks_of(deployment, Observed(), NOON, IMAGE))
 
     assert yaml.dump_all(objects, Dumper=Plain, sort_keys=False) == (GOLDEN / name).read_text()

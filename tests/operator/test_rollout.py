@@ -284,7 +284,7 @@ def test_what_goes_on_by_a_router_that_was_switched_off_is_still_available():
 def test_steps_where_there_is_no_router_are_refused():
     world = World(model_deployment(rollout={"steps": STEPS}))
 
-    with pytest.raises(InvalidSpec, match=r"spec\.rollout\.steps: need the router"):
+    with pytest.raises(InvalidSpec, match=r"spec\.rollout\.steps: needs the router"):
         require_router(parse(world.body), world.observe())
 
 

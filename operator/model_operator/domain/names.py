@@ -15,6 +15,8 @@ NAME_LABEL = "app.kubernetes.io/name"
 SERVER_NAME = "model-server"
 DEPLOYMENT_LABEL = f"{GROUP}/deployment"
 REVISION_LABEL = f"{GROUP}/revision"
+# Of what belongs to a variant or to the shadow; the main model's objects have none.
+ARM_LABEL = f"{GROUP}/arm"
 
 SERVER_CONTAINER = "model-server"
 GRPC_PORT = 8500

@@ -35,7 +35,7 @@ class Pod:
 
     `node` is empty while no node has taken it, and again when it has ended there. `waits_since` is
     since when a node has it and no container has been made. `leaves_by` is when a pod that is on
-    its way out should be gone.
+    its way out should be gone. `arm` is empty for pods of the main model.
     """
 
     name: str
@@ -47,6 +47,7 @@ class Pod:
     node: str = ""
     is_terminating: bool = False
     uid: str = ""
+    arm: str = ""
     waits_since: datetime | None = None
     leaves_by: datetime | None = None
 
@@ -190,6 +191,27 @@ class Observed:
         found = (pod for pod in self.pods if pod.revision == revision)
         return tuple(pod for pod in found if not pod.is_terminating)
 
+    def arms(self) -> frozenset[str]:
+        """The variants, and the shadow, that have objects, in the spec or not."""
+        return frozenset(filter(None, map(arm_of, self.children.values())))
+
+    def of_arm(self, arm: str, status: Manifest) -> "Observed":
+        """The same without what belongs to other arms; `status` is what is remembered of this.
+
+        The record and the Service that clients know belong to all. The arm of the main model is
+        empty.
+        """
+        return replace(
+            self,
+            status=status,
+            children={
+                key: manifest
+                for key, manifest in self.children.items()
+                if arm_of(manifest) == arm or (not arm_of(manifest) and _is_shared(manifest))
+            },
+            pods=tuple(pod for pod in self.pods if pod.arm == arm),
+        )
+
     def with_found(self, owner_uid: str, found: Iterable[Manifest]) -> "Observed":
         """The same with objects that a look at the API server itself brought to light."""
         children, foreign = dict(self.children), set(self.foreign)
@@ -202,6 +224,17 @@ class Observed:
 
     def _of_kind(self, kind: str) -> list[Manifest]:
         return [manifest for key, manifest in self.children.items() if key.kind == kind]
+
+
+def arm_of(manifest: Manifest) -> str:
+    """The arm that an object belongs to; empty for what is the main model's or shared."""
+    return label_of(manifest, names.ARM_LABEL)
+
+
+def _is_shared(manifest: Manifest) -> bool:
+    kind = manifest["kind"]
+    is_entry = kind == "Service" and not label_of(manifest, names.REVISION_LABEL)
+    return is_entry or kind == "ConfigMap"
 
 
 def _shares(weights: Mapping[str, int]) -> dict[str, int]:
@@ -225,6 +258,7 @@ def pod_of(manifest: Manifest) -> Pod:
         node="" if has_ended else (manifest.get("spec") or {}).get("nodeName") or "",
         is_terminating=is_terminating(manifest),
         uid=uid_of(manifest),
+        arm=label_of(manifest, names.ARM_LABEL),
         leaves_by=moment(deleted) if deleted else None,
         waits_since=None if is_terminating(manifest) else _waits_since(status),
     )

@@ -28,6 +28,11 @@ class Revision:
     def version(self) -> int:
         return int(self.input["model"]["version"])
 
+    @property
+    def arm(self) -> str:
+        """The variant, or the shadow, that it is a revision of; empty for the main model."""
+        return str(self.input.get("arm", ""))
+
 
 def user_input(deployment: ModelDeployment) -> Manifest:
     """What the user asked for, without any default that an operator release could change."""
@@ -60,6 +65,9 @@ def user_input(deployment: ModelDeployment) -> Manifest:
         asked["accelerator"] = _accelerator_input(deployment.accelerator)
     if deployment.scheduling.fields:
         asked["scheduling"] = deployment.scheduling.fields
+    if deployment.arm:
+        # So that no revision belongs to two, whatever versions they come to.
+        asked["arm"] = deployment.arm_name
     return asked
 
 
@@ -95,10 +103,11 @@ def name_for(deployment: str, asked: Manifest, taken: Iterable[str]) -> str:
 
     A taken name is the rare case of two inputs with one digest; the next salt then decides.
     """
+    stem = f"{deployment}-{asked['arm']}" if "arm" in asked else deployment
     text = json.dumps([deployment, asked], sort_keys=True, separators=(",", ":"))
     occupied = frozenset(taken)
     salt = 0
-    while (name := names.revision_name(deployment, names.digest(f"{salt}:{text}"))) in occupied:
+    while (name := names.revision_name(stem, names.digest(f"{salt}:{text}"))) in occupied:
         salt += 1
     return name
 

@@ -51,7 +51,7 @@ class Identity:
 class ModelDeployment:
     """A valid ModelDeployment. Without an `accelerator` the model runs on CPUs.
 
-    `arm` is empty for the main model, and the arm's name where this is what runs of one.
+    `arm` is None for the main model; else this is what runs of that arm.
     """
 
     identity: Identity
@@ -66,7 +66,12 @@ class ModelDeployment:
     variants: tuple[Arm, ...] = ()
     shadow: Arm | None = None
     requests: Requests = field(default_factory=Requests)
-    arm: str = ""
+    arm: Arm | None = None
+
+    @property
+    def arm_name(self) -> str:
+        """Empty for the main model."""
+        return self.arm.name if self.arm else ""
 
     @property
     def arms(self) -> tuple[Arm, ...]:
@@ -80,7 +85,7 @@ class ModelDeployment:
         """
         return replace(
             self,
-            arm=arm.name,
+            arm=arm,
             model=arm.model,
             replicas=arm.replicas,
             rollout=replace(self.rollout, steps=(), keep_warm=timedelta(), is_paused=False),

@@ -10,7 +10,7 @@ def record(identity: Identity, revision: Revision) -> Manifest:
     return {
         "apiVersion": "apps/v1",
         "kind": "ControllerRevision",
-        "metadata": child_metadata(identity, revision.name, revision.name),
+        "metadata": child_metadata(identity, revision.name, revision.name, revision.arm),
         "revision": revision.number,
         "data": {"input": revision.input, "template": revision.template},
     }

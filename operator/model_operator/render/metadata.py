@@ -5,12 +5,14 @@ from model_operator.domain.manifests import Manifest
 from model_operator.domain.spec import Identity
 
 
-def child_metadata(identity: Identity, name: str, revision: str | None = None) -> Manifest:
+def child_metadata(
+    identity: Identity, name: str, revision: str | None = None, arm: str = ""
+) -> Manifest:
     """Metadata of a child; Kubernetes deletes it together with the ModelDeployment."""
     return {
         "name": name,
         "namespace": identity.namespace,
-        "labels": child_labels(identity.name, revision),
+        "labels": child_labels(identity.name, revision, arm),
         "ownerReferences": [
             {
                 "apiVersion": names.API_VERSION,
@@ -24,12 +26,14 @@ def child_metadata(identity: Identity, name: str, revision: str | None = None) -
     }
 
 
-def child_labels(deployment: str, revision: str | None = None) -> dict[str, str]:
+def child_labels(deployment: str, revision: str | None = None, arm: str = "") -> dict[str, str]:
     labels = {
         names.NAME_LABEL: names.SERVER_NAME,
         names.MANAGED_BY_LABEL: names.FIELD_MANAGER,
         names.DEPLOYMENT_LABEL: deployment,
     }
+    if arm:
+        labels[names.ARM_LABEL] = arm
     return labels if revision is None else labels | {names.REVISION_LABEL: revision}
 
 

@@ -23,7 +23,7 @@ def pod_template(deployment: ModelDeployment, revision: str, default_image: str)
     """The template for a new revision; it passes the `restricted` Pod Security Standard."""
     name = deployment.identity.name
     return {
-        "metadata": {"labels": child_labels(name, revision)},
+        "metadata": {"labels": child_labels(name, revision, deployment.arm_name)},
         "spec": {
             "automountServiceAccountToken": False,
             "enableServiceLinks": False,

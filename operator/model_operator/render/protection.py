@@ -6,12 +6,16 @@ from model_operator.domain.spec import Identity
 from model_operator.render.metadata import child_metadata, pod_selector
 
 
-def disruption_budget(identity: Identity, revision: str) -> Manifest:
-    """Drains take one pod at a time of the revision that gets the traffic."""
+def disruption_budget(identity: Identity, revision: str, arm: str = "") -> Manifest:
+    """Drains take one pod at a time of the revision that gets the traffic.
+
+    That of an arm is named by its revision, as no other object is.
+    """
+    name = revision if arm else names.protection_name(identity.name)
     return {
         "apiVersion": "policy/v1",
         "kind": "PodDisruptionBudget",
-        "metadata": child_metadata(identity, names.protection_name(identity.name)),
+        "metadata": child_metadata(identity, name, arm=arm),
         "spec": {
             "maxUnavailable": 1,
             "selector": {"matchLabels": pod_selector(identity.name, revision)},

@@ -33,12 +33,12 @@ def traffic_record(identity: Identity, traffic: Traffic, stable: str = "") -> Ma
     }
 
 
-def revision_service(identity: Identity, revision: str) -> Manifest:
+def revision_service(identity: Identity, revision: str, arm: str = "") -> Manifest:
     """Makes Kubernetes keep the list of a revision's ready pods, which the router reads."""
     return {
         "apiVersion": "v1",
         "kind": "Service",
-        "metadata": child_metadata(identity, revision, revision),
+        "metadata": child_metadata(identity, revision, revision, arm),
         "spec": {
             "type": "ClusterIP",
             # Nobody asks for it by an address.

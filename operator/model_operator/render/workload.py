@@ -10,7 +10,7 @@ def workload(identity: Identity, revision: Revision, replicas: int) -> Manifest:
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
-        "metadata": child_metadata(identity, revision.name, revision.name),
+        "metadata": child_metadata(identity, revision.name, revision.name, revision.arm),
         "spec": {
             "replicas": replicas,
             # A revision's template never changes; only a mended foreign edit replaces pods.

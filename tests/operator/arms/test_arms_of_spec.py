@@ -64,7 +64,7 @@ def test_an_arm_runs_as_the_deployment_but_without_steps():
 
     runs = deployment.of_arm(deployment.variants[0])
 
-    assert (runs.arm, runs.model.version, runs.replicas) == ("big", 9, 1)
+    assert (runs.arm_name, runs.model.version, runs.replicas) == ("big", 9, 1)
     assert runs.serving == deployment.serving
     assert runs.rollout.steps == ()
     assert runs.arms == ()

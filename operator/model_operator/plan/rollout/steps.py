@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from model_operator.domain.errors import InvalidSpec
+from model_operator.domain.headers import Requests
 from model_operator.domain.judgement import Judgement
 from model_operator.domain.observed import Observed
 from model_operator.domain.revision import Revision
@@ -12,7 +13,7 @@ from model_operator.domain.stage import Stage, State
 from model_operator.plan.analysis.evidence import evidence_of
 from model_operator.plan.analysis.judge import judge
 from model_operator.plan.rollout.choice import Choice
-from model_operator.plan.rollout.course import Course, pods_of
+from model_operator.plan.rollout.course import pods_of
 from model_operator.plan.rollout.memory import served_until_now, stage_in, warm_in
 from model_operator.plan.rollout.move import Move, Seen, move
 from model_operator.plan.rollout.orders import orders_for
@@ -79,16 +80,26 @@ def _looked_after(made: Move, judgement: Judgement | None, now: datetime) -> Mov
 
 
 def require_router(deployment: ModelDeployment, observed: Observed) -> None:
-    """Refuse steps where nothing could follow their weights.
+    """Refuse what only a router can follow where there is none.
 
     Raises:
-        InvalidSpec: there are steps and no routers.
+        InvalidSpec: there are steps, variants, a shadow or wishes for requests, and no routers.
     """
-    if deployment.rollout.steps and observed.routing is None:
-        raise InvalidSpec(
-            "spec.rollout.steps",
-            "need the router, which is switched off here; its administrator may set router.enabled",
-        )
+    if observed.routing is not None:
+        return
+    asked = {
+        "spec.rollout.steps": deployment.rollout.steps,
+        "spec.variants": deployment.variants,
+        "spec.shadow": deployment.shadow,
+        "spec.traffic": deployment.requests != Requests(),
+    }
+    for field, is_asked in asked.items():
+        if is_asked:
+            raise InvalidSpec(
+                field,
+                "needs the router, which is switched off here; its administrator may set "
+                "router.enabled",
+            )
 
 
 def choice_of(made: Move, wanted: Revision, stable: str) -> Choice:
@@ -101,10 +112,10 @@ def _is_warm(observed: Observed, wanted: Revision, now: datetime) -> bool:
     return until is not None and until > now
 
 
-def with_kept(
-    deployment: ModelDeployment, observed: Observed, course: Course, now: datetime
-) -> Course:
-    """The course with the former revisions that keep their pods for a while.
+def kept_of(
+    deployment: ModelDeployment, observed: Observed, in_use: frozenset[str], now: datetime
+) -> dict[str, datetime]:
+    """The former revisions that keep their pods for a while, and until when.
 
     One that served until now stays warm, unless it has made room for the other. Whatever got
     requests stays until routers know better.
@@ -113,14 +124,11 @@ def with_kept(
     # While all is left as it is nobody stops serving, and what was kept goes on to be.
     begins = {} if deployment.suspend else _kept_from_now(deployment, observed, now)
     kept = begins | warm_in(observed.status)
-    return replace(
-        course,
-        kept={
-            name: until
-            for name, until in kept.items()
-            if name in workloads and name not in course.in_use and until > now
-        },
-    )
+    return {
+        name: until
+        for name, until in kept.items()
+        if name in workloads and name not in in_use and until > now
+    }
 
 
 def _kept_from_now(

@@ -11,12 +11,13 @@ _NO_ROUTER = "NoReadyRouter"
 _NO_ROUTER_IS_READY = "no pod of the namespace's modelfleet-router is ready"
 
 
-def conditions_of(situation: Situation) -> list[Condition]:
-    answers = available(situation.answering, situation.observed.has_way)
+def conditions_of(situation: Situation, answering: str | None) -> list[Condition]:
+    """Those of one model. `answering` is a revision that answers, of this one or of another."""
+    answers = available(answering, situation.observed.has_way)
     if situation.is_complete:
         ready = Condition(ConditionType.READY, True, *_success(situation))
         return [ready, answers, *_paused(situation)]
-    reason, message = _obstacle(situation)
+    reason, message = obstacle(situation)
     found = [Condition(ConditionType.READY, False, reason, message), answers]
     if situation.deployment.suspend:
         return [*found, *_paused(situation)]
@@ -44,7 +45,7 @@ def _success(situation: Situation) -> tuple[str, str]:
     return "Serving", f"version {version} serves with {situation.in_words()}"
 
 
-def _obstacle(situation: Situation) -> tuple[str, str]:
+def obstacle(situation: Situation) -> tuple[str, str]:
     """Why the wanted revision is not all there, in a word and a sentence."""
     if situation.observed.foreign:
         return "NameTaken", _name_taken(situation.observed.foreign)

@@ -1,10 +1,19 @@
 """The status of a ModelDeployment: what serves, what comes, and why something waits."""
 
+from collections.abc import Sequence
+
 from model_operator.domain import conditions
 from model_operator.domain.conditions import ConditionType
 from model_operator.domain.manifests import Manifest
+from model_operator.plan.arms.tracks import Tracks
 from model_operator.plan.rollout.memory import commands_part
-from model_operator.plan.status.conditions import conditions_of
+from model_operator.plan.status.arms import (
+    arms_of_revisions,
+    kept_revisions,
+    shadow_part,
+    variants_part,
+    with_variants,
+)
 from model_operator.plan.status.next_step import next_step
 from model_operator.plan.status.revisions import (
     candidate_part,
@@ -26,6 +35,8 @@ STATUS_PARTS = frozenset(
         "traffic",
         "next",
         "revisions",
+        "variants",
+        "shadow",
         "replicas",
         "readyReplicas",
         "selector",
@@ -36,8 +47,14 @@ STATUS_PARTS = frozenset(
 )
 
 
-def status(situation: Situation) -> Manifest:
-    """The whole status; a part that does not apply is absent."""
+def status(tracks: Tracks, situations: Sequence[Situation]) -> Manifest:
+    """The whole status; a part that does not apply is absent.
+
+    Args:
+        tracks: what was decided.
+        situations: of the main model, and of the arms in their order.
+    """
+    situation, *arms = situations
     deployment, choice = situation.deployment, situation.choice
     identity = deployment.identity
     workload = situation.workloads().get(choice.serving)
@@ -45,21 +62,35 @@ def status(situation: Situation) -> Manifest:
         "observedGeneration": identity.generation,
         "conditions": conditions.merge(
             situation.observed.status.get("conditions") or (),
-            conditions_of(situation),
+            with_variants(situation, arms),
             identity.generation,
             situation.clock.now,
         ),
         "stable": revision_part(situation, choice.stable),
         "candidate": candidate_part(situation),
-        "traffic": traffic_part(situation),
-        "next": next_step(situation),
-        "revisions": revisions_part(situation),
+        "traffic": traffic_part(situations, arms_of_revisions(tracks)),
+        "next": _next(situations),
+        "variants": variants_part(arms),
+        "shadow": shadow_part(arms),
+        "revisions": _revisions(tracks, situations),
         "replicas": workload.replicas if workload else 0,
         "readyReplicas": workload.ready if workload else 0,
         "selector": _selector(identity.name, choice.serving),
         "endpoints": endpoints(identity, deployment.model.name),
     } | _orders(situation)
     return {part: value for part, value in parts.items() if value is not None}
+
+
+def _next(situations: Sequence[Situation]) -> str | None:
+    """Of the main model, or of the first arm that something is to come for."""
+    return next((said for item in situations if (said := next_step(item))), None)
+
+
+def _revisions(tracks: Tracks, situations: Sequence[Situation]) -> list[Manifest]:
+    found = [part for situation in situations for part in revisions_part(situation)]
+    is_suspended = tracks.main.deployment.suspend
+    found += [part for gone in tracks.gone for part in kept_revisions(gone, is_suspended)]
+    return sorted(found, key=lambda item: str(item["name"]))
 
 
 def _orders(situation: Situation) -> Manifest:

@@ -1,6 +1,6 @@
 """Each revision that has pods or a future: its replicas, its share of requests, its troubles."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from model_operator.domain import conditions
 from model_operator.domain.manifests import Manifest
@@ -34,15 +34,27 @@ def candidate_part(situation: Situation) -> Manifest | None:
     return part | {"weight": 0, "since": conditions.timestamp(situation.clock.since)}
 
 
-def traffic_part(situation: Situation) -> list[Manifest]:
-    """What is wanted, and what is in force: by the Service itself, or by what routers say."""
-    observed, wanted = situation.observed, situation.course.weights
+def traffic_part(situations: Sequence[Situation], arms: Mapping[str, str]) -> list[Manifest]:
+    """What is wanted, and what is in force: by the Service itself, or by what routers say.
+
+    `arms` says of revisions which variant they belong to. The revision that serves of the main
+    model and of each variant is there though it may get no requests; the shadow gets none.
+    """
+    situation, *others = situations
+    observed, wanted = situation.observed, situation.shares
     in_force: Mapping[str, int] | None = wanted
     if observed.is_through_router and observed.routing:
         in_force = observed.routing.programmed
     elif not situation.is_routed or situation.deployment.suspend:
         in_force = observed.weights()
-    return shares(wanted, in_force, situation.choice.serving)
+    variants = (
+        item for item in others if not (item.deployment.arm and item.deployment.arm.is_shadow)
+    )
+    serving = {item.choice.serving for item in (situation, *variants)}
+    return [
+        item | ({"variant": arms[item["revision"]]} if item["revision"] in arms else {})
+        for item in shares(wanted, in_force, serving)
+    ]
 
 
 def revisions_part(situation: Situation) -> list[Manifest]:
@@ -53,7 +65,8 @@ def revisions_part(situation: Situation) -> list[Manifest]:
         had = next((item for item in found if item["name"] == wanted), {})
         found = [item for item in found if item is not had]
         found.append(_aborted(situation) | had)
-    return sorted(found, key=lambda item: str(item["name"]))
+    arm = situation.deployment.arm_name
+    return [item | ({"variant": arm} if arm else {}) for item in found]
 
 
 def _state_of(situation: Situation, workload: Workload) -> Manifest:

@@ -1,11 +1,13 @@
 """What a status is written from: what was seen, what was decided, and what follows at once."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from model_operator.domain.observed import Observed, Workload
 from model_operator.domain.revision import Revision
 from model_operator.domain.spec import ModelDeployment
+from model_operator.plan.arms.tracks import Tracks
 from model_operator.plan.rollout.choice import Choice
 from model_operator.plan.rollout.course import Clock, Course
 from model_operator.plan.rollout.wish import Wish
@@ -16,7 +18,8 @@ class Situation:
     """What a status is written from.
 
     A status is written after the objects of its pass: it tells of them as applied. `is_routed`
-    means that the Service leads where it should, or does when this pass is carried out.
+    means that the Service leads where it should, or does when this pass is carried out. `shares`
+    are the percentages of all requests, of this model and of the others.
     """
 
     deployment: ModelDeployment
@@ -25,6 +28,7 @@ class Situation:
     is_routed: bool
     clock: Clock
     wish: Wish
+    shares: Mapping[str, int]
 
     @property
     def choice(self) -> Choice:
@@ -54,8 +58,8 @@ class Situation:
             return self.observed.answering()
         if not self.observed.has_way:
             return None
-        workloads, weights = self.workloads(), self.course.weights
-        reached = [name for name in weights if weights[name] > 0 and workloads[name].ready > 0]
+        workloads, shares = self.workloads(), self.shares
+        reached = [name for name in workloads if shares.get(name) and workloads[name].ready > 0]
         serving = self.choice.serving
         return serving if serving in reached else min(reached, default=None)
 
@@ -63,7 +67,7 @@ class Situation:
     def is_programmed(self) -> bool:
         """True when all routers are known to do what is wanted."""
         routing = self.observed.routing
-        return routing is not None and routing.programmed == self.course.weights
+        return routing is not None and routing.programmed == self.shares
 
     @property
     def has_all_replicas(self) -> bool:
@@ -82,7 +86,7 @@ class Situation:
         routing = self.observed.routing
         if routing is None or not self.observed.is_through_router:
             return True
-        return routing.holds_to(self.course.weights)
+        return routing.holds_to(self.shares)
 
     @property
     def deadline(self) -> datetime:
@@ -99,3 +103,20 @@ class Situation:
         """How many are wanted: `1 replica`, `2 replicas`."""
         wanted = self.deployment.replicas
         return f"{wanted} {noun}" if wanted == 1 else f"{wanted} {noun}s"
+
+
+def situations_of(tracks: Tracks, is_routed: bool) -> tuple[Situation, ...]:
+    """Of the main model, and of the arms in their order."""
+    shares = tracks.weights
+    return tuple(
+        Situation(
+            track.deployment,
+            track.observed,
+            track.course,
+            is_routed,
+            track.clock,
+            track.wish,
+            shares,
+        )
+        for track in tracks.all
+    )

@@ -1,6 +1,6 @@
 """What the status says of a change that goes by steps."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 
 from model_operator.domain.conditions import Condition, ConditionType
 from model_operator.domain.manifests import Manifest
@@ -20,11 +20,14 @@ def stage_of(rollout: Rollout, made: Move) -> Manifest:
 
 
 def shares(
-    wanted: Mapping[str, int], in_force: Mapping[str, int] | None, serving: str
+    wanted: Mapping[str, int], in_force: Mapping[str, int] | None, serving: Set[str]
 ) -> list[Manifest]:
-    """The weights of the revisions that get requests, or are to; `in_force` None is not known."""
+    """The weights of the revisions that get requests, are to, or serve.
+
+    `in_force` None is not known.
+    """
     weighted = [*wanted.items(), *(in_force or {}).items()]
-    shown = sorted({name for name, weight in weighted if weight} | {serving})
+    shown = sorted({name for name, weight in weighted if weight} | serving)
     told = {name: {"programmed": in_force.get(name, 0)} for name in shown} if in_force else {}
     return [
         {"revision": name, "wanted": wanted.get(name, 0)} | told.get(name, {}) for name in shown

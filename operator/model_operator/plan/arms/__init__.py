@@ -1,0 +1,1 @@
+"""The main model and what runs beside it: variants, and the shadow."""
