@@ -79,6 +79,11 @@ BATCHED = model_deployment(
 )
 FILE = model_deployment(model={"uri": "file:///srv/models/ranker"})
 
+ARMS = model_deployment(
+    variants=[{"name": "big", "model": {"version": 9}, "weight": 20, "replicas": 2}],
+    shadow={"model": {"version": 10}, "percent": 10},
+)
+
 
 @pytest.mark.parametrize(
     ("body", "name"),
@@ -90,6 +95,7 @@ FILE = model_deployment(model={"uri": "file:///srv/models/ranker"})
         pytest.param(TPU, "tpu.yaml", id="a TPU slice"),
         pytest.param(BATCHED, "batched.yaml", id="batches of a platform"),
         pytest.param(FILE, "file.yaml", id="a folder of the node"),
+        pytest.param(ARMS, "arms.yaml", id="a variant and a shadow"),
     ],
 )
 def test_rendering_is_stable(body, name):

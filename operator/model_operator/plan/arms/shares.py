@@ -31,5 +31,5 @@ def _parts(weights: Mapping[str, int], total: int) -> dict[str, int]:
     for name in by_rest[: max(0, total - sum(parts.values()))]:
         parts[name] += 1
     while sum(parts.values()) > total:
-        parts[max(parts, key=lambda name: parts[name])] -= 1
+        parts[max(parts, key=lambda name: (parts[name], -weights[name]))] -= 1
     return parts
