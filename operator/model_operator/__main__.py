@@ -21,7 +21,7 @@ from model_operator.handlers import endpoints
 from model_operator.handlers.queue import Queue, Work
 from model_operator.handlers.routers import RouterWatches
 from model_operator.handlers.watches import Flags, Wake, Watches, watch
-from model_operator.metrics import Metrics
+from model_operator.metrics.operation import Metrics
 from model_operator.prometheus.polling import Polling
 from model_operator.prometheus.source import Prometheus
 from model_operator.reconcile import Reconciler, Surroundings

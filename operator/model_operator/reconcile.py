@@ -31,7 +31,7 @@ from model_operator.domain.troubles import (
     trouble_of_answer,
     trouble_of_events,
 )
-from model_operator.metrics import Metrics
+from model_operator.metrics.operation import Metrics
 from model_operator.plan.analysis.stretch import Stretches
 from model_operator.plan.pace import Pace
 from model_operator.plan.plan import Plan, make_plan, plan_for_invalid, plan_for_refused
@@ -99,7 +99,9 @@ class Reconciler:
         plan = await self._plan(body, observed)
         plan = self._pace.in_good_time(name, plan, datetime.now(UTC))
         await self._carry_out(identity, observed, plan)
-        ready = conditions.find(plan.status or observed.status, ConditionType.READY)
+        status = plan.status or observed.status
+        self._metrics.states.note(name, status)
+        ready = conditions.find(status, ConditionType.READY)
         self._metrics.note(name, str(ready["reason"]) if ready else "Unknown", plan.phase)
         return plan.again_at
 

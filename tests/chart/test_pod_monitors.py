@@ -69,6 +69,7 @@ def test_a_monitor_does_what_the_documented_job_does(kind):
     first, port, *rest = job["relabel_configs"]
 
     assert endpoint["path"] == job.get("metrics_path", "/metrics")
+    assert endpoint.get("honorLabels", False) == job.get("honor_labels", False)
     assert (first["regex"], port["regex"]) == (kind, endpoint["port"])
     # The Prometheus Operator adds the labels of every pod itself.
     own = [item for item in rest if item["target_label"] not in {"namespace", "pod"}]

@@ -245,7 +245,7 @@ def test_scaling_reaches_the_pods_and_the_scale_subresource(operator, api_server
 
 
 def test_metrics_count_objects_by_reason_and_changes_by_phase(operator, api_server):
-    serve(api_server)
+    stable = serve(api_server)
     api_server.apply(manifest(model={"version": 2}))
     candidate(api_server)
 
@@ -254,6 +254,9 @@ def test_metrics_count_objects_by_reason_and_changes_by_phase(operator, api_serv
     assert sum(operator.samples("modelfleet_queue_wait_seconds_count").values()) >= 1
     seen = operator.samples("modelfleet_api_request_duration_seconds_count")
     assert seen['{verb="PATCH"}'] >= 1
+    labels = f'modeldeployment="ranker",namespace="{api_server.namespace}",revision="{stable}"'
+    versions = operator.samples("modelfleet_version")
+    assert versions[f'{{{labels},role="stable"}}'] == 1
 
 
 def test_each_line_about_an_object_names_it(operator, api_server):

@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry
 
 from model_operator.domain.errors import ApiError
 from model_operator.handlers.queue import Backoff, Queue
-from model_operator.metrics import Metrics
+from model_operator.metrics.operation import Metrics
 
 
 class Passes:

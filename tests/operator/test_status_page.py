@@ -1,4 +1,4 @@
-"""The page about the status tells of everything that the operator says."""
+"""The pages about status and metrics tell of everything that the operator says."""
 
 import re
 from pathlib import Path
@@ -8,16 +8,17 @@ from prometheus_client import CollectorRegistry
 
 from model_operator.domain.conditions import ConditionType
 from model_operator.domain.troubles import REASONS
-from model_operator.metrics import Metrics
+from model_operator.metrics.operation import Metrics
 from model_operator.plan.rollout.change import Phase
 from model_operator.plan.status.report import STATUS_PARTS
 
-PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "status.md").read_text()
-NAMED = re.findall(r"`([A-Za-z_]+)`", PAGE)
+REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
+PAGES = [(REFERENCE / name).read_text() for name in ("status.md", "operator-metrics.md")]
+NAMED = re.findall(r"`([A-Za-z_]+)`", "".join(PAGES))
 
 
 @pytest.mark.parametrize("word", [*ConditionType, *REASONS, *Phase, *sorted(STATUS_PARTS)])
-def test_the_page_names(word):
+def test_the_pages_name(word):
     assert word in NAMED
 
 
@@ -27,14 +28,14 @@ def test_the_reasons_are_in_the_order_in_which_they_are_shown():
     assert found == list(REASONS)
 
 
-def test_the_page_names_every_metric():
+def test_the_pages_name_every_metric():
     families = {metric.name for metric in Metrics(CollectorRegistry()).registry.collect()}
 
     named = {word.removesuffix("_total") for word in NAMED}
     assert families <= named
 
 
-def test_the_page_names_no_metric_that_there_is_not():
+def test_the_pages_name_no_metric_that_there_is_not():
     families = {metric.name for metric in Metrics(CollectorRegistry()).registry.collect()}
 
     assert {

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 from model_operator.domain.errors import OperatorError
-from model_operator.metrics import Metrics
+from model_operator.metrics.operation import Metrics
 
 logger = logging.getLogger(__name__)
 

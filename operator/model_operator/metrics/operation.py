@@ -4,6 +4,8 @@ from functools import partial
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from model_operator.metrics.objects import ObjectStates
+
 
 class Metrics:
     """The collectors, registered in the registry that is passed in."""
@@ -44,6 +46,8 @@ class Metrics:
             "Changes of revision that are under way or were given up, by phase.",
             ["phase"],
         )
+        self.states = ObjectStates()
+        registry.register(self.states)
         self._noted: dict[str, tuple[str, str | None]] = {}
 
     def note(self, name: str, reason: str, phase: str | None) -> None:
@@ -53,14 +57,18 @@ class Metrics:
             name: `NAMESPACE/NAME`.
             phase: None when nothing changes over.
         """
-        self.forget(name)
+        self._uncount(name)
         self._noted[name] = (reason, phase)
         self.deployments.labels(reason).inc()
         if phase is not None:
             self.changes.labels(phase).inc()
 
     def forget(self, name: str) -> None:
-        """Count it no more: it is gone."""
+        """Tell of it no more: it is gone."""
+        self._uncount(name)
+        self.states.forget(name)
+
+    def _uncount(self, name: str) -> None:
         reason, phase = self._noted.pop(name, (None, None))
         if reason is not None:
             self.deployments.labels(reason).dec()
