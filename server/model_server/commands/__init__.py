@@ -4,7 +4,10 @@ from collections.abc import Sequence
 from importlib import import_module
 
 # Each is a module with `main(arguments) -> exit code`, which is imported only when it is asked for.
-COMMANDS = {"shard-plan": "model_server.commands.shard_plan"}
+COMMANDS = {
+    "batch-subgraph": "model_server.commands.batch_subgraph",
+    "shard-plan": "model_server.commands.shard_plan",
+}
 
 
 def run_command(name: str, arguments: Sequence[str]) -> int:

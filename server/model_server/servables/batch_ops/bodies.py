@@ -36,6 +36,17 @@ class Body:
         """What errors call it."""
         return f"function {self.function.signature.name}" if self.function is not None else "graph"
 
+    @property
+    def returned(self) -> list[str]:
+        """The tensors a function gives, in order; none for a graph."""
+        if self.function is None:
+            return []
+        return [self.function.ret[arg.name] for arg in self.function.signature.output_arg]
+
+    def points_of(self, node: str) -> list[Point]:
+        """All tensors of a node. Raises CannotBatch for an operation there is none of."""
+        return [Point(node, number) for number in range(len(self._outputs(node)))]
+
     def point(self, tensor: str) -> Point:
         """The tensor of this name. Raises CannotBatch if there is none."""
         node, *rest = tensor.split(":")

@@ -1,7 +1,6 @@
 """Calls of one function of a SavedModel made batches of it."""
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +10,7 @@ from tensorflow.core.framework.types_pb2 import DT_RESOURCE
 from model_server.servables.batch_ops.bodies import Body, CannotBatch, Point
 from model_server.servables.batch_ops.making import Queue, batch_node, free_function
 from model_server.servables.batch_ops.nodes import CALLS, all_nodes
+from model_server.servables.batch_ops.reach import called_functions
 
 # How tf.function names what it traces: __inference_<name>_<number>.
 _TRACED = re.compile(r"__(?:inference|forward)_(?P<name>.+)_\d+")
@@ -35,9 +35,10 @@ def batch_function(meta_graph: Any, name: str, queue: Queue) -> list[str]:
     Returns the functions that now do. Raises CannotBatch if nothing calls such a function.
     """
     graph = meta_graph.graph_def
-    names = sorted({each for each in _callees(graph) if _is_named(each, name)})
+    callees = _callees(graph) & called_functions(graph)
+    names = sorted(each for each in callees if _is_named(each, name))
     if not names:
-        traced = sorted({_python_name(each) for each in _callees(graph)})
+        traced = sorted({_python_name(each) for each in callees})
         raise CannotBatch(
             f"nothing calls a function {name} in the model; functions that are called:"
             f" {', '.join(traced) or 'none'}"
@@ -45,8 +46,23 @@ def batch_function(meta_graph: Any, name: str, queue: Queue) -> list[str]:
     return [made for each in names for made in _batch_calls(graph, each, queue)]
 
 
-def _callees(graph: Any) -> Iterable[str]:
-    return (node.attr["f"].func.name for _, node in all_nodes(graph) if node.op in CALLS)
+def functions_named(graph: Any, name: str) -> list[str]:
+    """The functions that a GraphDef calls with this Python name, or full name, sorted.
+
+    Several traces of one may be there. Raises CannotBatch if there is none.
+    """
+    every = called_functions(graph)
+    found = sorted(each for each in every if _is_named(each, name))
+    if not found:
+        there = sorted({_python_name(each) for each in every})
+        raise CannotBatch(
+            f"there is no function {name} in the model; there are: {', '.join(there) or 'none'}"
+        )
+    return found
+
+
+def _callees(graph: Any) -> set[str]:
+    return {node.attr["f"].func.name for _, node in all_nodes(graph) if node.op in CALLS}
 
 
 def _is_named(function: str, name: str) -> bool:

@@ -34,6 +34,11 @@ def in_batches(graph: Any) -> frozenset[str]:
     return _below(graph, lambda node: node.op == BATCH_FUNCTION)
 
 
+def called_functions(graph: Any) -> frozenset[str]:
+    """The functions that nodes of the GraphDef itself come to; others are traces nobody uses."""
+    return _below(graph, lambda _node: True, of_graph=True)
+
+
 def is_in_frame(graph: Any, name: str) -> bool:
     """Whether a node of the GraphDef itself is in a loop of TensorFlow 1."""
     nodes = {node.name: node for node in graph.node}
@@ -48,12 +53,12 @@ def is_in_frame(graph: Any, name: str) -> bool:
     )
 
 
-def _below(graph: Any, is_top: Callable[[Any], bool]) -> frozenset[str]:
+def _below(graph: Any, is_top: Callable[[Any], bool], *, of_graph: bool = False) -> frozenset[str]:
     bodies = {each.signature.name: each.node_def for each in graph.library.function}
     top = {
         name
-        for _, node in all_nodes(graph)
-        if is_top(node)
+        for function, node in all_nodes(graph)
+        if is_top(node) and not (of_graph and function)
         for name in called(node)
         if name in bodies
     }

@@ -58,12 +58,20 @@ def unbatch(function: Any, functions: Mapping[str, str]) -> None:
         function.ret[name] = tensors.get(tensor, tensor)
 
 
-def call_directly(node: Any, function: str = "") -> None:
-    """Makes an op that batches one that does not, or calls another function; others stay."""
+def unbatch_all(graph: Any) -> None:
+    """Takes all ops that batch out of a GraphDef."""
+    for node in graph.node:
+        call_directly(node)
+    for function in graph.library.function:
+        unbatch(function, {})
+
+
+def call_directly(node: Any) -> None:
+    """Makes an op that batches one that does not; others stay."""
     if node.op == BATCH_FUNCTION:
         types = [*node.attr["Tin"].list.type, *_types(node, "Tcaptured")]
         given = _types(node, "Tout")
-        name = function or node.attr["f"].func.name
+        name = node.attr["f"].func.name
         _clear(node, "StatefulPartitionedCall")
         node.attr["f"].func.name = name
         node.attr["Tin"].list.type.extend(types)

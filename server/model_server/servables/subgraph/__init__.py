@@ -1,0 +1,1 @@
+"""Rewrites SavedModels so that a part of their graph runs batched across requests."""
