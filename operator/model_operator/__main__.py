@@ -6,6 +6,8 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 import aiohttp
@@ -74,17 +76,15 @@ async def run(settings: Settings) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, flags.stop.set)  # kopf takes both over when it starts
     watches = Watches(queue.wake, restart, written, settings.router is not None)
-    async with await connect() as api, aiohttp.ClientSession() as session:
+    async with (
+        await connect() as api,
+        aiohttp.ClientSession() as session,
+        _asking(session, settings, queue.wake) as polling,
+    ):
         cluster = Cluster(api, metrics.count_request)
         await cluster.require_api()
         surroundings = Surroundings(
-            cluster,
-            Inventories(cluster),
-            Readiness(session),
-            written,
-            metrics,
-            settings,
-            _polling(session, settings, queue.wake),
+            cluster, Inventories(cluster), Readiness(session), written, metrics, settings, polling
         )
         work = _work(surroundings, watches, queue.wake)
         async with endpoints.serving(
@@ -104,9 +104,18 @@ async def run(settings: Settings) -> int:
     return 1 if reasons else 0
 
 
-def _polling(session: aiohttp.ClientSession, settings: Settings, wake: Wake) -> Polling | None:
-    chosen = settings.prometheus
-    return Polling(Prometheus(session, chosen), wake) if chosen else None
+@asynccontextmanager
+async def _asking(
+    session: aiohttp.ClientSession, settings: Settings, wake: Wake
+) -> AsyncIterator[Polling | None]:
+    if settings.prometheus is None:
+        yield None
+        return
+    polling = Polling(Prometheus(session, settings.prometheus), wake)
+    try:
+        yield polling
+    finally:
+        await polling.end()
 
 
 def _work(surroundings: Surroundings, watches: Watches, wake: Wake) -> Work:

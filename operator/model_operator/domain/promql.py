@@ -37,12 +37,14 @@ class Answer:
 class Questions:
     """What is asked for one candidate: queries by name, filled in, for users of a namespace.
 
-    `since` is when what they measure began; answers from before it are worth nothing.
+    `since` is when what they measure began; answers from before it are worth nothing. Nor are those
+    that a bad verdict was made from: `bad_verdicts` counts them.
     """
 
     namespace: str
     queries: Mapping[str, str]
     since: datetime
+    bad_verdicts: int = 0
 
 
 @dataclass(frozen=True)

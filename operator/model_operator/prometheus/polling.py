@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from model_operator.domain.promql import Answer, Answers, Questions
@@ -42,11 +42,14 @@ class Polling:
         Args:
             key: `NAMESPACE/NAME` of a ModelDeployment.
         """
-        asked = self._asked.get(key)
-        if asked is None or asked[0] != questions or asked[1].done():
+        before, task = self._asked.get(key, (None, None))
+        if before != questions and task is not None and _are_same(before, questions):
+            # The next round comes in its time: at once it would bring the same numbers.
+            self._latest.pop(key, None)
+        elif before != questions or task is None or task.done():
             self.forget(key)
             task = asyncio.create_task(self._ask_on(key, questions))
-            self._asked[key] = (questions, task)
+        self._asked[key] = (questions, task)
         answers = self._latest.get(key, Answers())
         is_old = answers.at is not None and datetime.now(UTC) - answers.at > self._pace.kept
         return Answers() if is_old else answers
@@ -57,6 +60,13 @@ class Polling:
         _, task = self._asked.pop(key, (None, None))
         if task is not None:
             task.cancel()
+
+    async def end(self) -> None:
+        """Ask nothing more, and leave nothing under way."""
+        tasks = [task for _, task in self._asked.values()]
+        for key in list(self._asked):
+            self.forget(key)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _ask_on(self, key: str, questions: Questions) -> None:
         while True:
@@ -71,3 +81,8 @@ class Polling:
     async def _ask(self, namespace: str, query: str) -> Answer:
         async with self._places:
             return await self._prometheus.ask(namespace, query)
+
+
+def _are_same(before: Questions | None, questions: Questions) -> bool:
+    """Whether there is nothing else to ask, though the answers so far are used up."""
+    return before is not None and replace(before, bad_verdicts=questions.bad_verdicts) == questions

@@ -73,6 +73,13 @@ def test_what_is_asked_is_about_the_candidate_since_it_has_its_weight(world):
     assert found.since == world.now.replace(microsecond=0)
 
 
+def test_what_a_bad_verdict_was_made_from_is_asked_anew(world):
+    change(world)
+    world.body["status"]["candidate"]["badVerdicts"] = 2
+
+    assert asked(world).bad_verdicts == 2
+
+
 def test_an_aborted_candidate_is_asked_about_no_more(world):
     _, new = change(world)
     world.annotate(abort=new)

@@ -161,6 +161,25 @@ def test_numbers_of_prometheus_have_bounds(answer, verdict, message):
     assert words.startswith(message)
 
 
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (Answer(None, "the query is broken"), "7 of 100 requests; ctr: the query is broken"),
+        (Answer(0.013), "7 of 100 requests"),
+        (Answer(0.3), "7 of 100 requests"),
+        (None, "7 of 100 requests"),
+    ],
+)
+def test_before_there_were_enough_requests_only_what_is_wrong_with_a_query_is_told(answer, message):
+    answers = {"ctr": answer} if answer else {}
+
+    assert judged(CTR, tally(7), answers=answers) == (INCONCLUSIVE, message)
+
+
+def test_a_pass_tells_the_numbers_of_queries_as_well():
+    assert judged(CTR, tally(100), answers={"ctr": Answer(0.3)})[1].endswith("; ctr is 0.3")
+
+
 def test_a_silent_router_is_never_a_pass_and_hides_no_failure():
     silent = ("router r-1 does not answer",)
 

@@ -49,7 +49,12 @@ async def polling(world, **pace):
     async with listening(world.answer) as url, aiohttp.ClientSession() as session:
         source = Prometheus(session, PrometheusSettings(url))
         chosen = Pace(**{"pause": timedelta(days=1)} | pace)
-        yield Polling(source, world.woken.put_nowait, chosen)
+        polled = Polling(source, world.woken.put_nowait, chosen)
+        try:
+            yield polled
+        finally:
+            world.may_answer.set()
+            await polled.end()
 
 
 async def test_a_pass_does_not_wait_and_is_made_again_when_the_answers_are_there():
@@ -106,6 +111,32 @@ async def test_an_answer_without_a_successor_counts_for_a_while_only():
         await world.until_woken("shop/ranker")
 
         assert polled.latest("shop/ranker", CTR) == Answers()
+
+
+async def test_a_bad_verdict_uses_its_answers_up_and_the_next_ones_come_in_their_time():
+    world = World()
+    async with polling(world) as polled:
+        polled.latest("shop/ranker", CTR)
+        await world.until_woken("shop/ranker")
+
+        assert polled.latest("shop/ranker", replace(CTR, bad_verdicts=1)) == Answers()
+        assert polled.latest("shop/ranker", replace(CTR, bad_verdicts=1)) == Answers()
+
+    assert world.asked["ctr"] == 1
+
+
+async def test_after_a_bad_verdict_the_same_queries_are_asked_on():
+    world = World()
+    async with polling(world, pause=timedelta()) as polled:
+        polled.latest("shop/ranker", CTR)
+        await world.until_woken("shop/ranker")
+        again = replace(CTR, bad_verdicts=1)
+        polled.latest("shop/ranker", again)
+
+        for _ in range(2):  # The first may have been under way.
+            await world.until_woken("shop/ranker")
+
+        assert polled.latest("shop/ranker", again).by_name["ctr"].value > 1
 
 
 async def test_a_slow_prometheus_is_not_asked_by_all_at_once():

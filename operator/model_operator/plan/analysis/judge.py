@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from model_operator.domain.analysis import Analysis
+from model_operator.domain.analysis import Analysis, Query
 from model_operator.domain.counts import NO_REQUESTS, Tally
 from model_operator.domain.judgement import Judgement
 from model_operator.domain.promql import Answer
@@ -42,7 +42,8 @@ def judge(analysis: Analysis, evidence: Evidence) -> Judgement:
     elif unknown:
         verdict, words = Verdict.INCONCLUSIVE, unknown
     else:
-        verdict, words = Verdict.PASS, [_summary(evidence.candidate)]
+        shown = [item.words for item in found if item.value is not None]
+        verdict, words = Verdict.PASS, [_summary(evidence.candidate), *shown]
     values = {item.name: item.value for item in found if item.value is not None}
     return Judgement(verdict, "; ".join(words), evidence.candidate, evidence.stable, values)
 
@@ -59,10 +60,18 @@ def _findings(analysis: Analysis, evidence: Evidence) -> Iterator[Finding]:
             )
         elif candidate.requests or not evidence.troubles:
             yield open_(f"{candidate.requests} of {analysis.min_requests} requests")
+        # That a query is broken is told at once, and not when there were enough requests.
+        yield from findings(_in_trouble(analysis, evidence), evidence.answers)
         return
     yield from _errors(analysis, evidence)
     yield from _latency(analysis, evidence)
     yield from findings(analysis.queries, evidence.answers)
+
+
+def _in_trouble(analysis: Analysis, evidence: Evidence) -> list[Query]:
+    """The queries that were answered, and not by a number."""
+    answered = [query for query in analysis.queries if query.name in evidence.answers]
+    return [query for query in answered if evidence.answers[query.name].value is None]
 
 
 def _errors(analysis: Analysis, evidence: Evidence) -> Iterator[Finding]:

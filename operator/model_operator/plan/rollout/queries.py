@@ -19,7 +19,8 @@ def questions(deployment: ModelDeployment, status: Manifest) -> Questions | None
         return None
     subject = _subject(deployment.identity, candidate, stable)
     asked = {query.name: filled_in(query.text, subject) for query in analysis.queries}
-    return Questions(deployment.identity.namespace, asked, stage.held_since)
+    namespace = deployment.identity.namespace
+    return Questions(namespace, asked, stage.held_since, stage.bad_verdicts)
 
 
 def require_prometheus(deployment: ModelDeployment, has_prometheus: bool) -> None:
