@@ -22,7 +22,7 @@ from model_operator.domain.manifests import (
     key_of,
     uid_of,
 )
-from model_operator.domain.observed import Observed, Pod, Routing
+from model_operator.domain.observed import Observed, Pod, Routing, arm_of
 from model_operator.domain.spec import Identity, ModelDeployment, identify, parse
 from model_operator.domain.traffic import choose_ports
 from model_operator.domain.troubles import (
@@ -195,22 +195,32 @@ class Reconciler:
         return [manifest for manifest in found if manifest is not None]
 
     async def _carry_out(self, identity: Identity, observed: Observed, plan: Plan) -> None:
+        refusals: dict[str, ApiError] = {}
         for manifest in plan.apply:
-            applied = await self._apply(identity, observed, manifest)
-            self._written.remember(identity.uid, applied)
-            logger.info("applied %s", key_of(manifest), extra={"object": str(identity)})
+            arm = arm_of(manifest)
+            if arm in refusals:
+                continue
+            try:
+                await self._apply(identity, manifest)
+            except ApiError as error:
+                if error.status not in _REFUSALS:
+                    raise
+                if not arm:
+                    now = datetime.now(UTC)
+                    await self._tell(identity, plan_for_refused(identity, error, observed, now))
+                    raise
+                refusals[arm] = error
         for key in plan.delete:
             await self._delete(identity, observed, key)
         await self._tell(identity, plan)
+        # Only now: whatever is wrong with an arm holds up nothing else.
+        if refused := next(iter(refusals.values()), None):
+            raise refused
 
-    async def _apply(self, identity: Identity, observed: Observed, manifest: Manifest) -> Manifest:
-        try:
-            return await self._cluster.apply(manifest)
-        except ApiError as error:
-            if error.status in _REFUSALS:
-                now = datetime.now(UTC)
-                await self._tell(identity, plan_for_refused(identity, error, observed, now))
-            raise
+    async def _apply(self, identity: Identity, manifest: Manifest) -> None:
+        applied = await self._cluster.apply(manifest)
+        self._written.remember(identity.uid, applied)
+        logger.info("applied %s", key_of(manifest), extra={"object": str(identity)})
 
     async def _tell(self, identity: Identity, plan: Plan) -> None:
         if plan.status is not None:

@@ -9,6 +9,8 @@ import grpc.aio
 import pytest
 import pytest_asyncio
 
+from model_operator.domain.errors import InvalidSpec
+from model_operator.domain.headers import parse_match
 from router.backends import METHOD, Backend
 from router.running import eventually, free_port, rest_answers, start_router
 
@@ -183,3 +185,22 @@ async def test_an_expression_that_envoy_cannot_read_leaves_the_record_before(rou
 
     assert "missing )" in str(refused["message"])
     assert await rest_answers(ports[1], 80) == {"stable": 80}
+
+
+@pytest.mark.parametrize(
+    ("expression", "reason"), [("[a-z]{95}", "Programmed"), ("[a-z]{99}", "Refused")]
+)
+async def test_what_the_operator_takes_for_too_large_envoy_does_too(
+    route, router, expression, reason
+):
+    ports = await route("large", {"stable": 100})
+    match = {"header": "x-user-id", "regex": expression}
+    split = {"stable": 99, "big": 1}
+    router.write_record("large", ports, split, matches=[match | {"revision": "big"}])
+    await router.until("large", reason, "1 % big" if reason == "Programmed" else "")
+
+    if reason == "Programmed":
+        parse_match(match, "match")
+    else:
+        with pytest.raises(InvalidSpec, match="too large"):
+            parse_match(match, "match")
