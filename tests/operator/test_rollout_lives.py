@@ -68,6 +68,10 @@ class LifeByStepsOfWeight(RuleBasedStateMachine):
 
     @rule()
     def a_pass_runs(self):
+        self._pass()
+
+    def _pass(self):
+        """A pass, and what holds after each."""
         alive, suspended = self._alive(), self.world.body["spec"]["suspend"]
 
         plan = self.world.step()
@@ -90,7 +94,7 @@ class LifeByStepsOfWeight(RuleBasedStateMachine):
         world = self.world
         world.body["spec"]["suspend"] = False
         for _ in range(40):
-            world.step()
+            self._pass()
             for name in world.deployments():
                 world.make_ready(name, self._replicas(name))
             world.wait(seconds=60)

@@ -99,6 +99,16 @@ def test_the_last_ready_replica_is_never_given_up(rollout, seen):
 
 @given(ROLLOUTS, SEEN)
 @settings(max_examples=400, deadline=None)
+def test_the_stable_revision_is_kept_whole_until_the_promotion_unless_drain_first(rollout, seen):
+    found = move(rollout, seen)
+
+    is_exception = rollout.strategy is Strategy.DRAIN_FIRST and found.state is not State.ABORTED
+    if found.state is not State.PROMOTED and not is_exception:
+        assert found.stable == seen.replicas
+
+
+@given(ROLLOUTS, SEEN)
+@settings(max_examples=400, deadline=None)
 def test_at_one_moment_a_rollout_comes_to_rest(rollout, seen):
     found = move(rollout, seen)
     for _ in range(2 * len(rollout.steps) + 4):
