@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 import tensorflow as tf
 
+from model_server.core.errors import ServingError
 from model_server.servables.sharding.loading import Place, load_member, source_of
 
 
@@ -25,18 +26,20 @@ class Group:
         while any(member.hindrance for member in self.members) and time.monotonic() < until:
             time.sleep(0.01)
 
-    def ask(self, member, signature, inputs):
+    def ask(self, signature, questions):
+        self._loaded.wait()
+        return [self._answer(member, signature, each) for member, each in questions.items()]
+
+    def _answer(self, member, signature, inputs):
         if not signature.endswith("/hello"):
             self.asked.append(member)
-
-        def answer():
-            self._loaded.wait()
-            asked = self.members[member]
-            outputs = tuple(asked.signatures[signature].outputs)
+        asked = self.members[member]
+        outputs = tuple(asked.signatures[signature].outputs)
+        try:
             found = asked.run(asked.signatures[signature], inputs, outputs)
-            return dict(zip(outputs, found, strict=True))
-
-        return answer
+        except ServingError as error:
+            return error
+        return dict(zip(outputs, found, strict=True))
 
     def answers(self, inputs, signature="serving_default"):
         """What each member answers as the entry."""

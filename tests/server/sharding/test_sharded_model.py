@@ -106,7 +106,7 @@ def test_signatures_for_members_are_listed_nowhere(group):
 
 def test_an_answer_of_another_shape_is_refused(group):
     answer = {"0": np.zeros((1, 2), np.float32), "1": np.zeros(3, np.float32)}
-    liar = replace(group.members[0].entry, members=Members(lambda: answer))
+    liar = replace(group.members[0].entry, members=Members(answer))
     with pytest.raises(ServingError, match="member 0 answered float32 of shape"):
         liar.run(*call(group, [1, 2]))
 
@@ -114,11 +114,8 @@ def test_an_answer_of_another_shape_is_refused(group):
 def test_the_error_of_a_member_is_the_answer(group):
     lost = ServingError(Code.UNAVAILABLE, "member 1 is away")
 
-    def fail():
-        raise lost
-
     with pytest.raises(ServingError) as caught:
-        replace(group.members[0].entry, members=Members(fail)).run(*call(group, [1]))
+        replace(group.members[0].entry, members=Members(lost)).run(*call(group, [1]))
     assert caught.value is lost
 
 
@@ -128,8 +125,8 @@ class Members:
     def __init__(self, answer):
         self.answer = answer
 
-    def ask(self, member, signature, inputs):
-        return self.answer
+    def ask(self, signature, questions):
+        return [self.answer for _ in questions]
 
 
 @pytest.mark.parametrize(
@@ -161,11 +158,8 @@ def test_a_data_file_that_is_too_short_is_refused_by_who_misses_it(gathering, tm
         load_member(source, Place(1, 2, nobody), tf.compat.v1.ConfigProto())
 
 
-def nobody(member, signature, inputs):
-    def fail():
-        raise ServingError(Code.UNAVAILABLE, "nobody is there")
-
-    return fail
+def nobody(signature, questions):
+    return [ServingError(Code.UNAVAILABLE, "nobody is there") for _ in questions]
 
 
 def call(group, ids):

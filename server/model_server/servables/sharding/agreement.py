@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from model_server.core.errors import Code, ServingError
 from model_server.servables.sharding.checksums import combine
 from model_server.servables.sharding.entry import Members
-from model_server.servables.sharding.member_part import SUMS, hello_signature
+from model_server.servables.sharding.member_part import PROVEN, SUMS, MemberPart, hello_signature
+from model_server.servables.signature import Tensors
 
 _log = logging.getLogger(__name__)
 _SECONDS_BETWEEN_LOOKS = 0.5
+_SECONDS_WHILE_NOT_WHOLE = 0.1
 
 
 @dataclass(frozen=True)
@@ -29,21 +31,19 @@ class Agreement:
     `hindrance` says why the group cannot answer, for people; None when it can.
     """
 
-    def __init__(self, identity: str, members: Members, tables: Sequence[Table]) -> None:
+    def __init__(
+        self, identity: str, members: Members, tables: Sequence[Table], own: MemberPart
+    ) -> None:
         self.hindrance: str | None = "the other members have not been asked yet"
         self._signature = hello_signature(identity)
         self._members = members
         self._tables = tables
+        self._own = own
         self._prepare: Callable[[], object] | None = None
         # The sums that made the tables; a member that came back may have others.
         self._proven: list[list[int]] | None = None
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="group", daemon=True)
-
-    @property
-    def is_proven(self) -> bool:
-        """Whether all members were there when last asked by this one, with the stored rows."""
-        return self._proven is not None
 
     def before_first(self, prepare: Callable[[], object]) -> None:
         """Has something done once all members are there, before the group counts as whole."""
@@ -63,15 +63,18 @@ class Agreement:
             if hindrance != self.hindrance:
                 _log.info("group: %s", hindrance or "all members are there")
             self.hindrance = hindrance
-            self._over.wait(_SECONDS_BETWEEN_LOOKS)
+            self._over.wait(_SECONDS_WHILE_NOT_WHOLE if hindrance else _SECONDS_BETWEEN_LOOKS)
 
     def _look(self) -> str | None:
         try:
-            sums = self._sums()
+            answers = self._answers()
+            sums = [[int(each) for each in answer[SUMS]] for answer in answers]
             if sums != self._proven:
-                self._proven = None
+                self._own.is_proven, self._proven = False, None
                 self._prove(sums)
-                self._proven = sums
+                self._own.is_proven, self._proven = True, sums
+            if not all(answer[PROVEN] for answer in answers):
+                return "not all members have found the others yet"
             if self._prepare is not None:
                 self._prepare()
                 self._prepare = None
@@ -79,20 +82,14 @@ class Agreement:
             return error.message
         return None
 
-    def _sums(self) -> list[list[int]]:
+    def _answers(self) -> list[Tensors]:
         """What each member says. Raises ServingError with the words of all that say nothing."""
-        everyone = range(self._members.count)
-        waiting = [self._members.ask(member, self._signature, {}) for member in everyone]
-        sums: list[list[int]] = []
-        missing = []
-        for answer in waiting:
-            try:
-                sums.append([int(each) for each in answer()[SUMS]])
-            except ServingError as error:
-                missing.append(error.message)
+        everyone: dict[int, Tensors] = {member: {} for member in range(self._members.count)}
+        answers = self._members.ask(self._signature, everyone)
+        missing = [each.message for each in answers if isinstance(each, ServingError)]
         if missing:
             raise ServingError(Code.UNAVAILABLE, "; ".join(missing))
-        return sums
+        return [each for each in answers if not isinstance(each, ServingError)]
 
     def _prove(self, sums: list[list[int]]) -> None:
         """Raises ServingError where the rows of the members do not make what is stored."""

@@ -1,6 +1,6 @@
 """A model whose variables lie on several members, as one of them answers for it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -19,8 +19,7 @@ from model_server.servables.sharding.part import (
 from model_server.servables.sharding.plan import Split, Whole
 from model_server.servables.signature import Signature, Tensor, Tensors, TensorSpec
 
-# Gives what a member's part made of the inputs, or raises ServingError.
-Answer = Callable[[], Tensors]
+Answer = Tensors | ServingError
 
 
 class Members(Protocol):
@@ -30,8 +29,8 @@ class Members(Protocol):
     def count(self) -> int:
         """How many there are."""
 
-    def ask(self, member: int, signature: str, inputs: Tensors) -> Answer:
-        """Sends a question to a member. To wait for its answer is to call what comes back."""
+    def ask(self, signature: str, questions: Mapping[int, Tensors]) -> list[Answer]:
+        """Asks members at the same time; what each one's part made of its question, in order."""
 
 
 @dataclass(frozen=True)
@@ -129,11 +128,13 @@ class Entry:
         }
         asked = {member for found in lookups.values() for member in found.members}
         asked |= {use.placed.member for use in each.uses if isinstance(use.placed, Whole)}
-        waiting = {
-            member: self.members.ask(member, each.asked, _question(each, lookups, values, member))
-            for member in sorted(asked)
-        }
-        answers = {member: answer() for member, answer in waiting.items()}
+        questions = {member: _question(each, lookups, values, member) for member in sorted(asked)}
+        answers = {}
+        found = self.members.ask(each.asked, questions)
+        for member, answer in zip(questions, found, strict=True):
+            if isinstance(answer, ServingError):
+                raise answer
+            answers[member] = answer
         return {
             use.output: _joined(number, use, lookups.get(number), answers)
             for number, use in enumerate(each.uses)

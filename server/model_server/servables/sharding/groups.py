@@ -31,8 +31,8 @@ class Groups:
     def load(self, name: str, version: int, path: str) -> ShardedModel:
         """See Platform.load. Raises ServingError, NOT_FOUND where the folder has no SavedModel."""
         shards = self._shards
-        ask_other = partial(self._peers.ask, ServableId(name, version))
-        place = Place(shards.rank, len(shards.members), ask_other, shards.token)
+        ask_others = partial(self._peers.ask, ServableId(name, version))
+        place = Place(shards.rank, len(shards.members), ask_others, shards.token)
         try:
             return load_member(source_of(Path(path), self._tags), place, self._config)
         except CannotCut as error:

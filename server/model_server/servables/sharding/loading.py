@@ -17,7 +17,7 @@ from model_server.servables.sharding.checksums import unmask
 from model_server.servables.sharding.cutting import cut
 from model_server.servables.sharding.entry import Course, Entry, course_of, fetches
 from model_server.servables.sharding.flattening import flatten
-from model_server.servables.sharding.member_part import AllMembers, AskOther, MemberPart, sums_of
+from model_server.servables.sharding.member_part import AllMembers, AskOthers, MemberPart, sums_of
 from model_server.servables.sharding.part import part_of
 from model_server.servables.sharding.plan import Copied, ShardPlan, Split, make_plan
 from model_server.servables.sharding.planning import variables_of
@@ -60,7 +60,7 @@ class Place:
 
     member: int
     shards: int
-    ask_other: AskOther
+    ask_others: AskOthers
     token: bytes = field(default=b"", repr=False)
 
 
@@ -108,13 +108,13 @@ class _Member:
         part = self._part()
         try:
             members = AllMembers(
-                self._place.member, self._place.shards, part, self._place.ask_other
+                self._place.member, self._place.shards, part, self._place.ask_others
             )
             entry = Entry(self._graph(), self._courses(), members)
         except BaseException:
             part.close()
             raise
-        group = Agreement(self._identity, members, self._tables)
+        group = Agreement(self._identity, members, self._tables, part)
         return ShardedModel(self._source.meta_graph.signature_def, part, entry, group)
 
     def _part(self) -> MemberPart:

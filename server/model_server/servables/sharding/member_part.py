@@ -7,16 +7,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from model_server.core.errors import Code, ServingError
-from model_server.servables.dtypes import INT64, STRING
+from model_server.servables.dtypes import BOOL, INT64, STRING
 from model_server.servables.saved_model.model import SavedModel
 from model_server.servables.sharding.entry import Answer
 from model_server.servables.signature import PART_PREFIX, Signature, Tensor, Tensors, TensorSpec
 
 SUMS = "sums"
+PROVEN = "proven"
 TOKEN = "token"
 
-# Sends a question to another member; see Members.ask.
-AskOther = Callable[[int, str, Tensors], Answer]
+# Asks other members; see Members.ask.
+AskOthers = Callable[[str, Mapping[int, Tensors]], list[Answer]]
 
 
 def hello_signature(identity: str) -> str:
@@ -32,7 +33,11 @@ class MemberPart:
         self._graph = graph
         self.sums = sums
         self._token = token
-        hello = Signature(self._hello, {}, {SUMS: TensorSpec(SUMS, INT64, (-1,))})
+        # Whether this member has found that the group has the stored rows. Until then nobody gets
+        # any of its own.
+        self.is_proven = False
+        told = {SUMS: TensorSpec(SUMS, INT64, (-1,)), PROVEN: TensorSpec(PROVEN, BOOL, ())}
+        hello = Signature(self._hello, {}, told)
         every = [*graph.signatures.values(), hello]
         self.signatures = {each.name: self._guarded(each) for each in every}
 
@@ -42,22 +47,21 @@ class MemberPart:
         shown = {TOKEN: TensorSpec(TOKEN, STRING, ())}
         return replace(signature, inputs={**signature.inputs, **shown})
 
-    def is_hello(self, name: str) -> bool:
-        """Whether a signature only asks whether this member is there."""
-        return name == self._hello
-
     def run(
         self, signature: Signature, inputs: Tensors, outputs: Sequence[str]
     ) -> Sequence[Tensor]:
         """See Servable.run. Raises ServingError, PERMISSION_DENIED for another token."""
         if self._token and not hmac.compare_digest(_shown(inputs), self._token):
             raise ServingError(Code.PERMISSION_DENIED, "this is not the token of the group")
+        if not self.is_proven and signature.name != self._hello:
+            raise ServingError(Code.UNAVAILABLE, "it has not found its group whole yet")
         return self.run_trusted(signature.name, inputs, outputs)
 
     def run_trusted(self, name: str, inputs: Tensors, outputs: Sequence[str]) -> Sequence[Tensor]:
         """The same for this member itself. Raises ServingError."""
         if name == self._hello:
-            return [self.sums for _ in outputs]
+            told = {SUMS: self.sums, PROVEN: np.array(self.is_proven)}
+            return [told[alias] for alias in outputs]
         return self._graph.run(self._graph.signatures[name], inputs, outputs)
 
     def close(self) -> None:
@@ -78,17 +82,22 @@ class AllMembers:
     own: int
     count: int
     part: MemberPart
-    ask_other: AskOther
+    ask_others: AskOthers
 
-    def ask(self, member: int, signature: str, inputs: Tensors) -> Answer:
-        """See Members.ask. Its own part runs when its answer is waited for."""
-        if member != self.own:
-            return self.ask_other(member, signature, inputs)
-        return lambda: self._own_answer(signature, inputs)
+    def ask(self, signature: str, questions: Mapping[int, Tensors]) -> list[Answer]:
+        """See Members.ask."""
+        others = {member: each for member, each in questions.items() if member != self.own}
+        answers = dict(zip(others, self.ask_others(signature, others), strict=True))
+        if self.own in questions:
+            answers[self.own] = self._own_answer(signature, questions[self.own])
+        return [answers[member] for member in questions]
 
-    def _own_answer(self, signature: str, inputs: Tensors) -> Mapping[str, Tensor]:
+    def _own_answer(self, signature: str, inputs: Tensors) -> Answer:
         outputs = tuple(self.part.signatures[signature].outputs)
-        found = self.part.run_trusted(signature, inputs, outputs)
+        try:
+            found = self.part.run_trusted(signature, inputs, outputs)
+        except ServingError as error:
+            return error
         return dict(zip(outputs, found, strict=True))
 
 

@@ -1,19 +1,22 @@
 """How a member asks the others: by PredictionService, as clients do."""
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import grpc
+import numpy as np
 from tensorflow_serving.apis.predict_pb2 import PredictRequest, PredictResponse
 
 from model_server.core.errors import Code, ServingError
 from model_server.core.servable import ServableId
 from model_server.options.shards import Shards
 from model_server.servables import tensors
+from model_server.servables.dtypes import STRING
 from model_server.servables.sharding.entry import Answer
 from model_server.servables.sharding.member_part import TOKEN
-from model_server.servables.signature import Tensor, Tensors
+from model_server.servables.signature import Tensors
 
 _PREDICT = "/tensorflow.serving.PredictionService/Predict"
 _CHANNEL: list[tuple[str, Any]] = [
@@ -39,11 +42,27 @@ class Peers:
 
     def __init__(self, shards: Shards) -> None:
         self._shards = shards
+        self._timeout = shards.timeout_seconds
         self._lock = threading.Lock()
         self._predicts: dict[int, Any] = {}
 
-    def ask(self, id: ServableId, member: int, signature: str, inputs: Tensors) -> Answer:
-        """Sends a question to another member about a version; see Members.ask."""
+    def ask(self, id: ServableId, signature: str, questions: Mapping[int, Tensors]) -> list[Answer]:
+        """Asks other members about a version, see Members.ask; each has the timeout."""
+        calls = [
+            (member, self._request(id, signature, inputs)) for member, inputs in questions.items()
+        ]
+        # One that is called is cheaper than one that is waited for.
+        waiting = [
+            (member, self._predict(member).future(request, timeout=self._timeout))
+            for member, request in calls[:-1]
+        ]
+        last = [
+            self._answer(member, partial(self._predict(member), request, self._timeout))
+            for member, request in calls[-1:]
+        ]
+        return [*(self._answer(member, call.result) for member, call in waiting), *last]
+
+    def _request(self, id: ServableId, signature: str, inputs: Tensors) -> PredictRequest:
         request = PredictRequest()
         request.model_spec.name = id.name
         request.model_spec.version.value = id.version
@@ -51,18 +70,16 @@ class Peers:
         for alias, value in inputs.items():
             tensors.encode(value, request.inputs[alias], as_content=True)
         if self._shards.token:
-            request.inputs[TOKEN].dtype = 7  # DT_STRING
-            request.inputs[TOKEN].string_val.append(self._shards.token)
-            request.inputs[TOKEN].tensor_shape.SetInParent()
-        call = self._predict(member).future(request, timeout=self._shards.timeout_seconds)
-        return lambda: self._answer(member, call)
+            shown = np.array(self._shards.token, STRING.numpy)
+            tensors.encode(shown, request.inputs[TOKEN])
+        return request
 
-    def _answer(self, member: int, call: Any) -> Mapping[str, Tensor]:
+    def _answer(self, member: int, wait: Callable[[], PredictResponse]) -> Answer:
         try:
-            response = call.result()
+            outputs = wait().outputs
         except grpc.RpcError as error:
-            raise self._error(member, error) from error
-        return {alias: tensors.decode(value) for alias, value in response.outputs.items()}
+            return self._error(member, error)
+        return {alias: tensors.decode(value) for alias, value in outputs.items()}
 
     def _error(self, member: int, error: Any) -> ServingError:
         code = Code(error.code().value[0])

@@ -57,12 +57,10 @@ class ShardedModel:
         self, signature: Signature, inputs: Tensors, outputs: Sequence[str]
     ) -> Sequence[Tensor]:
         """See Servable.run. Raises ServingError, a member's own where one cannot answer."""
-        is_part = signature.name in self._part.signatures
-        if not self._group.is_proven and not self._part.is_hello(signature.name):
-            # Rows that nobody has compared with the stored ones are not given to anybody.
-            raise ServingError(Code.UNAVAILABLE, f"the group is not whole: {self.hindrance}")
-        if is_part:
+        if signature.name in self._part.signatures:
             return self._part.run(signature, inputs, outputs)
+        if not self._part.is_proven:
+            raise ServingError(Code.UNAVAILABLE, f"the group is not whole: {self.hindrance}")
         return self.entry.run(signature, inputs, outputs)
 
     def close(self) -> None:
