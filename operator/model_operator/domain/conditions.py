@@ -19,6 +19,7 @@ class ConditionType(StrEnum):
     RECONCILING = "Reconciling"
     STALLED = "Stalled"
     PAUSED = "Paused"
+    SKEWED = "Skewed"
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,25 @@ def announcements(before: Manifest, after: Manifest) -> tuple[Announcement, ...]
     earlier = find(before, ConditionType.STALLED)
     if stalled and (earlier is None or earlier["reason"] != stalled["reason"]):
         said.append(Announcement(stalled["reason"], stalled["message"], is_warning=True))
+    if passed := _passed_step(before, after):
+        said.append(passed)
+    skewed = find(after, ConditionType.SKEWED)
+    if skewed and not find(before, ConditionType.SKEWED):
+        said.append(Announcement(skewed["reason"], skewed["message"], is_warning=True))
     return tuple(said)
+
+
+def _passed_step(before: Manifest, after: Manifest) -> Announcement | None:
+    """That a candidate has passed, or has not, at a step, and by which numbers."""
+    now, then = after.get("candidate") or {}, before.get("candidate") or {}
+    if now.get("revision") != then.get("revision") or "verdict" not in now or "abort" in now:
+        return None
+    found = f"{_named(now)} at {then.get('weight', 0)} %: {now['analysis']['message']}"
+    if now.get("badVerdicts", 0) > then.get("badVerdicts", 0):
+        return Announcement("BadVerdict", found, is_warning=True)
+    if now["step"] > then.get("step", now["step"]) and now["verdict"] == "Pass":
+        return Announcement("StepPassed", found)
+    return None
 
 
 def _new_revision(before: Manifest, after: Manifest, role: str) -> Manifest | None:

@@ -16,6 +16,8 @@ _ASK_STUCK_AGAIN = timedelta(seconds=60)
 _ASK_ROUTERS_AGAIN = timedelta(seconds=2)
 # Nothing tells that accelerators of other pods became free, except that ours get a node.
 _COUNT_AGAIN = timedelta(seconds=30)
+# How the requests are shared between revisions, nobody tells without being asked.
+_COUNT_REQUESTS_AGAIN = timedelta(seconds=30)
 
 
 def next_look(tracks: Tracks, situations: Iterable[Situation]) -> datetime | None:
@@ -31,6 +33,8 @@ def _due(situation: Situation) -> datetime | None:
     """When something is due: of the change, or of revisions that are kept for a while."""
     kept = situation.course.kept.values()
     moments = [_change_due(situation), min(kept, default=None)]
+    if situation.observed.routing and situation.observed.routing.told:
+        moments.append(situation.clock.now + _COUNT_REQUESTS_AGAIN)
     if situation.observed.routing and not situation.is_programmed:
         pause = _ASK_STUCK_AGAIN if situation.is_complete else _ASK_ROUTERS_AGAIN
         moments.append(situation.clock.now + pause)

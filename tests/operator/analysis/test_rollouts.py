@@ -263,3 +263,24 @@ def test_an_envoy_that_comes_anew_counts_from_0():
     judged.hears(router(judged.world, epoch="2", candidate=Tally(99, 0, 0, {12.0: 99})))
 
     assert candidate(judged.world)["requests"] == 99
+
+
+def test_an_event_tells_of_each_step_that_is_passed_and_of_each_bad_verdict():
+    judged = Judged(failureLimit=2)
+    world = judged.world
+    world.routing = Routing(PORTS, told=(router(world, candidate=BAD),))
+    bad = world.step()
+    world.routing = Routing(PORTS, told=(router(world),))
+    world.step()
+    world.wait(seconds=61)
+    good = world.step()
+
+    told = [(event.reason, event.message) for event in (*bad.announcements, *good.announcements)]
+    version = f"version 2 (revision {world.candidate()}) at 10 %"
+    assert told == [
+        (
+            "BadVerdict",
+            f"{version}: error rate 3.2 % of 412 requests (2 given up by callers), more than 1 %",
+        ),
+        ("StepPassed", f"{version}: error rate 0.2 % of 500 requests, p99 12 ms"),
+    ]

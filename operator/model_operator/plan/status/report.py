@@ -22,6 +22,7 @@ from model_operator.plan.status.revisions import (
     traffic_part,
 )
 from model_operator.plan.status.situation import Situation
+from model_operator.plan.status.truth import skewed, with_observed, without_observed
 from model_operator.plan.status.verdicts import without_numbers
 from model_operator.render.metadata import pod_selector
 from model_operator.render.service import endpoints
@@ -62,13 +63,13 @@ def status(tracks: Tracks, situations: Sequence[Situation]) -> Manifest:
         "observedGeneration": identity.generation,
         "conditions": conditions.merge(
             situation.observed.status.get("conditions") or (),
-            with_variants(situation, arms),
+            [*with_variants(situation, arms), *skewed(situation)],
             identity.generation,
             situation.clock.now,
         ),
         "stable": revision_part(situation, choice.stable),
         "candidate": candidate_part(situation),
-        "traffic": traffic_part(situations, arms_of_revisions(tracks)),
+        "traffic": with_observed(traffic_part(situations, arms_of_revisions(tracks)), situation),
         "next": _next(situations),
         "variants": variants_part(arms),
         "shadow": shadow_part(arms),
@@ -125,6 +126,7 @@ def without_counts(status: Manifest) -> Manifest:
 def without_requests(status: Manifest) -> Manifest:
     """The status without the numbers that change with each request, nor those of pods."""
     plain = without_counts(status)
+    plain |= {"traffic": without_observed(plain.get("traffic") or ())}
     if "candidate" in plain:
         plain |= {"candidate": without_numbers(plain["candidate"])}
     return plain
