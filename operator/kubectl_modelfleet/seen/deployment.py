@@ -25,20 +25,43 @@ class Share:
     wanted: float | None
     programmed: float | None
     observed: float | None
-    variant: str
 
 
 @dataclass(frozen=True)
 class Revision:
-    """One that has pods or a future. Counts that nobody has written are None."""
+    """One that has pods or a future. Counts that nobody has written are None.
+
+    `arm` is the variant that it is of, or shadow; empty for the main model.
+    """
 
     name: str
+    arm: str = ""
     version: int | None = None
     replicas: int | None = None
     ready: int | None = None
     is_aborted: bool = False
     warm_until: datetime | None = None
     message: str = ""
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """What the candidate's requests say; all empty without an analysis."""
+
+    verdict: str
+    requests: int | None
+    message: str
+    bad_verdicts: int
+
+
+@dataclass(frozen=True)
+class Arm:
+    """A variant or the shadow. `coming` is the revision that takes over when it is ready."""
+
+    name: str
+    revision: str
+    coming: str
+    message: str
 
 
 @dataclass(frozen=True)
@@ -53,8 +76,7 @@ class Candidate:
     weight: int | None
     since: datetime | None
     abort: str
-    verdict: str
-    requests: int | None
+    analysis: Analysis
 
     @property
     def takes_steps(self) -> bool:
@@ -97,6 +119,7 @@ class Deployment:
     candidate: Candidate | None
     revisions: tuple[Revision, ...]
     shares: Mapping[str, Share]
+    arms: tuple[Arm, ...]
     next: str
     handled: Mapping[str, str]
     rollback: Rollback | None
@@ -133,6 +156,7 @@ def read_deployment(body: Object) -> Deployment:
         candidate=_candidate(at(status, "candidate")),
         revisions=_revisions(status),
         shares=_shares(status),
+        arms=_arms(status),
         next=text(at(status, "next")),
         handled={
             text(item.get("command")): text(item.get("value"))
@@ -180,8 +204,12 @@ def _candidate(part: Object | None) -> Candidate | None:
         abort=": ".join(
             filter(None, (text(at(part, "abort", "reason")), text(at(part, "abort", "message"))))
         ),
-        verdict=text(at(part, "verdict")),
-        requests=whole(at(part, "requests")),
+        analysis=Analysis(
+            verdict=text(at(part, "verdict")),
+            requests=whole(at(part, "requests")),
+            message=text(at(part, "analysis", "message")),
+            bad_verdicts=whole(at(part, "badVerdicts")) or 0,
+        ),
     )
 
 
@@ -195,13 +223,14 @@ def _revisions(status: Object | None) -> tuple[Revision, ...]:
     for part in ("stable", "candidate"):
         name = text(at(status, part, "revision"))
         if name and name not in listed:
-            listed[name] = Revision(name, whole(at(status, part, "version")))
+            listed[name] = Revision(name, version=whole(at(status, part, "version")))
     return tuple(listed.values())
 
 
 def _revision(item: Object) -> Revision:
     return Revision(
         name=text(item.get("name")),
+        arm=text(item.get("variant")),
         version=whole(item.get("version")),
         replicas=whole(item.get("replicas")),
         ready=whole(item.get("readyReplicas")),
@@ -211,13 +240,27 @@ def _revision(item: Object) -> Revision:
     )
 
 
+def _arms(status: Object | None) -> tuple[Arm, ...]:
+    shadow = at(status, "shadow")
+    found = [(text(item.get("name")), item) for item in items(at(status, "variants"))]
+    found += [("shadow", shadow)] if isinstance(shadow, Mapping) else []
+    return tuple(
+        Arm(
+            name=name,
+            revision=text(item.get("revision")),
+            coming=text(at(item, "candidate", "revision")),
+            message=text(item.get("message")),
+        )
+        for name, item in found
+    )
+
+
 def _shares(status: Object | None) -> dict[str, Share]:
     return {
         text(item.get("revision")): Share(
             wanted=number(item.get("wanted")),
             programmed=number(item.get("programmed")),
             observed=number(item.get("observed")),
-            variant=text(item.get("variant")),
         )
         for item in items(at(status, "traffic"))
         if text(item.get("revision"))

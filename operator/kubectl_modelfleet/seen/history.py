@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from kubectl_modelfleet.seen.fields import Object, at, moment, text, whole
+from kubectl_modelfleet.seen.names import ARM_LABEL
 
 
 @dataclass(frozen=True)
 class Remembered:
-    """A revision. `number` orders them by when they were last asked for."""
+    """A revision of the main model. `number` orders them by when they were last asked for."""
 
     name: str
     number: int
@@ -18,7 +19,7 @@ class Remembered:
 
 
 def read_history(bodies: Iterable[Object]) -> tuple[Remembered, ...]:
-    """The one that was asked for last comes first."""
+    """The one that was asked for last comes first; those of variants are not among them."""
     found = [
         Remembered(
             name=text(at(body, "metadata", "name")),
@@ -27,5 +28,6 @@ def read_history(bodies: Iterable[Object]) -> tuple[Remembered, ...]:
             since=moment(at(body, "metadata", "creationTimestamp")),
         )
         for body in bodies
+        if not at(body, "metadata", "labels", ARM_LABEL)
     ]
     return tuple(sorted(found, key=lambda item: item.number, reverse=True))

@@ -5,4 +5,6 @@ VERSION = "v1alpha1"
 PLURAL = "modeldeployments"
 KIND = "ModelDeployment"
 DEPLOYMENT_LABEL = f"{GROUP}/deployment"
+# Of what belongs to a variant or to the shadow.
+ARM_LABEL = f"{GROUP}/arm"
 REVISION_LABEL = f"{GROUP}/revision"

@@ -3,7 +3,14 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from kubectl_modelfleet.seen.deployment import Candidate, Condition, Deployment, Revision, Share
+from kubectl_modelfleet.seen.deployment import (
+    Analysis,
+    Candidate,
+    Condition,
+    Deployment,
+    Revision,
+    Share,
+)
 from kubectl_modelfleet.seen.pods import Pod
 from kubectl_modelfleet.tree.lines import Line, Tone
 from kubectl_modelfleet.tree.words import age, counted, percent, span
@@ -53,10 +60,15 @@ def _said(condition: Condition) -> str:
 
 
 def _by_role(deployment: Deployment) -> list[Revision]:
-    """Stable, candidate, then the others by name."""
+    """Stable, candidate, the main model's others by name; then the variants and the shadow."""
     candidate = deployment.candidate.revision if deployment.candidate else ""
     first = {deployment.stable: 0, candidate: 1}
-    return sorted(deployment.revisions, key=lambda item: (first.get(item.name, 2), item.name))
+    arms = {"": 0} | {arm.name: place for place, arm in enumerate(deployment.arms, 1)}
+
+    def place(item: Revision) -> tuple[int, int, str]:
+        return arms.get(item.arm, len(arms)), first.get(item.name, 2), item.name
+
+    return sorted(deployment.revisions, key=place)
 
 
 def _revision(
@@ -73,6 +85,7 @@ def _revision(
         told.append(_share(share))
     below = [
         *(_steps(candidate, deployment, now) if candidate else ()),
+        *_words_of_arm(deployment, revision),
         *([Line(revision.message, Tone.BAD)] if revision.message else ()),
         *_pods(own, now),
     ]
@@ -80,18 +93,39 @@ def _revision(
 
 
 def _role(deployment: Deployment, revision: Revision, now: datetime) -> str:
-    share = deployment.shares.get(revision.name)
-    if share and share.variant:
-        return f"variant {share.variant}"
+    if revision.arm:
+        return _role_in_arm(deployment, revision, now)
     if deployment.stable == revision.name:
         return "stable"
     if deployment.candidate and deployment.candidate.revision == revision.name:
         is_aborted = deployment.candidate.is_aborted or revision.is_aborted
         return "aborted" if is_aborted else "candidate"
-    if revision.warm_until:
-        left = revision.warm_until - now
-        return f"warm for {span(left)}" if left.total_seconds() > 0 else "leaving"
-    return "revision"
+    return _former(revision, now) or "revision"
+
+
+def _role_in_arm(deployment: Deployment, revision: Revision, now: datetime) -> str:
+    name = revision.arm if revision.arm == "shadow" else f"variant {revision.arm}"
+    if any(arm.coming == revision.name for arm in deployment.arms):
+        return f"{name}, next"
+    former = _former(revision, now)
+    return f"{name}, {former}" if former else name
+
+
+def _former(revision: Revision, now: datetime) -> str:
+    """How long one that no longer serves keeps its pods; empty for those that serve."""
+    if revision.warm_until is None:
+        return ""
+    left = revision.warm_until - now
+    return f"warm for {span(left)}" if left.total_seconds() > 0 else "leaving"
+
+
+def _words_of_arm(deployment: Deployment, revision: Revision) -> list[Line]:
+    """What a variant lacks, at the revision that it has, else at the one that it waits for."""
+    return [
+        Line(arm.message, Tone.WAITING)
+        for arm in deployment.arms
+        if arm.message and (arm.revision or arm.coming) == revision.name
+    ]
 
 
 def _revision_tone(revision: Revision) -> Tone:
@@ -123,12 +157,18 @@ def _steps(candidate: Candidate, deployment: Deployment, now: datetime) -> list[
         found.append(Line(told, Tone.BAD if candidate.is_aborted else Tone.PLAIN))
     if candidate.abort:
         found.append(Line(candidate.abort, Tone.BAD))
-    if candidate.verdict or candidate.requests is not None:
-        verdict = candidate.verdict or "no verdict yet"
-        seen = "" if candidate.requests is None else f", {candidate.requests} requests"
-        tones = {"Pass": Tone.GOOD, "Fail": Tone.BAD}
-        found.append(Line(f"analysis: {verdict}{seen}", tones.get(verdict, Tone.WAITING)))
-    return found
+    return [*found, *_analysis(candidate.analysis)]
+
+
+def _analysis(analysis: Analysis) -> list[Line]:
+    if not analysis.verdict and analysis.requests is None:
+        return []
+    verdict = analysis.verdict or "no verdict yet"
+    seen = "" if analysis.requests is None else f", {analysis.requests} requests"
+    bad = f", {analysis.bad_verdicts} bad so far" if analysis.bad_verdicts else ""
+    why = f": {analysis.message}" if analysis.message else ""
+    tones = {"Pass": Tone.GOOD, "Fail": Tone.BAD}
+    return [Line(f"analysis: {verdict}{seen}{bad}{why}", tones.get(verdict, Tone.WAITING))]
 
 
 def _pods(pods: Sequence[Pod], now: datetime) -> list[Line]:

@@ -141,5 +141,14 @@ def test_the_history_of_a_rollback_says_where_it_went_and_what_the_spec_asks_for
     assert {row[0]: row[2] for row in rows} == {old: "stable, rolled back to", new: "in spec"}
 
 
+def test_revisions_of_variants_are_no_targets():
+    world, old, _ = promoted()
+    world.edit(variants=[{"name": "big", "model": {"version": 9}, "weight": 20}])
+    live(world)
+
+    assert [item.version for item in remembered(world)] == [2, 1]
+    assert former(world) == old
+
+
 def test_columns_are_aligned_as_kubectl_does():
     assert aligned([COLUMNS[:2], ("ranker-1", "7")]) == ["REVISION   VERSION", "ranker-1   7"]

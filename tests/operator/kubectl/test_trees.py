@@ -8,9 +8,10 @@ from kubectl_modelfleet.screen import plain_lines
 from kubectl_modelfleet.seen.deployment import read_deployment
 from kubectl_modelfleet.seen.pods import read_pods
 from kubectl_modelfleet.tree.deployment import tree_of
+from model_operator.domain.counts import Tally, Told
 from model_operator.domain.observed import Routing
 from model_operator.domain.traffic import Ports
-from rollout_world import change, live, pass_time, promoted, served
+from rollout_world import PORTS, change, live, pass_time, promoted, served
 from simulated_world import NOON, World
 
 LATER = NOON + timedelta(minutes=2, seconds=5)
@@ -170,6 +171,57 @@ def test_of_many_pods_those_that_are_not_ready_come_first_and_the_rest_is_counte
 
     assert "pod slow · NotReady" in lines[4]
     assert lines[-1].endswith("… and 9 more pods")
+
+
+def test_a_verdict_is_told_with_the_numbers_that_led_to_it():
+    world = served(analysis={"maxErrorPercentAboveStable": 1, "maxP99Milliseconds": 50})
+    old, new = change(world)
+    tallies = {old: Tally(4000, 4, 0, {11.0: 3996}), new: Tally(500, 1, 0, {12.0: 499})}
+    world.routing = Routing(PORTS, told=(Told("r-1", "1", world.weights(), tallies),))
+    live(world)
+
+    assert (
+        "│   ├── step 1 of 3 ([10] 50 100 %): Holding for 0s\n"
+        "│   └── analysis: Pass, 500 requests: error rate 0.2 % of 500 requests, p99 12 ms\n"
+    ) in shown(named(world, old=old, new=new))
+
+
+def test_variants_and_the_shadow_stand_below_the_main_model_with_what_they_lack():
+    world = served()
+    old = world.stable()
+    world.edit(
+        variants=[{"name": "big", "model": {"version": 9}, "weight": 20}],
+        shadow={"model": {"version": 10}, "percent": 10},
+    )
+    live(world)
+    status = world.body["status"]
+    big, shadow = status["variants"][0]["revision"], status["shadow"]["revision"]
+    names = {"old": old, "big-1": big, "shadow-1": shadow}
+    whole = shown(named(world, **names)).splitlines()
+    world.make_ready(big, 0)
+    world.settle()
+
+    assert whole[3:] == [
+        "├── stable · old · version 1 · 4/4 ready · 80 % wanted, programmed: unknown",
+        "├── variant big · big-1 · version 9 · 1/1 ready · 20 % wanted, programmed: unknown",
+        "└── shadow · shadow-1 · version 10 · 1/1 ready",
+    ]
+    assert "its 20 % go to the others" in shown(world).splitlines()[5]
+
+
+def test_the_next_revision_of_a_variant_is_told_from_the_one_that_serves():
+    world = served()
+    variant = {"name": "big", "model": {"version": 9}, "weight": 20}
+    world.edit(variants=[variant])
+    live(world)
+    world.edit(variants=[variant | {"model": {"version": 10}}])
+    world.step()
+    coming = world.body["status"]["variants"][0]["candidate"]["revision"]
+
+    tree = shown(named(world, coming=coming))
+
+    assert "variant big · ranker-" in tree
+    assert "variant big, next · coming · version 10 · 0/1 ready" in tree
 
 
 @pytest.mark.parametrize(
