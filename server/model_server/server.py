@@ -17,6 +17,7 @@ from model_server.api.rest.answers import Answers
 from model_server.api.rest.body import BodyLimits
 from model_server.api.rest.endpoint import Listen as RestListen
 from model_server.api.rest.endpoint import RestEndpoint, Watch
+from model_server.batching.steps.stepper import StepLimits
 from model_server.core.manager import Manager, ManagerOptions
 from model_server.core.source import FileSystemSource, SourceOptions
 from model_server.options.channel_arguments import channel_arguments_of
@@ -36,6 +37,7 @@ from model_server.servables.platform import Servable
 from model_server.servables.registry import Platforms
 from model_server.servables.retrying import may_pass
 from model_server.servables.runtimes import runtimes_of
+from model_server.servables.stepping.stepped import Stepping
 from model_server.service.config_polling import ConfigPoller
 from model_server.service.inference import Inference
 from model_server.service.metrics.serving import ServingMetrics
@@ -116,7 +118,10 @@ class Server:
             folders(self._cache),
             self._options.allow_version_labels_for_unavailable_models,
         )
-        models.batch_with(lambda platform: self._batchers.of(self._runtimes.of(platform)))
+        limits = StepLimits(active=self._options.max_active_rows)
+        models.batch_with(
+            lambda platform: Stepping(limits, self._batchers.of(self._runtimes.of(platform)))
+        )
         return models
 
     def _service_of_models(self) -> Service:

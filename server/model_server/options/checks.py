@@ -56,6 +56,8 @@ def check(options: Options) -> None:
         )
     if options.log_format not in _LOG_FORMATS:
         raise InvalidOptions(f'--log_format must be text or json, not "{options.log_format}"')
+    if options.max_active_rows < 1:
+        raise InvalidOptions(f"--max_active_rows must be positive; was {options.max_active_rows}")
     if not math.isfinite(options.per_process_gpu_memory_fraction):
         raise InvalidOptions("--per_process_gpu_memory_fraction must be finite")
     if not options.platform_config_file:

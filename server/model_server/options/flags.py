@@ -110,6 +110,10 @@ class Options:
         False, "read batching_params.pbtxt from the version's folder"
     )
 
+    max_active_rows: int = _flag(
+        128, "most sequences of a model with signatures step and head that advance together"
+    )
+
     # Runtime
     tensorflow_session_parallelism: int = _flag(0, "intra- and inter-op threads of a session")
     tensorflow_intra_op_parallelism: int = _flag(0, "threads inside one operation")

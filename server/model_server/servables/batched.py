@@ -15,6 +15,7 @@ from model_server.options.batching import Batching, batching_of_version, has_rul
 from model_server.options.command_line import InvalidOptions
 from model_server.servables.platform import JointServable, Runtime, Servable
 from model_server.servables.signature import PART_PREFIX, Signature, Tensor, Tensors, TensorSpec
+from model_server.servables.stepping.stepped import SteppedServable
 
 _log = logging.getLogger(__name__)
 
@@ -163,4 +164,6 @@ class Batchers:
 
 def unbatched(servable: Servable) -> Servable:
     """What the platform loaded."""
-    return servable.servable if isinstance(servable, BatchedServable) else servable
+    while isinstance(servable, BatchedServable | SteppedServable):
+        servable = servable.servable
+    return servable

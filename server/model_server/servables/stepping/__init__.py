@@ -1,0 +1,1 @@
+"""Recurrent servables: whole sequences served by the signatures of one step."""
