@@ -84,6 +84,8 @@ class Probe:
         probe.signature.CopyFrom(self._signature)
         probe.signature.name = f"{name}__probe"
         probe.signature.is_stateful = True
+        # Those are nodes of the function it stands for.
+        del probe.signature.control_output[:]
         given = [arg.name for arg in self._signature.input_arg]
         types = [arg.type for arg in self._signature.input_arg]
         chosen = self._python(probe, "choose", self._choose, (given[:rows], types[:rows]))
