@@ -55,8 +55,9 @@ class Shop:
     async def settle(self, *broken):
         """All pods but those of broken revisions get ready, and the router has heard of it."""
         live(self.world, *broken)
-        for name in set(self.world.deployments()) - self.backends.keys():
-            self.backends[name] = await self._pods.enter_async_context(Backend(name))
+        for name in self.world.deployments():
+            if name not in self.backends:
+                self.backends[name] = await self._pods.enter_async_context(Backend(name))
             self.router.write_endpoints(name, self.backends[name])
         self._write_record()
         weights = self.world.weights()
@@ -150,3 +151,28 @@ async def test_a_variant_that_loses_its_pods_loses_no_request(shop):
     assert big not in weights
     assert big not in answers
     assert load.failures == []
+
+
+async def test_requests_for_pods_that_are_lost_go_to_others_though_nobody_writes_a_record(shop):
+    """As while the operator is away: the router follows the pods alone."""
+    await shop.settle()
+    testers, big = shop.revision_of("testers"), shop.revision_of("big")
+    for name in (testers, big):
+        shop.router.write_endpoints(name)
+
+    async def others_answer():
+        chosen = await shop.answers({"x-cohort": "testers"})
+        answers = await rest_answers(shop.ports.rest, 80)
+        return chosen in answers and len(answers) <= 2 and big not in answers
+
+    await eventually(others_answer, "all requests go to pods that there are")
+    assert all(name in shop.backends for name in await rest_answers(shop.ports.rest, 80))
+
+    for name in (testers, big):
+        shop.router.write_endpoints(name, shop.backends[name])
+
+    async def they_are_back():
+        answers = await rest_answers(shop.ports.rest, 80)
+        return big in answers and await shop.answers({"x-cohort": "testers"}) == testers
+
+    await eventually(they_are_back, "variants get their requests again")

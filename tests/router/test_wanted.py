@@ -9,7 +9,7 @@ import pytest
 
 from model_router.record.endpoints import Endpoint
 from model_router.record.traffic import Match, Shadow, Share, TrafficRecord
-from model_router.router.wanted import choose, port_conflicts
+from model_router.router.wanted import answerable, choose, port_conflicts
 
 POD = (Endpoint("10.0.0.1", 8500, 8501),)
 STABLE = TrafficRecord("m", 20000, 20001, timedelta(seconds=30), (Share("m-a", 100),))
@@ -46,6 +46,36 @@ def test_a_split_that_waits_says_for_what():
     held = choose(CANARY, STABLE, {"m-a": POD}).held
 
     assert held == "split: 10 % for m-b, which has no ready pods; the split before stays"
+
+
+def shares(*weights):
+    names = ("m-a", "m-b", "m-c")
+    return tuple(Share(name, weight) for name, weight in zip(names, weights, strict=False))
+
+
+@pytest.mark.parametrize(
+    ("split", "pods", "possible"),
+    [
+        pytest.param((90, 10), "ab", (90, 10), id="all have pods"),
+        pytest.param((90, 10), "a", (100, 0), id="a candidate has lost its pods"),
+        pytest.param((90, 10), "b", (0, 100), id="the stable one has lost its pods"),
+        pytest.param((90, 10), "", (90, 10), id="nobody has any"),
+        pytest.param((100, 0), "b", (100, 0), id="what gets nothing stands in for nobody"),
+        pytest.param((50, 30, 20), "bc", (0, 80, 20), id="the heaviest stands in"),
+        pytest.param((50, 30, 20), "ab", (70, 30, 0), id="no others move"),
+    ],
+)
+def test_a_revision_without_pods_gets_no_requests_while_another_can_answer(split, pods, possible):
+    endpoints = {f"m-{letter}": POD for letter in pods}
+
+    found = answerable(replace(STABLE, split=shares(*split)), endpoints)
+
+    assert found.split == shares(*possible)
+
+
+def test_headers_do_not_choose_a_revision_without_pods():
+    assert answerable(CHOSEN, {"m-a": POD}).matches == ()
+    assert answerable(CHOSEN, {"m-a": POD, "m-big": POD}) == CHOSEN
 
 
 def at(name, grpc, rest):

@@ -14,7 +14,7 @@ from model_router.record.traffic import Share, TrafficRecord
 from model_router.resources.listeners import Listening
 from model_router.resources.model import model_resources, no_resources
 from model_router.router.ledger import Ledger
-from model_router.router.wanted import Choice, Endpoints, choose
+from model_router.router.wanted import Choice, Endpoints, answerable, choose
 
 _log = logging.getLogger(__name__)
 # A port that another process held may be free by then.
@@ -152,7 +152,8 @@ class ModelDriver:
             self._conclude(Reason.PROGRAMMED, split)
 
     async def _program(self, record: TrafficRecord) -> None:
-        resources = model_resources(record, self._endpoints, self._listening)
+        possible = answerable(record, self._endpoints)
+        resources = model_resources(possible, self._endpoints, self._listening)
         await self._programming.apply(resources)
         former, self._in_force = self._in_force, record
         if former is None or former.split != record.split or former.revisions != record.revisions:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from model_router.record.endpoints import Endpoint
-from model_router.record.traffic import TrafficRecord
+from model_router.record.traffic import Share, TrafficRecord
 
 Endpoints = Mapping[str, tuple[Endpoint, ...]]
 
@@ -40,6 +40,26 @@ def choose(newest: TrafficRecord, in_force: TrafficRecord | None, endpoints: End
                 "the record before stays",
             )
     return Choice(newest)
+
+
+def answerable(record: TrafficRecord, endpoints: Endpoints) -> TrafficRecord:
+    """The record without what nobody could answer now, until the operator has heard of it as well.
+
+    The shares of revisions without pods go to the heaviest that has some, so that no others move;
+    headers that choose such a revision choose none. Where nobody has pods all stays as it is.
+    """
+    able = [share for share in record.split if share.weight and endpoints.get(share.revision)]
+    if not able:
+        return record
+    heaviest = max(able, key=lambda share: share.weight)
+    lost = sum(share.weight for share in record.split if share not in able)
+    weights = {share.revision: share.weight for share in able}
+    weights[heaviest.revision] += lost
+    return replace(
+        record,
+        split=tuple(Share(s.revision, weights.get(s.revision, 0)) for s in record.split),
+        matches=tuple(match for match in record.matches if endpoints.get(match.revision)),
+    )
 
 
 def _answers(record: TrafficRecord, endpoints: Endpoints) -> bool:
