@@ -4,6 +4,7 @@ import logging
 import signal
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
@@ -104,7 +105,11 @@ class Server:
         self._counts = ModelCounts(
             model_limits_of(options.max_in_flight_requests_per_model).of, self._models.is_served
         )
-        listen = replace(_grpc_listen(options), models=self._counts)
+        listen = replace(
+            _grpc_listen(options),
+            own=self._own(options.grpc_max_threads),
+            models=self._counts,
+        )
         self._grpc = GrpcEndpoint(listen, self._health(), refused, tracing)
         self._rest = self._rest_endpoint() if _has_rest(options) else None
 
@@ -134,6 +139,13 @@ class Server:
             self._starting,
         )
 
+    def _own(self, threads: int) -> Callable[[str], int]:
+        """How many requests of a model may run or wait for others, whatever other models do."""
+        batched = _at_once(self._options, threads)
+        if self._options.enable_batching:
+            return lambda _model: batched
+        return lambda model: _WAITING if self._models.shares_runs(model) else 1
+
     def _rest_endpoint(self) -> RestEndpoint:
         watch = Watch(
             self._models.readiness,
@@ -143,7 +155,11 @@ class Server:
         )
         refused = partial(self._metrics.refused, "REST")
         return RestEndpoint(
-            replace(_rest_listen(self._options), models=self._counts),
+            replace(
+                _rest_listen(self._options),
+                own=self._own(self._options.rest_api_num_threads),
+                models=self._counts,
+            ),
             self._answers,
             watch,
             refused,
@@ -322,17 +338,11 @@ def _at_once(options: Options, threads: int) -> int:
     return max(threads, 1)
 
 
-def _own(options: Options, threads: int) -> int:
-    """How many requests of a model may run or wait for a batch, whatever other models do."""
-    return _at_once(options, threads) if options.enable_batching else 1
-
-
 def _grpc_listen(options: Options) -> GrpcListen:
     return GrpcListen(
         port=options.port or None,
         socket_path=options.grpc_socket_path,
         threads=_at_once(options, options.grpc_max_threads),
-        own=_own(options, options.grpc_max_threads),
         channel_arguments=channel_arguments_of(options.grpc_channel_arguments),
         tls=tls_of(options.ssl_config_file),
         alts=options.use_alts_credentials,
@@ -345,7 +355,6 @@ def _rest_listen(options: Options) -> RestListen:
     return RestListen(
         port=options.rest_api_port,
         threads=_at_once(options, options.rest_api_num_threads),
-        own=_own(options, options.rest_api_num_threads),
         timeout=milliseconds / 1000 if milliseconds > 0 else None,
         cors=options.rest_api_enable_cors_support,
         in_flight=max(options.max_in_flight_requests, 0) or None,

@@ -29,14 +29,14 @@ class FairTurns:
     def __init__(
         self,
         together: int,
-        own: int = 1,
+        own: int | Callable[[str], int] = 1,
         room: int = 1024,
         refused: Callable[[], None] = lambda: None,
     ) -> None:
-        """``refused`` is told of each request for which there is no room."""
+        """``own`` may depend on the model; ``refused`` is told of requests without room."""
         self._refused = refused
         self._together = together
-        self._own = own
+        self._own = own if callable(own) else lambda _model: own
         self._room = room
         self._lock = threading.Lock()
         self._running: Counter[str] = Counter()
@@ -87,7 +87,7 @@ class FairTurns:
             raise ServingError(Code.CANCELLED, "The client is gone")
 
     def _may_run(self, model: str) -> bool:
-        return self._all_running < self._together or self._running[model] < self._own
+        return self._all_running < self._together or self._running[model] < self._own(model)
 
     def _run(self, model: str) -> None:
         self._running[model] += 1

@@ -202,6 +202,15 @@ class Models:
             hindrances=self._hindrances(status.id for status in statuses),
         )
 
+    def shares_runs(self, name: str) -> bool:
+        """Whether requests for the latest version of a model wait for each other to run together.
+
+        So it is with one that batches in its graph, and with one that is advanced by steps.
+        """
+        with suppress(ServingError), self.manager.handle(name) as handle:
+            return bool(getattr(handle.servable, "batches_itself", False))
+        return False
+
     def _hindrances(self, ids: Iterable[ServableId]) -> dict[int, str]:
         found = {}
         for id in ids:

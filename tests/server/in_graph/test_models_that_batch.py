@@ -5,12 +5,15 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+import tensorflow as tf
+from tensorflow_serving.apis.predict_pb2 import PredictRequest
 
 from model_server.batching.scheduler import BatchScheduler
 from model_server.core.errors import Code, ServingError
 from model_server.core.servable import ServableId
 from model_server.options.batching import Batching
 from model_server.servables.batched import Batcher
+from server.conftest import model_config
 from server.in_graph import batching_models
 from server.in_graph.conftest import call
 
@@ -164,3 +167,18 @@ def test_requests_are_batched_in_the_graph_only_unless_the_version_says_more(
     batched = batcher(ServableId("m", 1), model, str(folder))
 
     assert (batched is model) is not has_own_rules
+
+
+def test_more_requests_of_a_server_share_a_batch_than_run_at_a_time(started, tmp_path):
+    folder = batching_models.numbers_of_words(tmp_path / "m" / "1")
+    running = started(model_config(folder.parent), grpc_max_threads=1)
+    running.http.wait_until_ready()
+    asked = []
+    for word in (b"1", b"2", b"3"):
+        asked.append(PredictRequest(model_spec={"name": "m"}))
+        asked[-1].inputs["word"].CopyFrom(tf.make_tensor_proto([word]))
+
+    under_way = [running.grpc.prediction.Predict.future(each, 15) for each in asked]
+
+    answers = [each.result().outputs["number"].float_val[0] for each in under_way]
+    assert answers == [2, 3, 4]

@@ -65,7 +65,7 @@ class Listen:
     alts: bool = False
     in_flight: int | None = None
     at_hand: int = _AT_HAND
-    own: int = 1
+    own: int | Callable[[str], int] = 1
     models: ModelCounts = field(default_factory=ModelCounts)
 
 

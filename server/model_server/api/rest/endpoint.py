@@ -76,7 +76,7 @@ class Listen:
     connections: ConnectionLimits = _CONNECTION_LIMITS
     body: BodyLimits = _BODY_LIMITS
     tls: TlsFile | None = None
-    own: int = 1
+    own: int | Callable[[str], int] = 1
     models: ModelCounts = field(default_factory=ModelCounts)
 
 

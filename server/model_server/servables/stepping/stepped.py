@@ -8,7 +8,7 @@ step. From the two a signature ``sequence`` is made, which takes sequences of an
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 
@@ -36,6 +36,8 @@ _WHOLE = np.array(-1, np.int32)
 @dataclass(frozen=True, eq=False)
 class SteppedServable:
     """Serves ``servable``, and whole sequences by its pair."""
+
+    batches_itself: ClassVar = True
 
     servable: Servable
     pair: Pair
