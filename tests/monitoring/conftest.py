@@ -57,9 +57,10 @@ class Shop:
         url = f"http://127.0.0.1:{self.rest_port}/v1/models/ranker:predict"
         async with session.post(url, json=body) as response:
             await response.read()
-        for revision, clicks in ((STABLE, 3), (CANDIDATE, 0)):
-            self.shown.labels(revision).inc(10)
-            self.clicks.labels(revision).inc(clicks)
+            revision = response.headers["x-modelfleet-revision"]
+        self.shown.labels(revision).inc()
+        # Nobody likes what the candidate shows.
+        self.clicks.labels(revision).inc(number % 2 if revision == STABLE else 0)
 
 
 @pytest.fixture(scope="module")

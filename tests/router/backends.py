@@ -90,7 +90,8 @@ class Backend:
             case "/reset":
                 assert request.transport is not None
                 request.transport.abort()
-        return web.Response(body=name)
+        # What it says of itself there is not to be believed.
+        return web.Response(body=name, headers={"x-modelfleet-revision": "somebody-else"})
 
     async def __aexit__(self, *error: object) -> None:
         self._ending.set()

@@ -122,6 +122,33 @@ async def test_users_keep_their_side_and_move_one_way_when_weights_change(route)
     assert len(moved) == pytest.approx(60, abs=25)
 
 
+BIG = {"header": "x-cohort", "exact": "big", "revision": "big"}
+
+
+async def revision_told(ports, headers):
+    """Who answered by the header of the answer, and by the answer, over REST and over gRPC."""
+    async with (
+        aiohttp.ClientSession(headers=headers) as session,
+        grpc.aio.insecure_channel(f"127.0.0.1:{ports[0]}") as channel,
+        session.get(f"http://127.0.0.1:{ports[1]}/") as response,
+    ):
+        call = channel.unary_unary(METHOD)(b"", metadata=tuple(headers.items()))
+        told = {key: value for key, value in await call.initial_metadata()}
+        return [
+            (response.headers.getall("x-modelfleet-revision"), await response.text()),
+            ([told["x-modelfleet-revision"]], (await call).decode()),
+        ]
+
+
+@pytest.mark.parametrize(
+    ("headers", "revision"), [({}, "stable"), ({"x-cohort": "big"}, "big")], ids=str
+)
+async def test_an_answer_tells_the_revision_that_it_is_from(route, headers, revision):
+    ports = await route("told", {"stable": 100}, matches=[BIG])
+
+    assert await revision_told(ports, headers) == [([revision], revision)] * 2
+
+
 async def test_without_the_header_a_sticky_split_is_drawn(route):
     ports = await route("drawn", {"stable": 50, "big": 50}, stickyHeader="x-user-id")
 

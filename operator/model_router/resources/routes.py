@@ -20,6 +20,8 @@ from model_router.resources.messages import (
     route_name,
 )
 
+# Tells callers which revision was drawn, so that they can count what came of it.
+REVISION_HEADER = "x-modelfleet-revision"
 # Bodies up to this size can be sent again after a failed connection; larger ones fail at once.
 _RETRIED_BODY_BYTES = 16 << 20
 
@@ -37,7 +39,8 @@ def _chosen(record: TrafficRecord, match: Match, protocol: Protocol) -> dict[str
     text = {"safe_regex": {"regex": match.value}} if match.is_regex else {"exact": match.value}
     header = {"name": match.header, "string_match": text}
     cluster = cluster_name(record.name, match.revision, protocol)
-    return _route(record, protocol, {"headers": [header]}, {"cluster": cluster})
+    made = _route(record, protocol, {"headers": [header]}, {"cluster": cluster})
+    return made | {"response_headers_to_add": [_named(match.revision)]}
 
 
 def _route(
@@ -57,7 +60,11 @@ def _route(
 
 def _split(record: TrafficRecord, protocol: Protocol) -> dict[str, Any]:
     clusters = [
-        {"name": cluster_name(record.name, share.revision, protocol), "weight": share.weight}
+        {
+            "name": cluster_name(record.name, share.revision, protocol),
+            "weight": share.weight,
+            "response_headers_to_add": [_named(share.revision)],
+        }
         for share in record.split
     ]
     if not record.sticky_header:
@@ -67,6 +74,12 @@ def _split(record: TrafficRecord, protocol: Protocol) -> dict[str, Any]:
         "weighted_clusters": {"clusters": clusters, "use_hash_policy": True},
         "hash_policy": [{"header": {"header_name": record.sticky_header}}],
     }
+
+
+def _named(revision: str) -> dict[str, Any]:
+    # What a pod says of itself under that name is not passed on.
+    header = {"key": REVISION_HEADER, "value": revision}
+    return {"header": header, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
 
 
 def _copies(record: TrafficRecord, protocol: Protocol) -> list[dict[str, Any]]:
