@@ -14,6 +14,7 @@ from model_operator.cluster.readiness import Readiness
 from model_operator.cluster.routers import Routers, takes_requests
 from model_operator.domain import conditions, names
 from model_operator.domain.conditions import ConditionType
+from model_operator.domain.counts import Told
 from model_operator.domain.errors import ApiError, InvalidSpec
 from model_operator.domain.manifests import (
     Manifest,
@@ -129,13 +130,23 @@ class Reconciler:
             logger.error("no router: %s", error, extra={"object": str(identify(seen.body))})
             return None
         pods = tuple(filter(takes_requests, seen.router_pods))
-        weights = await self._routers.programmed(name, pods) if record else None
-        routing = Routing(ports, weights, len(pods))
-        if record is None or sum(weight > 0 for weight in record.weights.values()) < 2:
-            return routing
-        told = await self._routers.told(name, pods)
-        key = str(identify(seen.body))
-        return replace(routing, told=self._stretches.fresh(key, observed.status, told))
+        if record is None:
+            return Routing(ports, None, len(pods))
+        # Together, so that a router that is silent holds a pass up once.
+        weights, told = await asyncio.gather(
+            self._routers.programmed(name, pods),
+            self._told(identify(seen.body), observed, pods),
+        )
+        return Routing(ports, weights, len(pods), told)
+
+    async def _told(
+        self, identity: Identity, observed: Observed, pods: Sequence[Pod]
+    ) -> tuple[Told, ...]:
+        """What routers have counted, without what earlier verdicts were made from."""
+        if not observed.is_shared:
+            return ()
+        told = await self._routers.told(identity.name, pods)
+        return self._stretches.fresh(str(identity), observed.status, told)
 
     async def _with_words(self, namespace: str, pod: Pod) -> Pod:
         """The pod with the words of whoever knows most of it."""

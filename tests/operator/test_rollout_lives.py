@@ -1,9 +1,12 @@
 """What holds of every rollout by steps, whatever users order and edit and whatever pods do."""
 
+from dataclasses import replace
+
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
+from model_operator.domain.counts import Tally, Told
 from model_operator.domain.manifests import ObjectKey
 from model_operator.domain.observed import Routing
 from model_operator.domain.traffic import Ports
@@ -17,7 +20,23 @@ STEPS = st.lists(
     max_size=3,
     unique_by=lambda step: step["weight"],
 ).map(lambda steps: sorted(steps, key=lambda step: step["weight"]))
+ANALYSES = st.none() | st.fixed_dictionaries(
+    {"minRequests": st.just(10)},
+    optional={
+        "failureLimit": st.integers(1, 2),
+        "maxErrorPercentAboveStable": st.just(5),
+        "onInconclusive": st.sampled_from(["Wait", "Pause", "Abort"]),
+    },
+)
 COMMANDS = st.sampled_from(["abort", "retry", "promote", "rollback"])
+ENDS = {
+    "Serving",
+    "Aborted",
+    "AnalysisFailed",
+    "AnalysisInconclusive",
+    "ProgressDeadlineExceeded",
+    "Paused",
+}
 TEXTS = st.sampled_from(["", "/1", "/2", "/x"])
 
 
@@ -39,10 +58,19 @@ class LifeByStepsOfWeight(RuleBasedStateMachine):
     def the_user_scales(self, replicas):
         self.world.edit(replicas=replicas)
 
-    @rule(steps=STEPS, paused=st.booleans(), warm=st.sampled_from([0, 60, 600]))
-    def the_user_edits_the_rollout(self, steps, paused, warm):
+    @rule(steps=STEPS, paused=st.booleans(), warm=st.sampled_from([0, 60, 600]), analysis=ANALYSES)
+    def the_user_edits_the_rollout(self, steps, paused, warm, analysis):
         rollout = {"steps": steps, "paused": paused, "keepWarmSeconds": warm}
+        if analysis and steps:
+            rollout["analysis"] = analysis
         self.world.edit(rollout=rollout)
+
+    @rule(requests=st.integers(0, 30), errors=st.integers(0, 30), silent=st.booleans())
+    def routers_tell_what_requests_came_to(self, requests, errors, silent):
+        tally = Tally(max(requests, errors), errors)
+        tallies = dict.fromkeys(self.world.weights(), tally)
+        told = Told("r-1", "1", self.world.weights(), tallies)
+        self._hear(Told("r-1", trouble="does not answer") if silent else told)
 
     @rule(command=COMMANDS, place=st.integers(0, 3), text=TEXTS)
     def the_user_gives_an_order(self, command, place, text):
@@ -94,6 +122,8 @@ class LifeByStepsOfWeight(RuleBasedStateMachine):
         world = self.world
         world.body["spec"]["suspend"] = False
         for _ in range(40):
+            good = dict.fromkeys(world.weights(), Tally(1000))
+            self._hear(Told("r-1", "1", world.weights(), good))
             self._pass()
             for name in world.deployments():
                 world.make_ready(name, self._replicas(name))
@@ -102,10 +132,13 @@ class LifeByStepsOfWeight(RuleBasedStateMachine):
 
         # Every rollout has ended, or waits for a user.
         reason = world.condition("Ready")["reason"]
-        assert reason in {"Serving", "Aborted", "ProgressDeadlineExceeded", "Paused"}
+        assert reason in ENDS
         assert world.plan() == world.plan()
         if reason == "Serving":
             assert world.deployments() == [world.stable()]
+
+    def _hear(self, *told):
+        self.world.routing = replace(self.world.routing, told=told)
 
     def _replicas(self, name):
         return self.world.children[ObjectKey("Deployment", name)]["spec"]["replicas"]

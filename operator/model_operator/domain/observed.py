@@ -82,7 +82,7 @@ class Routing:
     `ports` are those that this ModelDeployment has there, or would get. `programmed` are the
     percentages by revision that all its pods hold to, None while they differ or are silent.
     `routers` are its pods that take requests, and `told` what each has counted; that is asked for
-    while more than one revision gets requests.
+    while requests are shared.
     """
 
     ports: Ports
@@ -173,6 +173,13 @@ class Observed:
             return dict(record.weights)
         routed = self.routed()
         return {routed: 100} if routed else {}
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether several revisions get requests, or one that is not promoted yet."""
+        weighted = [name for name, weight in self.weights().items() if weight]
+        candidate = (self.status.get("candidate") or {}).get("revision")
+        return len(weighted) > 1 or candidate in weighted
 
     def answering(self) -> str | None:
         """A revision that requests reach and that has a replica ready for them."""

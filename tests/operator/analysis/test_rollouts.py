@@ -156,6 +156,20 @@ def test_requests_by_other_weights_are_no_evidence(world):
     assert candidate(world)["weight"] == 10
 
 
+def test_without_a_stable_revision_that_answers_a_bad_one_keeps_the_requests(world):
+    old, new = world.stable(), world.candidate()
+    world.make_ready(old, 0)
+    world.step()
+    world.routing = Routing(PORTS, told=(router(world, candidate=BAD),))
+    world.step()
+
+    assert world.condition("Stalled")["reason"] == "AnalysisFailed"
+    assert shares(world) == {new: 100}
+    world.make_ready(old, 4)
+    world.step()
+    assert shares(world) == {old: 100}
+
+
 def test_numbers_alone_are_no_news(world):
     routed(world, router(world))
     world.routing = Routing(PORTS, told=(router(world, candidate=Tally(600, 1, 0, {12: 599})),))
