@@ -61,6 +61,7 @@ CASES = [
     ("ModelVerdictBad", verdict("Fail"), verdict("Pass")),
     ("ModelVerdictMissing", verdict("Inconclusive"), verdict("Pass")),
     ("ModelWeightsNotFollowed", weights(50, 25), weights(50, 50)),
+    ("ModelTrafficStrays", condition("Skewed", 1), condition("Skewed", 0)),
     ("ModelErrors", answers(6, 100), answers(4, 100)),
     ("ModelfleetOperatorAbsent", {'modelfleet_leader{pod="a"}': 0}, LEADS),
     (
