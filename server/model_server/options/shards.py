@@ -6,6 +6,7 @@ from pathlib import Path
 
 from model_server.options.command_line import InvalidOptions
 from model_server.options.flags import Options
+from model_server.options.tls import TlsFile, tls_of
 
 _LONGEST_TOKEN = 4096
 
@@ -14,13 +15,15 @@ _LONGEST_TOKEN = 4096
 class Shards:
     """The gRPC addresses of all members in order, and which of them this server is, from 0.
 
-    Members show each other the `token`; without one anybody may ask for a member's part.
+    Members show each other the `token`; without one anybody may ask for a member's part. `tls` is
+    the server's own: whom it trusts, and what it shows to other members as it does to clients.
     """
 
     members: tuple[str, ...]
     rank: int
     timeout_seconds: float
     token: bytes = field(default=b"", repr=False)
+    tls: TlsFile | None = None
 
 
 def shards_of(options: Options, host: str | None = None) -> Shards | None:
@@ -44,7 +47,13 @@ def shards_of(options: Options, host: str | None = None) -> Shards | None:
     rank = options.shard_rank if options.shard_rank >= 0 else _ordinal(host or socket.gethostname())
     if rank >= len(members):
         raise InvalidOptions(f"--shard_rank is {rank}, but --shard_members has {len(members)}")
-    return Shards(members, rank, options.shard_timeout_ms / 1000, _token(options.shard_token_file))
+    return Shards(
+        members,
+        rank,
+        options.shard_timeout_ms / 1000,
+        _token(options.shard_token_file),
+        tls_of(options.ssl_config_file),
+    )
 
 
 def _ordinal(host: str) -> int:

@@ -20,6 +20,7 @@ from model_server.server import Server
 from server.clients import GrpcClient, HttpClient
 from server.conftest import Running, free_port, model_config
 from server.formats import warm_ups
+from server.identities import Identity, config_file
 from server.sharding import models
 
 ROWS = 30_000
@@ -208,6 +209,29 @@ def test_members_show_their_token_and_clients_cannot_ask_for_parts(group, model,
     with pytest.raises(grpc.RpcError) as caught:
         ask(first, hello, token=np.array(b"another one of sixteen bytes"))
     assert caught.value.code() is grpc.StatusCode.PERMISSION_DENIED
+
+
+def test_members_know_each_other_by_their_certificates(group, model, wanted, tmp_path):
+    identity = Identity()
+    file = config_file(tmp_path, identity, identity)
+    both = group(model, ssl_config_file=file)
+    first, second = both.start(0), both.start(1)
+    first.http.wait_until_ready()
+    second.http.wait_until_ready()
+    answer = first.http.post("/v1/models/ranker:predict", {"instances": IDS})
+    assert np.array_equal(np.array(answer.json["predictions"], np.float32), wanted(IDS))
+
+
+def test_a_member_with_another_certificate_is_not_believed(group, model, tmp_path):
+    files = []
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+        identity = Identity()
+        files.append(config_file(tmp_path / name, identity, identity))
+    both = group(model)
+    first = both.start(0, ssl_config_file=files[0])
+    both.start(1, ssl_config_file=files[1])
+    first.http.wait_for("/readyz", lambda answer: "member 1 at" in answer.text)
 
 
 def test_members_of_another_token_do_not_answer_each_other(group, model, tmp_path):

@@ -12,6 +12,7 @@ from tensorflow_serving.apis.predict_pb2 import PredictRequest, PredictResponse
 from model_server.core.errors import Code, ServingError
 from model_server.core.servable import ServableId
 from model_server.options.shards import Shards
+from model_server.options.tls import Tls
 from model_server.servables import tensors
 from model_server.servables.dtypes import STRING
 from model_server.servables.sharding.entry import Answer
@@ -45,6 +46,7 @@ class Peers:
         self._timeout = shards.timeout_seconds
         self._lock = threading.Lock()
         self._predicts: dict[int, Any] = {}
+        self._tls: Tls | None = None
 
     def ask(self, id: ServableId, signature: str, questions: Mapping[int, Tensors]) -> list[Answer]:
         """Asks other members about a version, see Members.ask; each has the timeout."""
@@ -87,12 +89,25 @@ class Peers:
         return ServingError(Code.UNAVAILABLE if code in _OF_ANOTHER_GROUP else code, said)
 
     def _predict(self, member: int) -> Any:
+        tls = self._shards.tls.now() if self._shards.tls else None
         with self._lock:
+            if tls is not self._tls:
+                # Renewed certificates are for new connections.
+                self._tls, self._predicts = tls, {}
             if member not in self._predicts:
-                channel = grpc.insecure_channel(self._shards.members[member], _CHANNEL)
+                channel = _channel(self._shards.members[member], tls)
                 self._predicts[member] = channel.unary_unary(
                     _PREDICT,
                     request_serializer=PredictRequest.SerializeToString,
                     response_deserializer=PredictResponse.FromString,
                 )
             return self._predicts[member]
+
+
+def _channel(address: str, tls: Tls | None) -> grpc.Channel:
+    if tls is None:
+        return grpc.insecure_channel(address, _CHANNEL)
+    # Without an authority of their own all members show one certificate.
+    trusted = tls.client_ca or tls.certificate
+    credentials = grpc.ssl_channel_credentials(trusted, tls.key, tls.certificate)
+    return grpc.secure_channel(address, credentials, _CHANNEL)
