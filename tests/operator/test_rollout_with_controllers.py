@@ -45,13 +45,13 @@ class Model:
     def __init__(self, api, name):
         self.api, self.name = api, name
 
-    def serve(self, version):
+    def serve(self, version, **rollout):
         """Apply the manifest as Git has it at that version."""
         body = model_deployment(
             self.name,
             model={"uri": "file:///srv/models/ranker", "version": version},
             replicas=4,
-            rollout={"steps": STEPS, "abortKeepSeconds": 0},
+            rollout={"steps": STEPS, "abortKeepSeconds": 0} | rollout,
         )
         body["metadata"] = {"name": self.name}
         del body["status"]
@@ -182,6 +182,21 @@ def test_a_rollback_brings_an_earlier_revision_back_though_the_spec_stays(shop):
     model.become({old: 100, new: 0})
     eventually(lambda: model.status()["rollback"] == {"to": old, "instead": new})
     model.serves(1)
+
+
+def test_queries_without_a_prometheus_are_refused_and_what_serves_goes_on(shop):
+    model = Model(shop, "asking")
+    model.serve(1)
+    old = model.serves(1)
+
+    query = {"name": "ctr", "query": "ctr", "min": 0.02}
+    model.serve(2, analysis={"prometheus": [query]})
+    eventually(lambda: model.condition("Stalled")["status"] == "True", LONG)
+
+    assert model.condition("Stalled")["reason"] == "InvalidSpec"
+    assert "may set prometheus.url" in model.condition("Stalled")["message"]
+    assert model.condition("Available")["status"] == "True"
+    assert model.weights() == {old: 100}
 
 
 def test_each_model_has_ports_of_its_own_at_the_router(shop):
