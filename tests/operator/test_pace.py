@@ -1,4 +1,4 @@
-"""Counts of ready pods are written now and then; all other news at once."""
+"""Counts of ready pods and of requests are written now and then; all other news at once."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -38,6 +38,15 @@ def test_counts_wait_and_are_looked_at_again(pace):
 def test_counts_are_written_when_they_are_due(pace):
     assert pace.in_good_time("shop/ranker", COUNTS, after(5)) == COUNTS
     assert pace.in_good_time("shop/ranker", COUNTS, after(9)).status is None
+
+
+def test_requests_are_counted_less_often_than_pods(pace):
+    requests = Plan(status={"candidate": {"requests": 9}}, is_only_requests=True)
+
+    early = pace.in_good_time("shop/ranker", requests, after(9))
+
+    assert (early.status, early.again_at) == (None, after(10))
+    assert pace.in_good_time("shop/ranker", requests, after(10)) == requests
 
 
 def test_an_earlier_look_stays_earlier(pace):

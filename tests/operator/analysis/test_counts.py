@@ -1,14 +1,18 @@
 """What is understood of the counts that routers tell, and what becomes of the rest."""
 
 import json
+from contextlib import AsyncExitStack
 from pathlib import Path
 
+import aiohttp
 import jsonschema
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model_operator.cluster.readiness import Reply
+from model_operator.cluster.readiness import Readiness, Reply
 from model_operator.cluster.routers import Routers
 from model_operator.domain.counts import Tally, Told, told_in
 from model_operator.domain.observed import Pod
@@ -132,3 +136,40 @@ async def test_a_router_that_tells_nothing_is_a_trouble_of_its_own(reply, troubl
     pod = Pod("router-1", "", "127.0.0.1", is_running=True, is_ready=True, trouble=None)
 
     assert await Routers(Silent()).told("m", [pod]) == (Told("router-1", trouble=trouble),)
+
+
+@pytest.fixture
+async def answering():
+    """Starts a process that answers /counts with a status, a body and headers."""
+    async with AsyncExitStack() as running:
+
+        async def start(status, body, **headers):
+            async def answer(request):
+                return web.Response(status=status, body=body, headers=headers)
+
+            app = web.Application()
+            app.router.add_get("/counts", answer)
+            server = await running.enter_async_context(TestServer(app))
+            return server.port
+
+        yield start
+
+
+@pytest.mark.parametrize(
+    ("reply", "trouble"),
+    [
+        pytest.param((200, b"{"), "tells what cannot be read", id="half an answer"),
+        pytest.param((200, b"[" * 100_000), "tells what cannot be read", id="endless lists"),
+        pytest.param((200, b"\xff\xfe"), "tells what cannot be read", id="no text"),
+        pytest.param((200, b" " * (9 << 20)), "does not answer", id="more than it may say"),
+        pytest.param((404, b"there are /healthz"), "is of a release that", id="an older router"),
+        pytest.param((302, b""), "does not tell its counts now (HTTP 302)", id="leads elsewhere"),
+    ],
+)
+async def test_whatever_answers_at_a_routers_address_is_borne(answering, reply, trouble):
+    port = await answering(*reply)
+    pod = Pod("router-1", "", "127.0.0.1", is_running=True, is_ready=True, trouble=None)
+    async with aiohttp.ClientSession() as session:
+        [told] = await Routers(Readiness(session), port).told("m", [pod])
+
+    assert told.trouble.startswith(trouble)

@@ -170,6 +170,42 @@ def test_without_a_stable_revision_that_answers_a_bad_one_keeps_the_requests(wor
     assert shares(world) == {old: 100}
 
 
+def half_way():
+    """A world whose candidate has 50 %."""
+    world = served(analysis={}, progressDeadlineSeconds=60)
+    change(world)
+    routed(world, router(world))
+    pass_time(world, seconds=61)
+    assert candidate(world)["weight"] == 50
+    return world
+
+
+def test_pods_that_crash_at_50_percent_end_it_by_the_requests_that_they_cost():
+    world = half_way()
+    old, new = world.stable(), world.candidate()
+    world.make_ready(new, 0)
+    world.routing = Routing(PORTS, told=(router(world, candidate=BAD),))
+
+    world.step()
+
+    assert shares(world) == {old: 100}
+    assert world.condition("Stalled")["reason"] == "AnalysisFailed"
+
+
+def test_pods_that_crash_at_50_percent_without_a_request_end_it_at_the_deadline():
+    world = half_way()
+    old, new = world.stable(), world.candidate()
+    world.make_ready(new, 0)
+    world.step()
+    assert shares(world) == {old: 100}
+    assert candidate(world)["state"] == "Waiting"
+
+    world.wait(seconds=121)
+    live(world, new)
+
+    assert world.condition("Stalled")["reason"] == "ProgressDeadlineExceeded"
+
+
 def test_numbers_alone_are_no_news(world):
     routed(world, router(world))
     world.routing = Routing(PORTS, told=(router(world, candidate=Tally(600, 1, 0, {12: 599})),))
