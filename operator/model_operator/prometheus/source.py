@@ -24,18 +24,27 @@ class Prometheus:
         self._session = session
         self._settings = settings
         self._timeout = aiohttp.ClientTimeout(total=settings.timeout_seconds)
+        self._failure = ""
 
     async def ask(self, namespace: str, query: str) -> Answer:
         """What an instant query gives now, asked for a user of that namespace."""
         try:
-            return await self._ask(namespace, query)
+            answer = await self._ask(namespace, query)
         except TimeoutError:
-            seconds = self._settings.timeout_seconds
-            return Answer(None, f"Prometheus did not answer within {seconds:g} s")
+            within = f"within {self._settings.timeout_seconds:g} s"
+            self._log(within)
+            return Answer(None, f"Prometheus did not answer {within}")
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            # Where Prometheus is concerns the administrator, not the users who read a status.
-            logger.warning("no answer from %s: %s", self._settings.url, error)
+            self._log(str(error))
             return Answer(None, _what_failed(error))
+        self._failure = ""
+        return answer
+
+    def _log(self, failure: str) -> None:
+        """Once, not for every query: where Prometheus is concerns the administrator, no user."""
+        if failure != self._failure:
+            logger.warning("no answer from %s: %s", self._settings.url, failure)
+        self._failure = failure
 
     async def _ask(self, namespace: str, query: str) -> Answer:
         parameters = {"query": query, "timeout": f"{self._settings.timeout_seconds:g}s"}

@@ -65,6 +65,17 @@ async def test_nobody_at_the_address_is_told():
     )
 
 
+async def test_the_log_tells_a_failure_with_the_address_once(caplog):
+    gone = PrometheusSettings("http://127.0.0.1:1")
+    async with aiohttp.ClientSession() as session:
+        source = Prometheus(session, gone)
+        for _ in range(3):
+            await source.ask("shop", "up")
+
+    [line] = caplog.messages
+    assert line.startswith("no answer from http://127.0.0.1:1: ")
+
+
 async def test_an_unknown_name_is_told():
     answer = await ask("up", "http://prometheus.invalid")
 
