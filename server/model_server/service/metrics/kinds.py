@@ -55,8 +55,11 @@ class Counter:
     def add(self, labels: Labels, amount: int = 1) -> None:
         """Counts, for these label values."""
         with self._lock:
-            labels = _bounded(labels, self._values)
-            self._values[labels] = self._values.get(labels, 0) + amount
+            try:
+                self._values[labels] += amount
+            except KeyError:
+                labels = _bounded(labels, self._values)
+                self._values[labels] = self._values.get(labels, 0) + amount
 
     def collect(self) -> Family:
         """What was counted until now."""

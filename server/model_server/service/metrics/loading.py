@@ -4,7 +4,7 @@ import os
 import time
 from collections import Counter as Count
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from model_server.core.errors import Code
 from model_server.core.manager import Manager
@@ -74,16 +74,13 @@ class LoadingMetrics:
             # Upstream exports the text that its gauge holds as 0.
             self._mlmd.add((id.name, str(id.version)), 0)
 
-    @contextmanager
-    def warm_up(self, path: str) -> Iterator[None]:
+    def warm_up(self, path: str) -> AbstractContextManager[None]:
         """Records the warm-up of one version folder."""
-        began = time.perf_counter()
 
-        def ended(code: Code) -> None:
+        def ended(code: Code, began: float) -> None:
             self._warm_ups.add((path, code.name), microseconds_since(began))
 
-        with outcome(ended):
-            yield
+        return outcome(ended)
 
     def warm_up_record(self, path: str) -> None:
         """Records that one record of a version's warm-up was replayed."""

@@ -1,8 +1,7 @@
 """The metrics of a server: those of its requests, and all others by what they are about."""
 
-import time
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection
+from contextlib import AbstractContextManager
 
 from model_server.core.errors import Code
 from model_server.core.manager import Manager
@@ -89,34 +88,36 @@ class ServingMetrics:
         """Names these models from now on."""
         self._models = models
 
-    @contextmanager
-    def request(self, model: str, api: str, entrypoint: str) -> Iterator[None]:
+    def request(self, model: str, api: str, entrypoint: str) -> AbstractContextManager[None]:
         """Records one request from its beginning to its end, however it ends."""
         if model not in self._models:
             model = OTHER
-        self._in_flight.add((entrypoint,), 1)
-        began = time.perf_counter()
+        at_hand = (entrypoint,)
+        self._in_flight.add(at_hand, 1)
 
-        def ended(code: Code) -> None:
-            self._in_flight.add((entrypoint,), -1)
+        def ended(code: Code, began: float) -> None:
+            self._in_flight.add(at_hand, -1)
             self._requests.add((model, code.name))
+            if code is Code.OK:
+                self._latency.add((model, api, entrypoint), microseconds_since(began))
 
-        with outcome(ended):
-            yield
-        self._latency.add((model, api, entrypoint), microseconds_since(began))
+        return outcome(ended)
 
-    @contextmanager
-    def run(self, model: str, signature: str, api: str) -> Iterator[None]:
+    def run(self, model: str, signature: str, api: str) -> AbstractContextManager[None]:
         """Records how a run of a servable ended, and how long it took if it ended well."""
-        began = time.perf_counter()
-        with outcome(lambda code: self._signature_runs.add((model, signature, code.name))):
-            yield
-        took = microseconds_since(began)
-        self._runtime.add((model, api, _RUNTIME), took)
-        self._signatures.add((model, signature), took)
-        self._graph_runs.add(())
-        self._graph_time.add((), int(took))
-        self._graph_times.add((), took)
+
+        def ended(code: Code, began: float) -> None:
+            self._signature_runs.add((model, signature, code.name))
+            if code is not Code.OK:
+                return
+            took = microseconds_since(began)
+            self._runtime.add((model, api, _RUNTIME), took)
+            self._signatures.add((model, signature), took)
+            self._graph_runs.add(())
+            self._graph_time.add((), int(took))
+            self._graph_times.add((), took)
+
+        return outcome(ended)
 
     def refused(self, entrypoint: str) -> None:
         """Records that a request was refused because there were too many at hand."""
