@@ -7,7 +7,8 @@ from typing import Any
 
 from model_operator.domain.capacity import Inventory, Node, Use
 from model_operator.domain.manifests import ObjectKey
-from model_operator.domain.observed import Pod
+from model_operator.domain.observed import Pod, Routing
+from model_operator.domain.traffic import Ports
 from model_operator.domain.troubles import Trouble
 from simulated_world import World, model_deployment
 
@@ -52,15 +53,20 @@ class AcceleratorWorld:
     capacity: str
     shows_nodes: bool = True
     others: int = 0
+    steps: tuple[int, ...] = ()
     broken: set[str] = field(default_factory=set)
     pods: list[SimulatedPod] = field(default_factory=list)
     _numbers: Any = field(default_factory=itertools.count)
 
     def __post_init__(self) -> None:
         resources = {"resources": {"limits": {GPU: 1}}}
-        rollout = {"capacity": self.capacity, "progressDeadlineSeconds": 600}
+        rollout = {"capacity": self.capacity, "progressDeadlineSeconds": 600, "keepWarmSeconds": 0}
+        if self.steps:
+            rollout["steps"] = [{"weight": weight} for weight in self.steps]
         body = model_deployment(serving=resources, replicas=self.replicas, rollout=rollout)
         self.world = World(body)
+        if self.steps:
+            self.world.routing = Routing(Ports(20000, 20001))
 
     def run_pass(self) -> None:
         """One pass; a pass that takes the last ready replica is a failure."""

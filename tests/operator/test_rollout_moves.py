@@ -10,7 +10,8 @@ from model_operator.domain.judgement import Judgement
 from model_operator.domain.rollout import Rollout, Strategy, TrafficStep
 from model_operator.domain.stage import Abort, Stage, State, Verdict
 from model_operator.plan.rollout.change import Pods
-from model_operator.plan.rollout.move import Orders, Seen, move, pods_for
+from model_operator.plan.rollout.copies import pods_for
+from model_operator.plan.rollout.move import Orders, Seen, move
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

@@ -10,8 +10,9 @@ from model_operator.domain.analysis import Analysis, OnInconclusive
 from model_operator.domain.judgement import Judgement
 from model_operator.domain.rollout import Rollout, Strategy, TrafficStep
 from model_operator.domain.stage import Abort, Stage, State, Verdict
-from model_operator.plan.rollout.change import Pods
-from model_operator.plan.rollout.move import Orders, Seen, move, pods_for
+from model_operator.plan.rollout.change import Pods, Room
+from model_operator.plan.rollout.copies import pods_for
+from model_operator.plan.rollout.move import Orders, Seen, move
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 ENDED = {State.PROMOTED, State.ABORTED}
@@ -44,6 +45,7 @@ STAGES = st.none() | st.builds(
     held_since=st.none() | MOMENTS,
     paused_since=st.none() | MOMENTS,
     abort=st.none() | st.builds(Abort, st.just("Aborted"), st.just("by a user"), MOMENTS),
+    given=st.integers(0, 5),
     bad_verdicts=st.integers(0, 2),
     is_halted=st.booleans(),
 )
@@ -59,6 +61,7 @@ SEEN = st.builds(
     judgement=VERDICTS,
     orders=ORDERS,
     is_known_good=st.booleans(),
+    room=st.builds(Room, st.booleans(), st.booleans()),
 )
 
 
@@ -99,12 +102,17 @@ def test_the_last_ready_replica_is_never_given_up(rollout, seen):
 
 @given(ROLLOUTS, SEEN)
 @settings(max_examples=400, deadline=None)
-def test_the_stable_revision_is_kept_whole_until_the_promotion_unless_drain_first(rollout, seen):
+def test_the_stable_revision_is_kept_whole_but_for_what_the_strategy_takes(rollout, seen):
     found = move(rollout, seen)
 
-    is_exception = rollout.strategy is Strategy.DRAIN_FIRST and found.state is not State.ABORTED
-    if found.state is not State.PROMOTED and not is_exception:
+    if found.state is State.PROMOTED:
+        return
+    if found.state is State.ABORTED or rollout.strategy is Strategy.SURGE_FIRST:
         assert found.stable == seen.replicas
+    elif rollout.strategy is Strategy.AUTO:
+        assert found.stable == max(1, seen.replicas - found.stage.given)
+        before = seen.stage.given if seen.stage else 0
+        assert found.stage.given <= before + (seen.room.is_short and not seen.room.is_clearing)
 
 
 @given(ROLLOUTS, SEEN)

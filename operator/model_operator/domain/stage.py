@@ -39,12 +39,13 @@ class Abort:
 
 @dataclass(frozen=True)
 class Stage:
-    """Where a candidate stands. Weights are percent of all requests.
+    """Where a candidate stands. Weights are percent of the main model's requests.
 
     `target` is the weight of the present step, 100 after the last one, and `since` is when that
     step began. `weight` is what the candidate gets, `held_since` since when it got all of `target`.
     `paused_since` is set while the user has the rollout paused. `bad_verdicts` are those at this
-    step, and `is_halted` means that its deadline passed without a verdict.
+    step, and `is_halted` means that its deadline passed without a verdict. `given` are replicas
+    that the stable revision has given up, because the candidate found no free accelerators.
     """
 
     target: int
@@ -55,3 +56,4 @@ class Stage:
     abort: Abort | None = None
     bad_verdicts: int = 0
     is_halted: bool = False
+    given: int = 0

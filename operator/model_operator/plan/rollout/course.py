@@ -103,7 +103,7 @@ def course_of(
         replicas=deployment.replicas,
         old=old,
         new=pods_of(observed, choice.wanted.name),
-        room=_room(deployment, observed, choice, clock.now),
+        room=room_for(deployment, observed, choice, clock.now),
         is_dead=old.ready == 0 and _is_dead(observed.status, clock.now),
         is_over=_is_over(deployment, observed, choice, clock),
     )
@@ -148,7 +148,10 @@ def _is_over(deployment: ModelDeployment, observed: Observed, choice: Choice, cl
     return observed.workloads()[choice.serving].ready > 0
 
 
-def _room(deployment: ModelDeployment, observed: Observed, choice: Choice, now: datetime) -> Room:
+def room_for(
+    deployment: ModelDeployment, observed: Observed, choice: Choice, now: datetime
+) -> Room:
+    """Whether the wanted revision's pods find accelerators, and get such that old pods hold."""
     is_clearing = any(pod.is_leaving(now) for pod in observed.pods)
     old = next((item for item in observed.revisions() if item.name == choice.serving), None)
     demand = demand_of(choice.wanted.template)

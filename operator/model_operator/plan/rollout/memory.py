@@ -26,6 +26,7 @@ def stage_in(status: Manifest, revision: str) -> Stage | None:
         abort=Abort(abort["reason"], abort["message"], moment(abort["at"])) if abort else None,
         bad_verdicts=int(part.get("badVerdicts") or 0),
         is_halted=bool(part.get("halted")),
+        given=int(part.get("given") or 0),
     )
 
 
@@ -43,6 +44,8 @@ def stage_part(stage: Stage, state: State) -> Manifest:
         part["pausedSince"] = timestamp(stage.paused_since)
     if stage.bad_verdicts:
         part["badVerdicts"] = stage.bad_verdicts
+    if stage.given:
+        part["given"] = stage.given
     if stage.is_halted:
         part["halted"] = True
     if abort := stage.abort:

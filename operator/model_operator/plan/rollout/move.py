@@ -1,14 +1,15 @@
 """A rollout's next move: from what is remembered and seen to weights, replicas and words."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from model_operator.domain.analysis import OnInconclusive
 from model_operator.domain.conditions import timestamp
 from model_operator.domain.judgement import Judgement
-from model_operator.domain.rollout import Rollout, Strategy, TrafficStep
+from model_operator.domain.rollout import Rollout, TrafficStep
 from model_operator.domain.stage import Abort, Stage, State, Verdict
-from model_operator.plan.rollout.change import Pods
+from model_operator.plan.rollout.change import Pods, Room
+from model_operator.plan.rollout.copies import Copies
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Seen:
 
     `stage` is None for a candidate that was not there before. `judgement` is None where nothing is
     analysed. `is_known_good` means that the candidate has served before and needs no steps.
+    `room` is that for its pods.
     """
 
     replicas: int
@@ -39,6 +41,7 @@ class Seen:
     judgement: Judgement | None = None
     orders: Orders = Orders()
     is_known_good: bool = False
+    room: Room = field(default_factory=Room)
 
     @property
     def verdict(self) -> Verdict | None:
@@ -75,12 +78,7 @@ def move(rollout: Rollout, seen: Seen) -> Move:
     if stage.weight == 100:
         done = "all requests go to it; nothing is left to do"
         return Move(State.PROMOTED, stage, 100, seen.stable.asked, seen.replicas, done)
-    return _under_way(rollout, seen, _passed(rollout, seen, stage))
-
-
-def pods_for(weight: int, replicas: int) -> int:
-    """The replicas that carry this percentage of the requests that `replicas` carry; at least 1."""
-    return max(1, -(-replicas * weight // 100))
+    return _under_way(rollout, seen, _making_room(rollout, seen, _passed(rollout, seen, stage)))
 
 
 def _levels(rollout: Rollout) -> list[TrafficStep]:
@@ -145,7 +143,8 @@ def _judged(rollout: Rollout, seen: Seen, stage: Stage) -> Stage:
         return stage
     if _lacks_verdict(rollout, seen, stage):
         return _without_verdict(rollout, seen, stage)
-    if _carries(rollout, seen, stage.target) and not _is_awaited(rollout, seen, stage):
+    is_carried = _copies(rollout, seen, stage).carries(stage.target)
+    if is_carried and not _is_awaited(rollout, seen, stage):
         return stage
     seconds = int(rollout.deadline.total_seconds())
     late = f"it did not get past {stage.target} % within {seconds} s"
@@ -170,7 +169,7 @@ def _without_verdict(rollout: Rollout, seen: Seen, stage: Stage) -> Stage:
         return _with_abort(stage, seen.now, "AnalysisInconclusive", words)
     if action is OnInconclusive.PAUSE:
         stage = replace(stage, is_halted=True)
-    if _carries(rollout, seen, stage.target):
+    if _copies(rollout, seen, stage).carries(stage.target):
         return stage
     # Pods that it has lost since then have the whole deadline to come back.
     return replace(stage, since=seen.now - _step(rollout, stage).hold)
@@ -195,20 +194,6 @@ def _is_users(rollout: Rollout, stage: Stage) -> bool:
     return _step(rollout, stage).pauses or (stage.is_halted and halts)
 
 
-def _carries(rollout: Rollout, seen: Seen, weight: int) -> bool:
-    """Whether the candidate's ready pods can carry that weight."""
-    return seen.candidate.ready >= _most(rollout, seen, weight)
-
-
-def _most(rollout: Rollout, seen: Seen, weight: int) -> int:
-    """The replicas that the candidate has for a weight before it is promoted."""
-    wanted = pods_for(weight, seen.replicas)
-    if rollout.strategy is not Strategy.DRAIN_FIRST:
-        return wanted
-    # One replica of the stable revision stays until then, and there is no room beside it.
-    return max(1, min(wanted, seen.replicas - 1))
-
-
 def _weighed(rollout: Rollout, seen: Seen, stage: Stage) -> Stage:
     """The weight that ready pods carry: all of the step's, or that of a step before it."""
     if seen.candidate.ready == 0:
@@ -216,7 +201,8 @@ def _weighed(rollout: Rollout, seen: Seen, stage: Stage) -> Stage:
         since = seen.now if is_begun else stage.since
         return replace(stage, weight=0, held_since=None, since=since)
     levels = (step.weight for step in _levels(rollout) if step.weight <= stage.target)
-    carried = max((weight for weight in levels if _carries(rollout, seen, weight)), default=0)
+    copies = _copies(rollout, seen, stage)
+    carried = max((weight for weight in levels if copies.carries(weight)), default=0)
     weight = min(carried, stage.weight) if rollout.is_paused else carried
     if stage.held_since is None and weight == stage.target:
         # From now on other requests are counted: bad verdicts are of the step before.
@@ -250,12 +236,24 @@ def _passed(rollout: Rollout, seen: Seen, stage: Stage) -> Stage:
     return _at_step(stage, following.weight, seen.now)
 
 
+def _copies(rollout: Rollout, seen: Seen, stage: Stage) -> Copies:
+    return Copies(
+        rollout.strategy, seen.replicas, seen.stable, seen.candidate, seen.room, stage.given
+    )
+
+
+def _making_room(rollout: Rollout, seen: Seen, stage: Stage) -> Stage:
+    """With what the stable revision gives up for the candidate from now on."""
+    given = _copies(rollout, seen, stage).given_next(stage.target)
+    return replace(stage, given=min(given, stage.given) if rollout.is_paused else given)
+
+
 def _under_way(rollout: Rollout, seen: Seen, stage: Stage) -> Move:
     is_held = stage.weight == stage.target
     state = State.HOLDING if is_held else State.WAITING
     if rollout.is_paused or (_is_users(rollout, stage) and is_held):
         state = State.PAUSED
-    stable, candidate = _replicas(rollout, seen, stage)
+    stable, candidate = _copies(rollout, seen, stage).shared(stage.target)
     return Move(
         state,
         stage,
@@ -274,21 +272,12 @@ def _share(seen: Seen, stage: Stage) -> int:
     return 0 if stage.abort else stage.weight
 
 
-def _replicas(rollout: Rollout, seen: Seen, stage: Stage) -> tuple[int, int]:
-    """The stable one keeps all of its pods, or gives up one for each of the candidate's."""
-    wanted = _most(rollout, seen, stage.target)
-    if rollout.strategy is not Strategy.DRAIN_FIRST or seen.replicas == 1:
-        return seen.replicas, wanted
-    asked = min(seen.candidate.asked, wanted)
-    if seen.candidate.ready >= asked:
-        asked = min(wanted, asked + 1)
-    return seen.replicas - asked, asked
-
-
 def _turned_away(rollout: Rollout, seen: Seen, stage: Stage, abort: Abort) -> Move:
     gone_at = abort.at + rollout.abort_keep
-    # What answers is kept while the stable revision does not.
-    is_kept = seen.now < gone_at or (seen.stable.ready == 0 and seen.candidate.ready > 0)
+    # What answers is kept while the stable revision does not; a look is not worth accelerators
+    # that this one gave up.
+    is_alone = seen.stable.ready == 0 and seen.candidate.ready > 0
+    is_kept = is_alone or (seen.now < gone_at and not stage.given)
     return Move(
         State.ABORTED,
         stage,
@@ -315,7 +304,7 @@ def _words(rollout: Rollout, seen: Seen, stage: Stage) -> str:
     deadline = _deadline(rollout, stage)
     limit = f"; aborted if not by {timestamp(deadline)}" if deadline else ""
     if stage.weight < stage.target:
-        wanted = _most(rollout, seen, stage.target)
+        wanted = _copies(rollout, seen, stage).wanted(stage.target)
         pods = "replica" if wanted == 1 else "replicas"
         return f"{stage.target} % when it has {wanted} ready {pods}{limit}"
     following = next(item for item in _levels(rollout) if item.weight > stage.target)

@@ -13,7 +13,7 @@ from model_operator.domain.stage import Stage, State
 from model_operator.plan.analysis.evidence import evidence_of
 from model_operator.plan.analysis.judge import judge
 from model_operator.plan.rollout.choice import Choice
-from model_operator.plan.rollout.course import pods_of
+from model_operator.plan.rollout.course import pods_of, room_for
 from model_operator.plan.rollout.memory import served_until_now, stage_in, warm_in
 from model_operator.plan.rollout.move import Move, Seen, move
 from model_operator.plan.rollout.orders import orders_for
@@ -41,7 +41,8 @@ def next_move(
         # Weights mean nothing before the Service leads to a router.
         rollout = replace(rollout, is_paused=True)
     stage = stage_in(observed.status, wanted.name)
-    judgement = _judgement(deployment, observed, stage, Choice(wanted, stable))
+    choice = Choice(wanted, stable)
+    judgement = _judgement(deployment, observed, stage, choice)
     made = move(
         rollout,
         Seen(
@@ -53,6 +54,7 @@ def next_move(
             judgement=judgement,
             orders=orders_for(deployment, observed.status, wanted.name),
             is_known_good=wish.is_rollback or _is_warm(observed, wanted, now),
+            room=room_for(deployment, observed, choice, now),
         ),
     )
     made = _looked_after(made, judgement, now)
