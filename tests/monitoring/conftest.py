@@ -2,7 +2,8 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,9 @@ import pytest
 import pytest_asyncio
 from prometheus_client import CollectorRegistry, Counter, start_http_server
 
+from helm import rendered
 from model_operator.domain.spec import parse
+from model_operator.metrics.operation import Metrics
 from model_operator.render.pod import pod_template
 from model_operator.render.router import router_objects
 from model_operator.settings import Role, RouterSettings
@@ -105,15 +108,41 @@ async def shop(revisions, router, tmp_path_factory) -> AsyncIterator[Shop]:
     registry = CollectorRegistry()
     clicks = Counter("shop_clicks", "Clicks.", ["revision"], registry=registry)
     shown = Counter("shop_shown", "What was shown.", ["revision"], registry=registry)
-    application, thread = start_http_server(0, "127.0.0.1", registry)
-    port = application.server_address[1]
-    targets = [*server_targets(revisions), *router_targets(router[0])]
-    own = {"job_name": "shop", "static_configs": [{"targets": [f"127.0.0.1:{port}"]}]}
-    with prometheus(tmp_path_factory.mktemp("prometheus"), *jobs(targets), own) as running:
-        yield Shop(running, router[1], clicks, shown)
-    application.shutdown()
-    application.server_close()
+    with telling(registry) as port, telling(operators_registry()) as operators_port:
+        pods = [*server_targets(revisions), *router_targets(router[0])]
+        pods += targets(operator_template(), operators_port, "modelfleet-system")
+        own = {"job_name": "shop", "static_configs": [{"targets": [f"127.0.0.1:{port}"]}]}
+        with prometheus(tmp_path_factory.mktemp("prometheus"), *jobs(pods), own) as running:
+            yield Shop(running, router[1], clicks, shown)
+
+
+@contextmanager
+def telling(registry: CollectorRegistry) -> Iterator[int]:
+    """The port on which these metrics are told."""
+    server, thread = start_http_server(0, "127.0.0.1", registry)
+    yield int(server.server_address[1])
+    server.shutdown()
+    server.server_close()
     thread.join()
+
+
+def operators_registry() -> CollectorRegistry:
+    """What an operator tells of these revisions."""
+    pods = {"replicas": 1, "readyReplicas": 1}
+    revisions = [
+        {"name": STABLE, "version": 7, **pods},
+        {"name": CANDIDATE, "version": 9, "variant": "big", **pods},
+    ]
+    metrics = Metrics(CollectorRegistry())
+    metrics.states.note("shop/ranker", {"revisions": revisions})
+    return metrics.registry
+
+
+def operator_template() -> dict[str, Any]:
+    """The operator's pod, which is in another namespace than the models."""
+    [deployment] = [item for item in rendered() if item["kind"] == "Deployment"]
+    template: dict[str, Any] = deployment["spec"]["template"]
+    return template
 
 
 def jobs(targets: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -142,7 +171,7 @@ def router_targets(router: RunningRouter) -> list[dict[str, Any]]:
     return targets(template, router.health_port)
 
 
-def targets(template: dict[str, Any], port: int) -> list[dict[str, Any]]:
+def targets(template: dict[str, Any], port: int, namespace: str = "shop") -> list[dict[str, Any]]:
     """What Prometheus makes of a pod: a target for each port, which all lead to this one.
 
     Labels: https://prometheus.io/docs/prometheus/latest/configuration/configuration/#pod
@@ -151,7 +180,7 @@ def targets(template: dict[str, Any], port: int) -> list[dict[str, Any]]:
         f"__meta_kubernetes_pod_label_{re.sub('[^a-zA-Z0-9]', '_', name)}": value
         for name, value in template["metadata"]["labels"].items()
     }
-    pod |= {"__meta_kubernetes_namespace": "shop", "__meta_kubernetes_pod_name": "a-pod"}
+    pod |= {"__meta_kubernetes_namespace": namespace, "__meta_kubernetes_pod_name": "a-pod"}
     [container] = template["spec"]["containers"]
     return [
         {

@@ -8,6 +8,7 @@ import yaml
 
 HOW_TO = Path(__file__).parents[2] / "docs" / "how-to"
 _BLOCK = re.compile(r"^```yaml\n(.*?)^```", re.MULTILINE | re.DOTALL)
+_QUERY = re.compile(r"^```promql\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
 def block(page: str, beginning: str) -> Any:
@@ -27,3 +28,9 @@ def analysis() -> dict[str, Any]:
     """The wishes of `spec.rollout.analysis` with every query that is shown."""
     found: dict[str, Any] = block("judge-by-your-own-numbers", "spec:")["spec"]["rollout"]
     return dict(found["analysis"])
+
+
+def requests_by_variant() -> str:
+    """The query for that."""
+    [found] = _QUERY.findall((HOW_TO / "watch-with-prometheus.md").read_text())
+    return str(found)

@@ -10,7 +10,7 @@ from model_operator.domain.promql import Subject, filled_in
 from model_operator.prometheus.source import Prometheus
 from model_operator.settings import PrometheusSettings
 from monitoring.conftest import CANDIDATE, STABLE
-from monitoring.documented import analysis
+from monitoring.documented import analysis, requests_by_variant
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -50,3 +50,20 @@ async def test_a_candidate_like_the_stable_revision_is_within_all_of_them(shop):
 
     assert all(is_good(query, found[name]) for name, query in QUERIES.items()), found
     assert found["slower"] == 1
+
+
+async def test_requests_are_told_by_variant_and_version(shop):
+    def rates():
+        return shop.prometheus.query(requests_by_variant())
+
+    async def are_there():
+        return len(rates()) == 2
+
+    await shop.until(are_there)
+
+    labels = {"namespace": "shop", "modeldeployment": "ranker"}
+    told = [item["metric"] for item in rates()]
+    assert sorted(told, key=lambda item: item["version"]) == [
+        labels | {"version": "7"},
+        labels | {"version": "9", "variant": "big"},
+    ]

@@ -24,6 +24,10 @@ _GAUGES = {
         (*_REVISION, "role"),
         "The version of the model that a revision serves; its role is stable or candidate.",
     ),
+    "modelfleet_revision_info": (
+        (*_REVISION, "variant", "version"),
+        "1 for each revision in use: whose it is, and which version of the model it serves.",
+    ),
     "modelfleet_weight_percent": (
         (*_REVISION, "variant", "state"),
         "The share of requests of a revision: wanted, programmed in all routers, and observed.",
@@ -86,9 +90,7 @@ def _samples(name: tuple[str, ...], status: Manifest) -> Iterator[Sample]:
             yield "modelfleet_version", labels, float(part["version"])
     yield from _traffic(name, status)
     for item in status.get("revisions") or ():
-        for state, field in (("wanted", "replicas"), ("ready", "readyReplicas")):
-            labels = (*name, str(item["name"]), state)
-            yield "modelfleet_replicas", labels, float(item[field])
+        yield from _revision((*name, str(item["name"])), item)
     if candidate := status.get("candidate"):
         yield from _candidate((*name, str(candidate["revision"])), candidate)
 
@@ -100,6 +102,13 @@ def _conditions(name: tuple[str, ...], status: Manifest) -> Iterator[Sample]:
         yield "modelfleet_condition", (*name, type_.value), float(is_true)
     if ready := conditions.find(status, ConditionType.READY):
         yield "modelfleet_ready_reason", (*name, str(ready["reason"])), 1.0
+
+
+def _revision(labels: tuple[str, ...], item: Manifest) -> Iterator[Sample]:
+    variant, version = str(item.get("variant") or ""), str(item.get("version") or "")
+    yield "modelfleet_revision_info", (*labels, variant, version), 1.0
+    for state, field in (("wanted", "replicas"), ("ready", "readyReplicas")):
+        yield "modelfleet_replicas", (*labels, state), float(item[field])
 
 
 def _traffic(name: tuple[str, ...], status: Manifest) -> Iterator[Sample]:

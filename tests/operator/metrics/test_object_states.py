@@ -47,6 +47,7 @@ def test_each_revision_has_its_version_its_share_and_its_pods(on_its_way):
 
     assert told.of("version", revision=old, role="stable") == 1
     assert told.of("version", revision=new, role="candidate") == 2
+    assert told.of("revision_info", revision=old, variant="", version="1") == 1
     assert told.of("weight_percent", revision=old, **share) == 90
     assert told.of("weight_percent", revision=new, **share) == 10
     assert told.of("replicas", revision=old, state="ready") == 4
@@ -64,6 +65,15 @@ JUDGED = {
     "traffic": [
         {"revision": "ranker-1", "wanted": 80, "programmed": 80, "observed": 79.5},
         {"revision": "ranker-3", "variant": "big", "wanted": 20},
+    ],
+    "revisions": [
+        {
+            "name": "ranker-3",
+            "variant": "big",
+            "version": 9,
+            "replicas": 2,
+            "readyReplicas": 1,
+        }
     ],
 }
 
@@ -89,6 +99,7 @@ def test_shares_are_told_as_far_as_they_are_known():
     assert told.of("weight_percent", state="observed", **stable) == 79.5
     assert told.of("weight_percent", state="wanted", **big) == 20
     assert told.of("weight_percent", state="programmed", **big) is None
+    assert told.of("revision_info", version="9", **big) == 1
 
 
 def test_what_is_over_and_what_is_gone_is_told_no_more():
