@@ -110,6 +110,21 @@ class BatchQueue:
                 return Batch(parts, self._rules, self._run)
         return None
 
+    def take_like(self, task: Task, rows: int) -> list[Part]:
+        """What can be of one batch with a task, in order, of so many rows at most; it has begun."""
+        taken: list[Part] = []
+        kind = self._kind(task)
+        for batch in [each for each in self._batches if each.kind == kind]:
+            while batch.parts and batch.parts[0].rows <= rows:
+                part = batch.parts.pop(0)
+                if part.task.begin():
+                    taken.append(part)
+                    rows -= part.rows
+            if batch.parts:
+                break
+            self._batches.remove(batch)
+        return taken
+
     def remove(self, task: Task) -> None:
         """Takes out what there is of a task."""
         for batch in self._batches:

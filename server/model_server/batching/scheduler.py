@@ -35,7 +35,7 @@ class BatchScheduler:
         deadline passes in the queue, CANCELLED when it is gone; and what ``call.run`` raises.
         """
         asking = client()
-        task = Task(inputs, row_count(inputs), time.monotonic())
+        task = Task(inputs, row_count(inputs), time.monotonic(), may_be_shed=asking.may_be_shed)
         with self._changed:
             if self._is_ended:
                 raise _ended()

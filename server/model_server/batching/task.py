@@ -17,10 +17,13 @@ class Task:
     Whoever waits may cancel ``answer`` until the first part is taken to be run.
     """
 
-    def __init__(self, inputs: Tensors, rows: int, enqueued: float = 0.0) -> None:
+    def __init__(
+        self, inputs: Tensors, rows: int, enqueued: float = 0.0, *, may_be_shed: bool = False
+    ) -> None:
         self.inputs = inputs
         self.rows = rows
         self.enqueued = enqueued
+        self.may_be_shed = may_be_shed
         self.answer: Future[list[Tensor]] = Future()
         self._found: dict[int, Sequence[Tensor]] = {}
         self._rows_missing = rows

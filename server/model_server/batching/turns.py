@@ -3,6 +3,7 @@
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
 
+from model_server.batching.priorities import MixedQueue, queue_of
 from model_server.batching.queue import Batch, BatchQueue, Run
 from model_server.batching.sharing import Sharing
 from model_server.batching.task import Task
@@ -30,13 +31,13 @@ class Turns:
     """
 
     def __init__(self, threads: int = 1) -> None:
-        self._queues: dict[Hashable, BatchQueue] = {}
+        self._queues: dict[Hashable, BatchQueue | MixedQueue] = {}
         self._models: dict[Hashable, Hashable] = {}
         self._sharing = Sharing(threads)
 
     def offer(self, call: Call, task: Task) -> None:
         """Lets a task wait in the queue of its call. Raises what BatchQueue.offer does."""
-        queue = self._queues.get(call.key) or BatchQueue(call.rules, call.run)
+        queue = self._queues.get(call.key) or queue_of(call.rules, call.run)
         queue.offer(task)
         self._queues[call.key] = queue
         self._models[call.key] = call.model

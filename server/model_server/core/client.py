@@ -6,10 +6,14 @@ from contextvars import ContextVar
 
 
 class Client:
-    """Whoever sent a request, until ``deadline`` by ``time.monotonic``, or None; thread-safe."""
+    """Whoever sent a request, until ``deadline`` by ``time.monotonic``, or None; thread-safe.
 
-    def __init__(self, deadline: float | None = None) -> None:
+    One that ``may_be_shed`` rather waits, or is refused, than keep others waiting.
+    """
+
+    def __init__(self, deadline: float | None = None, *, may_be_shed: bool = False) -> None:
         self.deadline = deadline
+        self.may_be_shed = may_be_shed
         self._lock = threading.Lock()
         self._is_gone = False
         self._when_gone: Callable[[], object] | None = None

@@ -13,6 +13,7 @@ from model_server.options.checks import MOST_THREADS
 from model_server.options.command_line import InvalidOptions
 from model_server.options.cpus import CPUS
 from model_server.options.messages import BatchingParameters
+from model_server.options.priorities import LowPriority, MixedPriority
 from model_server.options.text_files import parse_text, read_text_file
 
 PER_MODEL_FILE = "batching_params.pbtxt"
@@ -29,7 +30,8 @@ class Batching:
     ``threads`` process batches at the same time, for all models; ``timeout`` is how long a batch
     that is not full waits for more; beyond ``max_enqueued`` batches requests are refused.
     A batch is filled up to the next of ``allowed_sizes``, ascending. With ``split_large`` a request
-    of more rows than ``max_execution_size`` is run in parts.
+    of more rows than ``max_execution_size`` is run in parts. ``low`` is how requests are batched
+    that may be shed; without it as all others.
     """
 
     max_size: int = 1000
@@ -42,6 +44,7 @@ class Batching:
     pad_variable_length_inputs: bool = False
     split_large: bool = False
     max_execution_size: int = 1000
+    low: LowPriority | None = None
 
 
 def batching_of_file(path: str) -> Batching:
@@ -103,7 +106,53 @@ def batching_of(message: Any, where: str) -> Batching:
         pad_variable_length_inputs=message.pad_variable_length_inputs,
         split_large=split,
         max_execution_size=execution,
+        low=_low_priority(message, where),
     )
+
+
+def _low_priority(message: Any, where: str) -> LowPriority | None:
+    others = [
+        name
+        for name in ("batch_timeout_micros", "max_enqueued_batches", "allowed_batch_sizes")
+        if _is_set(message, f"low_priority_{name}")
+    ]
+    policy = _policy(message, where)
+    if not message.HasField("low_priority_max_batch_size"):
+        if others or policy is not None:
+            raise InvalidOptions(
+                f"{where}: low_priority_max_batch_size must be set, because"
+                f" {f'low_priority_{others[0]}' if others else 'mixed_priority_batching_policy'} is"
+            )
+        return None
+    default = LowPriority(1)
+    size = _between(1, _LARGEST, message, "low_priority_max_batch_size", where)
+    waits = _between(0, _LONGEST, message, "low_priority_batch_timeout_micros", where)
+    return LowPriority(
+        max_size=size,
+        timeout=timedelta(microseconds=waits),
+        max_enqueued=_number(
+            message, "low_priority_max_enqueued_batches", default.max_enqueued, where
+        ),
+        allowed_sizes=_allowed_sizes(message, size, where, "low_priority_"),
+        policy=policy or default.policy,
+    )
+
+
+def _is_set(message: Any, field: str) -> bool:
+    return any(descriptor.name == field for descriptor, _ in message.ListFields())
+
+
+def _policy(message: Any, where: str) -> MixedPriority | None:
+    if not message.HasField("mixed_priority_batching_policy"):
+        return None
+    name = message.mixed_priority_batching_policy.value
+    try:
+        return MixedPriority(name)
+    except ValueError:
+        raise InvalidOptions(
+            f'{where}: mixed_priority_batching_policy "{name}" is none of'
+            f" {', '.join(MixedPriority)}"
+        ) from None
 
 
 def _number(message: Any, field: str, default: int, where: str) -> int:
@@ -120,15 +169,16 @@ def _between(least: int, most: int, message: Any, field: str, where: str) -> int
     return value
 
 
-def _allowed_sizes(message: Any, max_size: int, where: str) -> tuple[int, ...]:
-    sizes = tuple(message.allowed_batch_sizes)
+def _allowed_sizes(message: Any, max_size: int, where: str, prefix: str = "") -> tuple[int, ...]:
+    field = f"{prefix}allowed_batch_sizes"
+    sizes = tuple(getattr(message, field))
     if not sizes:
         return ()
     if min(sizes) < 1:
-        raise InvalidOptions(f"{where}: allowed_batch_sizes must be positive; was {min(sizes)}")
+        raise InvalidOptions(f"{where}: {field} must be positive; was {min(sizes)}")
     if sizes[-1] != max_size:
         raise InvalidOptions(
-            f"{where}: Last entry in allowed_batch_sizes must match max_batch_size; last entry was"
+            f"{where}: Last entry in {field} must match {prefix}max_batch_size; last entry was"
             f" {sizes[-1]}; expected {max_size}"
         )
     # TensorFlow Serving takes them in any order, but only in order do they make sense.

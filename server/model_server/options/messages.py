@@ -24,6 +24,12 @@ BATCHING: Messages = {
         ("pad_variable_length_inputs", 7, "bool"),
         ("enable_large_batch_splitting", 8, ".google.protobuf.BoolValue"),
         ("max_execution_batch_size", 9, _INT64),
+        # TensorFlow Serving has these in the ops of graphs only, so numbers far from its own.
+        ("low_priority_max_batch_size", 1001, _INT64),
+        ("low_priority_batch_timeout_micros", 1002, _INT64),
+        ("low_priority_max_enqueued_batches", 1003, _INT64),
+        ("low_priority_allowed_batch_sizes", 1004, "repeated int64"),
+        ("mixed_priority_batching_policy", 1005, ".google.protobuf.StringValue"),
     )
 }
 _MESSAGES: Messages = {

@@ -13,6 +13,7 @@ from model_server.options.batching import (
 )
 from model_server.options.command_line import InvalidOptions
 from model_server.options.cpus import CPUS
+from model_server.options.priorities import LowPriority, MixedPriority
 
 # As in the guide of TensorFlow Serving.
 EVERYTHING = """
@@ -172,3 +173,57 @@ def test_a_version_says_how_it_is_batched_but_not_by_how_many_threads(tmp_path):
 
 def test_a_version_that_says_nothing_is_not_batched(tmp_path):
     assert batching_of_version(str(tmp_path), Batching()) is None
+
+
+LOW = """
+low_priority_max_batch_size { value: 16 }
+low_priority_batch_timeout_micros { value: 7 }
+low_priority_max_enqueued_batches { value: 3 }
+low_priority_allowed_batch_sizes: 16
+mixed_priority_batching_policy { value: "priority_merge" }
+"""
+
+
+def test_how_requests_that_may_be_shed_are_batched_is_read():
+    assert batching_of_text(LOW, "--x").low == LowPriority(
+        16, timedelta(microseconds=7), 3, (16,), MixedPriority.MERGE
+    )
+    assert batching_of_text("low_priority_max_batch_size { value: 16 }", "--x").low == (
+        LowPriority(16)
+    )
+    assert batching_of_text("", "--x").low is None
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "low_priority_max_batch_size { value: 0 }",
+            "low_priority_max_batch_size must be positive; was 0",
+        ),
+        (
+            "low_priority_max_enqueued_batches { value: 3 }",
+            "low_priority_max_batch_size must be set, because low_priority_max_enqueued_batches is",
+        ),
+        (
+            'mixed_priority_batching_policy { value: "priority_merge" }',
+            "low_priority_max_batch_size must be set, because mixed_priority_batching_policy is",
+        ),
+        (
+            "low_priority_max_batch_size { value: 4 } low_priority_allowed_batch_sizes: 2",
+            "Last entry in low_priority_allowed_batch_sizes must match"
+            " low_priority_max_batch_size; last entry was 2; expected 4",
+        ),
+        (
+            "low_priority_max_batch_size { value: 4 }"
+            ' mixed_priority_batching_policy { value: "merge" }',
+            'mixed_priority_batching_policy "merge" is none of'
+            " low_priority_padding_with_max_batch_size,",
+        ),
+    ],
+)
+def test_wrong_rules_for_requests_that_may_be_shed_are_refused_by_name(text, said):
+    with pytest.raises(InvalidOptions) as refused:
+        batching_of_text(text, "--x")
+
+    assert str(refused.value).startswith(f"--x: {said}")

@@ -21,6 +21,12 @@ MESSAGES = {
             (7, "pad_variable_length_inputs", None),
             (8, "enable_large_batch_splitting", "google.protobuf.BoolValue"),
             (9, "max_execution_batch_size", INT64),
+            # Ours, of the attributes of TensorFlow's BatchFunction.
+            (1001, "low_priority_max_batch_size", INT64),
+            (1002, "low_priority_batch_timeout_micros", INT64),
+            (1003, "low_priority_max_enqueued_batches", INT64),
+            (1004, "low_priority_allowed_batch_sizes", None),
+            (1005, "mixed_priority_batching_policy", "google.protobuf.StringValue"),
         ],
     ),
     messages.MonitoringConfig: (

@@ -13,6 +13,7 @@ import grpc
 
 from model_server.api.at_hand import AtHand
 from model_server.api.codes import details, grpc_status
+from model_server.api.criticality import HEADER, may_be_shed
 from model_server.api.fair_turns import FairTurns
 from model_server.api.grpc.addressee import model_of
 from model_server.api.grpc.receiving import Receiving
@@ -209,7 +210,7 @@ class GrpcEndpoint:
 
         def answer_received(sent: Iterator[bytes], context: grpc.ServicerContext) -> bytes:
             with self._message(sent, context) as request:
-                asking = Client(_deadline(context))
+                asking = Client(_deadline(context), may_be_shed=_may_be_shed(context))
                 if not context.add_callback(asking.gone):
                     # Nobody waits for the answer any more.
                     return b""
@@ -251,6 +252,12 @@ class GrpcEndpoint:
         self._reflections.cancel()
         self._server.stop(grace).wait()
         self._receiving.end()
+
+
+def _may_be_shed(context: grpc.ServicerContext) -> bool:
+    return any(
+        may_be_shed(value) for name, value in context.invocation_metadata() if name == HEADER
+    )
 
 
 def _deadline(context: grpc.ServicerContext) -> float | None:

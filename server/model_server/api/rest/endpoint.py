@@ -16,6 +16,7 @@ from aiohttp import web
 
 from model_server.api.at_hand import AtHand
 from model_server.api.codes import http_status, is_fault
+from model_server.api.criticality import HEADER, may_be_shed
 from model_server.api.fair_turns import FairTurns
 from model_server.api.model_counts import ModelCounts
 from model_server.api.rest import body, json_writer, routes
@@ -253,7 +254,8 @@ class RestEndpoint:
             more(max(len(sent) - packed, 0))
             pool = self._large if values > _MANY_VALUES else pool
         # Without a deadline, which is kept here: it must not be told in two ways.
-        asking, at_hand = Client(), [sent]
+        asking = Client(may_be_shed=may_be_shed(request.headers.get(HEADER)))
+        at_hand = [sent]
         answer = partial(self._answer_sent, asking, _asked(request, route), route, at_hand)
         try:
             return await self._loop.run_in_executor(pool, answer)
