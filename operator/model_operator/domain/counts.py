@@ -55,6 +55,10 @@ class Tally:
         """Percent of the requests that failed; 0 without any."""
         return 100 * self.errors / self.requests if self.requests else 0.0
 
+    def slower_than(self, milliseconds: float) -> int:
+        """The answers that took longer."""
+        return sum(n for bound, n in self.answered_within.items() if bound > milliseconds)
+
     def quantile(self, part: float) -> float | None:
         """The milliseconds in which that part of the answers was there; None without answers.
 

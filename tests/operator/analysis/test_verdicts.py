@@ -1,5 +1,6 @@
 """The verdict on a candidate: each limit by a table, and what no numbers can lead to."""
 
+import random
 from dataclasses import replace
 from datetime import timedelta
 
@@ -11,6 +12,7 @@ from model_operator.domain.analysis import Analysis, Query
 from model_operator.domain.counts import Tally
 from model_operator.domain.promql import Answer
 from model_operator.domain.stage import Verdict
+from model_operator.plan.analysis.chance import is_beyond_chance
 from model_operator.plan.analysis.judge import Evidence, judge
 
 PASS, FAIL, INCONCLUSIVE = Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE
@@ -45,6 +47,12 @@ def judged(analysis, candidate, stable=None, **more):
             id="cannot pass any more",
         ),
         pytest.param(
+            tally(99, 2),
+            INCONCLUSIVE,
+            "2 of 99 requests failed, more than 1 % of 100, which may be chance",
+            id="cannot pass yet",
+        ),
+        pytest.param(
             tally(100), PASS, "error rate 0 % of 100 requests, p99 1 ms", id="enough, all good"
         ),
         pytest.param(
@@ -55,6 +63,12 @@ def judged(analysis, candidate, stable=None, **more):
             FAIL,
             "error rate 3.2 % of 412 requests, more than 1 %",
             id="above the limit",
+        ),
+        pytest.param(
+            tally(100, 3),
+            INCONCLUSIVE,
+            "error rate 3 % of 100 requests, more than 1 %, which may be chance",
+            id="as far above it by chance",
         ),
         pytest.param(
             tally(412, 60, 50),
@@ -73,10 +87,10 @@ def test_too_many_errors_fail_and_too_few_requests_never_pass(candidate, verdict
     [
         pytest.param(tally(1000, 9), tally(9000, 36), PASS, "error rate 0.9 %", id="as good"),
         pytest.param(
-            tally(1000, 10),
+            tally(1000, 30),
             tally(9000, 36),
             FAIL,
-            "error rate 1 % of 1000 requests, more than 0.5 points above the 0.4 % of the stable "
+            "error rate 3 % of 1000 requests, more than 0.5 points above the 0.4 % of the stable "
             "revision",
             id="worse",
         ),
@@ -102,9 +116,15 @@ def test_errors_are_compared_with_those_of_the_stable_revision(candidate, stable
     [
         pytest.param(tally(100, ms50=99, ms900=1), PASS, "error rate 0 %", id="99 of 100 in time"),
         pytest.param(
-            tally(100, ms50=98, ms900=2),
+            tally(100, ms50=90, ms900=10),
             FAIL,
             "p99 900 ms of 100 answers, more than 50 ms",
+            id="90 of 100",
+        ),
+        pytest.param(
+            tally(100, ms50=98, ms900=2),
+            INCONCLUSIVE,
+            "p99 900 ms of 100 answers, more than 50 ms, which may be chance",
             id="98 of 100",
         ),
         pytest.param(
@@ -188,10 +208,10 @@ def test_a_silent_router_is_never_a_pass_and_hides_no_failure():
 
 
 def test_all_that_is_bad_is_said():
-    bad = tally(100, 5, ms900=95)
+    bad = tally(100, 10, ms900=90)
 
     assert judged(P99, bad)[1] == (
-        "error rate 5 % of 100 requests, more than 1 %; p99 900 ms of 95 answers, more than 50 ms"
+        "error rate 10 % of 100 requests, more than 1 %; p99 900 ms of 90 answers, more than 50 ms"
     )
 
 
@@ -240,6 +260,43 @@ def test_a_pass_takes_enough_requests_of_which_few_failed_and_all_sources(analys
         assert evidence.candidate.error_percent <= analysis.max_error_percent
         assert not evidence.troubles
         assert set(found.values) == {query.name for query in analysis.queries}
+
+
+@pytest.mark.parametrize(
+    ("bad", "total", "percent", "is_certain"),
+    [
+        (0, 0, 1, False),
+        (1, 1, 0, True),
+        (0, 100, 0, False),
+        (1, 100, 1, False),
+        (5, 100, 1, False),
+        (6, 100, 1, True),
+        (30, 2000, 1, False),
+        (40, 2000, 1, True),
+        (2, 2, 1, True),
+        (10, 10, 100, False),
+    ],
+)
+def test_how_many_can_hardly_be_chance(bad, total, percent, is_certain):
+    assert is_beyond_chance(bad, total, percent) is is_certain
+
+
+@given(st.integers(1, 10_000), st.floats(0.01, 99), st.data())
+def test_more_that_are_bad_are_never_more_likely_to_be_chance(total, percent, data):
+    bad = data.draw(st.integers(0, total - 1))
+
+    if is_beyond_chance(bad, total, percent):
+        assert is_beyond_chance(bad + 1, total, percent)
+
+
+def test_a_version_that_is_just_as_good_as_its_limit_is_hardly_ever_turned_away():
+    drawn = random.Random(7)
+    failed = 0
+    for _ in range(300):
+        bad = sum(drawn.random() < 0.01 for _ in range(1000))
+        failed += is_beyond_chance(bad, 1000, 1)
+
+    assert failed <= 3
 
 
 @given(ANALYSES, EVIDENCE)

@@ -27,6 +27,11 @@ def open_(words: str) -> Finding:
     return Finding(Verdict.INCONCLUSIVE, words)
 
 
+def over(words: str, is_certain: bool) -> Finding:
+    """Beyond a limit: bad if that can hardly be chance, else for more requests to tell."""
+    return bad(words) if is_certain else open_(f"{words}, which may be chance")
+
+
 def findings(queries: Iterable[Query], answers: Mapping[str, Answer]) -> tuple[Finding, ...]:
     """One for each query. Without a number it is Inconclusive, never Pass."""
     return tuple(_finding(query, answers.get(query.name)) for query in queries)

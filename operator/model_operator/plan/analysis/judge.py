@@ -8,7 +8,8 @@ from model_operator.domain.counts import NO_REQUESTS, Tally
 from model_operator.domain.judgement import Judgement
 from model_operator.domain.promql import Answer
 from model_operator.domain.stage import Verdict
-from model_operator.plan.analysis.findings import Finding, bad, findings, open_
+from model_operator.plan.analysis.chance import is_beyond_chance
+from model_operator.plan.analysis.findings import Finding, findings, open_, over
 
 # Routers count whole milliseconds: what is nearer together may be the same.
 _RESOLUTION = 1.0
@@ -30,8 +31,9 @@ class Evidence:
 def judge(analysis: Analysis, evidence: Evidence) -> Judgement:
     """The verdict. A bad finding decides; without one, all must be known and good for a pass.
 
-    Nothing is held against a candidate before it has had `minRequests`, but errors that are too
-    many for so many requests already.
+    What is beyond a limit by no more than chance may bring is not known yet. Nothing is held
+    against a candidate before it has had `minRequests`, but errors that are too many for so many
+    requests already.
     """
     found = [*_findings(analysis, evidence)]
     against = [item.words for item in found if item.verdict is Verdict.FAIL]
@@ -54,9 +56,10 @@ def _findings(analysis: Analysis, evidence: Evidence) -> Iterator[Finding]:
         most = analysis.max_error_percent * analysis.min_requests / 100
         if candidate.errors > most:
             failed = f"{candidate.errors} of {candidate.requests} requests failed"
-            yield bad(
+            yield over(
                 f"{failed}{_of_these(candidate)}, more than "
-                f"{analysis.max_error_percent:g} % of {analysis.min_requests}"
+                f"{analysis.max_error_percent:g} % of {analysis.min_requests}",
+                _fails_beyond_chance(candidate, analysis.max_error_percent),
             )
         elif candidate.requests or not evidence.troubles:
             yield open_(f"{candidate.requests} of {analysis.min_requests} requests")
@@ -76,17 +79,20 @@ def _in_trouble(analysis: Analysis, evidence: Evidence) -> list[Query]:
 
 def _errors(analysis: Analysis, evidence: Evidence) -> Iterator[Finding]:
     candidate, stable = evidence.candidate, evidence.stable
-    if candidate.error_percent > analysis.max_error_percent:
-        yield bad(f"{_error_rate(candidate)}, more than {analysis.max_error_percent:g} %")
+    most = analysis.max_error_percent
+    if candidate.error_percent > most:
+        words = f"{_error_rate(candidate)}, more than {most:g} %"
+        yield over(words, _fails_beyond_chance(candidate, most))
     points = analysis.max_error_percent_above_stable
     if points is None:
         return
     if stable.requests < analysis.min_requests:
         yield _too_little_of_stable(analysis, stable)
     elif candidate.error_percent > stable.error_percent + points:
-        yield bad(
+        yield over(
             f"{_error_rate(candidate)}, more than {points:g} points above the "
-            f"{_short(stable.error_percent)} % of the stable revision"
+            f"{_short(stable.error_percent)} % of the stable revision",
+            _fails_beyond_chance(candidate, stable.error_percent + points),
         )
 
 
@@ -94,28 +100,44 @@ def _latency(analysis: Analysis, evidence: Evidence) -> Iterator[Finding]:
     limit, percent = analysis.max_p99, analysis.max_p99_percent_above_stable
     if limit is None and percent is None:
         return
-    p99 = _p99(evidence.candidate)
+    candidate = evidence.candidate
+    p99 = _p99(candidate)
     if p99 is None:
-        known = f"{evidence.candidate.answered} of {evidence.candidate.requests}"
+        known = f"{candidate.answered} of {candidate.requests}"
         yield open_(f"how long they took is known of {known} requests")
         return
     if limit is not None and p99 > limit.total_seconds() * 1000:
         most = limit.total_seconds() * 1000
-        yield bad(f"p99 {p99:g} ms of {evidence.candidate.answered} answers, more than {most:g} ms")
+        words = f"p99 {p99:g} ms of {candidate.answered} answers, more than {most:g} ms"
+        yield over(words, _is_slower_beyond_chance(candidate, most))
     if percent is not None:
-        yield from _latency_above_stable(analysis, p99, percent, evidence.stable)
+        yield from _latency_above_stable(analysis, evidence, p99, percent)
 
 
 def _latency_above_stable(
-    analysis: Analysis, p99: float, percent: float, stable: Tally
+    analysis: Analysis, evidence: Evidence, p99: float, percent: float
 ) -> Iterator[Finding]:
+    stable = evidence.stable
     usual = _p99(stable)
     if usual is None or stable.requests < analysis.min_requests:
         yield _too_little_of_stable(analysis, stable)
-    elif p99 > usual * (1 + percent / 100) + _RESOLUTION:
-        yield bad(
-            f"p99 {p99:g} ms, more than {percent:g} % above the {usual:g} ms of the stable revision"
+        return
+    most = usual * (1 + percent / 100) + _RESOLUTION
+    if p99 > most:
+        above = f"more than {percent:g} % above the {usual:g} ms of the stable revision"
+        yield over(
+            f"p99 {p99:g} ms, {above}",
+            _is_slower_beyond_chance(evidence.candidate, most),
         )
+
+
+def _fails_beyond_chance(tally: Tally, percent: float) -> bool:
+    return is_beyond_chance(tally.errors, tally.requests, percent)
+
+
+def _is_slower_beyond_chance(tally: Tally, milliseconds: float) -> bool:
+    """A p99 is above a limit when more than one answer of 100 takes longer."""
+    return is_beyond_chance(tally.slower_than(milliseconds), tally.answered, 1)
 
 
 def _p99(tally: Tally) -> float | None:
