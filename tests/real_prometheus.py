@@ -50,6 +50,18 @@ def program(name: str) -> str:
     return found
 
 
+def promtool(*words: str) -> tuple[int, str]:
+    """How promtool ended, and what it said."""
+    ended = subprocess.run(
+        [program("promtool"), *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    return ended.returncode, ended.stdout
+
+
 def remember(folder: Path, samples: Mapping[str, float]) -> None:
     """Let the Prometheus that will run in `folder` have these time series, of this moment.
 
@@ -58,8 +70,9 @@ def remember(folder: Path, samples: Mapping[str, float]) -> None:
     lines = [f"{series} {value} {time.time():.3f}" for series, value in sorted(samples.items())]
     file = folder / "samples.txt"
     file.write_text("\n".join([*lines, "# EOF\n"]))
-    command = [program("promtool"), "tsdb", "create-blocks-from", "openmetrics", "--quiet"]
-    subprocess.run([*command, file, folder / "series"], check=True)
+    command = ("tsdb", "create-blocks-from", "openmetrics", "--quiet")
+    code, said = promtool(*command, str(file), str(folder / "series"))
+    assert code == 0, said
 
 
 @contextmanager

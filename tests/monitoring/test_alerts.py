@@ -1,14 +1,13 @@
 """Each alert fires when it should, and is quiet otherwise, as promtool sees them."""
 
 import re
-import subprocess
 
 import pytest
 import yaml
 
 from helm import CHART, rendered
 from monitoring.documented import HOW_TO
-from real_prometheus import program
+from real_prometheus import promtool
 
 ALERTS = CHART / "files" / "alerts.yaml"
 RULES = yaml.safe_load(ALERTS.read_text())["groups"][0]["rules"]
@@ -99,14 +98,9 @@ def test_every_alert_fires_and_is_quiet_when_it_should(tmp_path):
     file = tmp_path / "tests.yaml"
     file.write_text(yaml.safe_dump({"rule_files": [str(ALERTS)], "tests": tests}))
 
-    ended = subprocess.run(
-        [program("promtool"), "test", "rules", str(file)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    code, said = promtool("test", "rules", str(file))
 
-    assert ended.returncode == 0, ended.stdout
+    assert code == 0, said
 
 
 def test_no_alert_goes_without_a_test_and_a_word_in_the_documentation():

@@ -2,7 +2,6 @@
 
 import json
 import re
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,7 @@ from prometheus_client import CollectorRegistry
 from helm import CHART, rendered
 from model_operator.metrics.operation import Metrics
 from model_router.envoy.statistics import stats_config
-from real_prometheus import program
+from real_prometheus import promtool
 
 BOARD = json.loads((CHART / "files" / "dashboard.json").read_text())
 QUERIES = {
@@ -37,15 +36,10 @@ def test_prometheus_understands_every_query(tmp_path):
     file = tmp_path / "rules.yaml"
     file.write_text(yaml.safe_dump({"groups": [{"name": "panels", "rules": rules}]}))
 
-    checked = subprocess.run(
-        [program("promtool"), "check", "rules", str(file)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    code, said = promtool("check", "rules", str(file))
 
-    assert checked.returncode == 0, checked.stdout
-    assert f"{len(QUERIES)} rules found" in checked.stdout
+    assert code == 0, said
+    assert f"{len(QUERIES)} rules found" in said
 
 
 def is_told(metric):
