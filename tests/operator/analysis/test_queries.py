@@ -88,6 +88,13 @@ def test_an_aborted_candidate_is_asked_about_no_more(world):
     assert asked(world) is None
 
 
+def test_nothing_is_asked_while_all_is_left_as_it_is(world):
+    change(world)
+    world.edit(suspend=True)
+
+    assert asked(world) is None
+
+
 def test_without_queries_nothing_is_asked():
     world = served(analysis={})
     change(world)

@@ -9,7 +9,7 @@ from model_operator.plan.rollout.memory import stage_in
 
 def questions(deployment: ModelDeployment, status: Manifest) -> Questions | None:
     """What to ask while a step's weight is in force; None while nobody needs to know."""
-    analysis = deployment.rollout.analysis
+    analysis = None if deployment.suspend else deployment.rollout.analysis
     stable = (status.get("stable") or {}).get("revision")
     candidate = (status.get("candidate") or {}).get("revision")
     if analysis is None or not analysis.queries or not stable or not candidate:
