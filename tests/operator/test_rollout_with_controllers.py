@@ -44,6 +44,7 @@ class Model:
 
     def __init__(self, api, name):
         self.api, self.name = api, name
+        self.arms = {}
 
     def serve(self, version, **rollout):
         """Apply the manifest as Git has it at that version."""
@@ -52,6 +53,7 @@ class Model:
             model={"uri": "file:///srv/models/ranker", "version": version},
             replicas=4,
             rollout={"steps": STEPS, "abortKeepSeconds": 0} | rollout,
+            **self.arms,
         )
         body["metadata"] = {"name": self.name}
         del body["status"]
@@ -151,6 +153,31 @@ def test_a_revert_in_git_finds_the_former_revision_warm_and_skips_the_steps(shop
 
     assert model.serves(1) == old
     assert model.weights() == {old: 100, new: 0}
+
+
+def test_a_canary_goes_on_inside_the_share_that_a_variant_leaves(shop):
+    model = Model(shop, "compared")
+    model.arms = {
+        "variants": [{"name": "big", "model": {"version": 9}, "weight": 20}],
+        "shadow": {"model": {"version": 8}, "percent": 10},
+    }
+    model.serve(1)
+    old = model.serves(1)
+    [big] = [item["revision"] for item in model.status()["variants"]]
+    model.become({big: 20, old: 80})
+    shadow = eventually(lambda: model.status()["shadow"]["revision"], LONG)
+    model.serve(2)
+    new = eventually(lambda: model.status()["candidate"]["revision"], LONG)
+
+    model.become({big: 20, old: 72, new: 8})
+    model.has_pods({old: 4, new: 1, big: 1, shadow: 1})
+    model.arms = {}
+    model.serve(2)
+
+    model.become({old: 90, new: 10})
+    eventually(lambda: not {big, shadow} & set(shop.names("deployments")), LONG)
+    assert not {big, shadow} & {*shop.names("services"), *shop.names("controllerrevisions")}
+    model.has_pods({old: 4, new: 1})
 
 
 def test_an_abort_returns_to_the_stable_revision_until_the_spec_asks_for_another(shop):

@@ -96,6 +96,14 @@ def matched(**match):
             "spec.shadow.percent",
             id="copies",
         ),
+        pytest.param(
+            {
+                "shadow": {"model": OTHER, "percent": 1},
+                "serving": {"args": ["--model_platform=tflite"]},
+            },
+            "the flag model_platform follows from the platform of the model",
+            id="two platforms",
+        ),
         pytest.param({"shadow": {"percent": 1}}, "spec.shadow.model: Required", id="no model"),
         pytest.param(
             {"traffic": {"stickyHeader": ":path"}}, "spec.traffic.stickyHeader", id="no header"
