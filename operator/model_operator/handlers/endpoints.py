@@ -1,5 +1,6 @@
 """What others ask of the operator's process over HTTP: health, readiness, metrics."""
 
+import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -25,7 +26,9 @@ async def serving(
 
     async def metrics(_: web.Request) -> web.Response:
         headers = {"Content-Type": CONTENT_TYPE_LATEST}
-        return web.Response(body=generate_latest(registry), headers=headers)
+        # With a thousand ModelDeployments this takes a second, in which passes go on.
+        body = await asyncio.to_thread(generate_latest, registry)
+        return web.Response(body=body, headers=headers)
 
     application = web.Application()
     application.add_routes(

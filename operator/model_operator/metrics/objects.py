@@ -75,7 +75,8 @@ class ObjectStates(Collector):
             name: GaugeMetricFamily(name, told, labels=labels)
             for name, (labels, told) in _GAUGES.items()
         }
-        for samples in self._samples.values():
+        # A copy: this runs in a thread of its own, and passes go on meanwhile.
+        for samples in list(self._samples.values()):
             for name, labels, value in samples:
                 families[name].add_metric(labels, value)
         yield from families.values()
