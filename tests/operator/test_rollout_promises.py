@@ -163,6 +163,19 @@ def test_an_analysed_candidate_gets_more_only_after_it_has_passed_or_a_user_prom
         assert before.held_since and before.weight == before.target
 
 
+@given(ROLLOUTS.filter(lambda rollout: rollout.steps), SEEN, st.data())
+@settings(deadline=None)
+def test_at_a_step_whose_weight_is_in_force_only_a_pass_leads_on(rollout, seen, data):
+    rollout = replace(rollout, analysis=rollout.analysis or Analysis())
+    step, held = data.draw(st.sampled_from(rollout.steps)), data.draw(MOMENTS)
+    before = Stage(step.weight, held, step.weight, held)
+    unproven = data.draw(VERDICTS.filter(lambda it: not it or it.verdict is not Verdict.PASS))
+
+    found = move(rollout, replace(seen, stage=before, judgement=unproven, orders=Orders()))
+
+    assert found.stage.target == step.weight
+
+
 @given(ROLLOUTS, SEEN)
 @settings(max_examples=400, deadline=None)
 def test_the_last_bad_verdict_takes_everything_from_a_candidate(rollout, seen):
