@@ -441,6 +441,15 @@ def test_drain_first_is_promoted_with_all_but_the_last_replica():
     assert (found.state, found.candidate) == (State.PROMOTED, 4)
 
 
+def test_what_auto_gave_up_counts_no_more_when_the_user_wants_surge_first():
+    surging = replace(CANARY, strategy=Strategy.SURGE_FIRST)
+
+    found = move(surging, seen(Stage(100, NOON, 50, given=1), 3, stable=pods(3)))
+
+    assert at(found) == (State.WAITING, 100, 50)
+    assert (found.stable, found.candidate) == (4, 4)
+
+
 @pytest.mark.parametrize(
     ("after", "stable", "candidate"),
     [

@@ -6,7 +6,7 @@ from datetime import datetime
 from model_operator.domain.analysis import OnInconclusive
 from model_operator.domain.conditions import timestamp
 from model_operator.domain.judgement import Judgement
-from model_operator.domain.rollout import Rollout, TrafficStep
+from model_operator.domain.rollout import Rollout, Strategy, TrafficStep
 from model_operator.domain.stage import Abort, Stage, State, Verdict
 from model_operator.plan.rollout.change import Pods, Room
 from model_operator.plan.rollout.copies import Copies
@@ -237,9 +237,9 @@ def _passed(rollout: Rollout, seen: Seen, stage: Stage) -> Stage:
 
 
 def _copies(rollout: Rollout, seen: Seen, stage: Stage) -> Copies:
-    return Copies(
-        rollout.strategy, seen.replicas, seen.stable, seen.candidate, seen.room, stage.given
-    )
+    # A user may choose another strategy in the midst: then all pods come before all requests.
+    given = stage.given if rollout.strategy is Strategy.AUTO else 0
+    return Copies(rollout.strategy, seen.replicas, seen.stable, seen.candidate, seen.room, given)
 
 
 def _making_room(rollout: Rollout, seen: Seen, stage: Stage) -> Stage:
