@@ -177,9 +177,11 @@ class Observed:
     @property
     def is_shared(self) -> bool:
         """Whether several revisions get requests, or one that is not promoted yet."""
-        weighted = [name for name, weight in self.weights().items() if weight]
+        record = self.record()
+        reached = {name for name, weight in self.weights().items() if weight}
+        reached |= record.chosen if record else set()
         candidate = (self.status.get("candidate") or {}).get("revision")
-        return len(weighted) > 1 or candidate in weighted
+        return len(reached) > 1 or candidate in reached
 
     def answering(self) -> str | None:
         """A revision that requests reach and that has a replica ready for them."""

@@ -75,11 +75,15 @@ class Traffic:
 
 @dataclass(frozen=True)
 class Recorded:
-    """What a traffic record says: its ports, the percentage of each revision, the stable one."""
+    """What a traffic record says: its ports, the percentage of each revision, the stable one.
+
+    `chosen` are the revisions that headers choose, whatever the percentages.
+    """
 
     ports: Ports
     weights: Mapping[str, int]
     stable: str
+    chosen: frozenset[str] = frozenset()
 
 
 def record_name(deployment: str) -> str:
@@ -129,11 +133,12 @@ def recorded(config_map: Manifest) -> Recorded | None:
         return None
     data = config_map["data"]
     try:
-        split = json.loads(data[RECORD_KEY])["split"]
-        weights = {str(item["revision"]): int(item["weight"]) for item in split}
+        record = json.loads(data[RECORD_KEY])
+        weights = {str(item["revision"]): int(item["weight"]) for item in record["split"]}
+        chosen = frozenset(str(item["revision"]) for item in record.get("matches", ()))
     except UNREADABLE:
         return None
-    return Recorded(ports, weights, str(data.get(STABLE_KEY, "")))
+    return Recorded(ports, weights, str(data.get(STABLE_KEY, "")), chosen)
 
 
 def choose_ports(deployment: str, own: Ports | None, others: Mapping[str, Ports]) -> Ports:

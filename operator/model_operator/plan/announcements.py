@@ -29,6 +29,7 @@ def announcements(before: Manifest, after: Manifest) -> tuple[Announcement, ...]
     # That a candidate starts is in the Events of its Deployment; one a change is enough here.
     if stable := _new_revision(before, after, "stable"):
         said.append(Announcement("RevisionServing", f"{_named(stable)} gets the traffic"))
+    said += _of_variants(before, after)
     stalled = find(after, ConditionType.STALLED)
     earlier = find(before, ConditionType.STALLED)
     if stalled and (earlier is None or earlier["reason"] != stalled["reason"]):
@@ -39,6 +40,15 @@ def announcements(before: Manifest, after: Manifest) -> tuple[Announcement, ...]
     if skewed and not find(before, ConditionType.SKEWED):
         said.append(Announcement(skewed["reason"], skewed["message"], is_warning=True))
     return tuple(said)
+
+
+def _of_variants(before: Manifest, after: Manifest) -> list[Announcement]:
+    known = {item["name"]: item.get("revision") for item in before.get("variants") or ()}
+    return [
+        Announcement("RevisionServing", f"variant {item['name']}: {_named(item)} gets its requests")
+        for item in after.get("variants") or ()
+        if "revision" in item and item["revision"] != known.get(item["name"])
+    ]
 
 
 def _passed_step(before: Manifest, after: Manifest) -> Announcement | None:

@@ -78,7 +78,8 @@ def _counts(situation: Situation) -> Mapping[str, int]:
         return {}
     tallies, troubles = total(routing.told, record.weights)
     is_known = not troubles
-    return {name: tallies[name].requests for name in tallies if is_known and name in record.weights}
+    names = record.weights.keys() | record.chosen
+    return {name: tallies[name].requests for name in tallies if is_known and name in names}
 
 
 def _weighted(weights: Mapping[str, int]) -> dict[str, int]:
