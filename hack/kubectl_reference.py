@@ -8,9 +8,8 @@ A test compares the two, so that the page cannot tell of other options than ther
 
 import argparse
 import sys
-from collections.abc import Iterable
 
-from kubectl_modelfleet.command_line import PROGRAM, Parser, parser
+from kubectl_modelfleet.command_line import PROGRAM, Parser, commands_of, parser
 
 _HEAD = """\
 <!-- Made from the command line by hack/kubectl_reference.py; change the help texts there. -->
@@ -41,6 +40,11 @@ line for each change of what is waited for. `-o json` and `-o yaml` print a docu
 `namespace`, `outcome` (`done`, `under way` or `stalled`), `message`, the `status` as the operator
 has written it, and `pods` (null for a user who may not list pods); with `--wait`, once, at the end.
 
+## Completion
+
+`kubectl_complete-modelfleet` comes with the plugin: where kubectl's own completion is set up,
+commands, options, ModelDeployments and, after `--to`, revisions are completed.
+
 ## Orders
 
 `promote`, `abort`, `retry` and `rollback` set the annotation of that name, which
@@ -52,18 +56,11 @@ to ten seconds for the operator to see that. Nothing else is written.
 
 def page() -> str:
     """The whole page, in Markdown."""
-    whole = parser()
-    commands = dict(_commands(whole))
+    commands = commands_of(parser())
     listed = [f"| [`{name}`](#{name}) | {found.description} |" for name, found in commands.items()]
     parts = [_HEAD, "| command | |\n|---|---|\n" + "\n".join(listed) + "\n"]
     parts += [_section(name, found) for name, found in commands.items()]
     return "".join([*parts, _EXITS])
-
-
-def _commands(whole: Parser) -> Iterable[tuple[str, Parser]]:
-    for action in whole._actions:
-        if isinstance(action, argparse._SubParsersAction):
-            yield from action.choices.items()
 
 
 def _section(name: str, found: Parser) -> str:

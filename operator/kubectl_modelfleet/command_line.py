@@ -64,6 +64,14 @@ def parser() -> Parser:
     return found
 
 
+def commands_of(whole: Parser) -> dict[str, Parser]:
+    """The parser of each command, by its name."""
+    for action in whole._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            return dict(action.choices)
+    return {}
+
+
 def parsed(arguments: Sequence[str] | None) -> Invocation:
     """What the arguments ask for; ends the process for a mistake in them."""
     options = parser().parse_args(arguments)

@@ -112,8 +112,7 @@ class Subject:
     async def _near(self) -> str:
         """A hint at names that are alike, here or, where the user may look, elsewhere."""
         try:
-            here = await self._names(f"{_API}/namespaces/{quote(self.namespace)}/{PLURAL}")
-            names = [name for _, name in here]
+            names = await self.names_here()
             if found := near(self.name, names):
                 return found
             all_there = await self._names(f"{_API}/{PLURAL}")
@@ -123,6 +122,15 @@ class Subject:
         if places:
             return f"there is one in another namespace: -n {' or -n '.join(places[:3])}"
         return f"there are: {', '.join(names[:10])}" if names else ""
+
+    async def names_here(self) -> list[str]:
+        """The ModelDeployments of the namespace.
+
+        Raises:
+            Failed: they cannot be listed.
+        """
+        here = await self._names(f"{_API}/namespaces/{quote(self.namespace)}/{PLURAL}")
+        return [name for _, name in here]
 
     async def _names(self, path: str) -> list[tuple[str, str]]:
         found = items(at(await self._requests.read(path, limit="500"), "items"))

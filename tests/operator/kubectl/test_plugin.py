@@ -204,6 +204,23 @@ def test_what_cannot_be_done_is_refused_with_a_hint(shop, words, says, hint):
     assert hint in err
 
 
+def test_kubectl_completes_names_and_revisions(shop):
+    world, old, new = promoted()
+    shop = shop(world)
+    shop.remember()
+
+    def completed(*words):
+        asked = [str(shop.api.kubectl), "__complete", "modelfleet", *words]
+        done = subprocess.run(
+            asked, env=shop.environment(), capture_output=True, text=True, timeout=60, check=True
+        )
+        return [line.partition("\t")[0] for line in done.stdout.splitlines()]
+
+    here = ["-n", shop.api.namespace]
+    assert completed("status", *here, "ran") == ["ranker", ":4"]
+    assert completed("rollback", "ranker", *here, "--to", "") == [new, old, ":4"]
+
+
 async def test_a_live_view_outlives_a_connection_that_is_lost(shop, tmp_path):
     shop = shop()
     async with ApiRelay(shop.api.kubeconfig) as relay:
