@@ -205,6 +205,15 @@ def test_a_suspended_rollout_stays_where_it_is_and_goes_on_from_there():
     assert world.weights() == {old: 50, new: 50}
 
 
+def test_a_step_that_pauses_costs_no_write_while_it_does():
+    world = served(steps=[{"weight": 10, "pause": True}])
+    change(world)
+    world.wait(seconds=20)
+
+    assert world.condition("Paused")["status"] == "True"
+    assert world.plan().status is None
+
+
 def test_a_record_that_is_edited_or_deleted_by_hand_is_mended():
     world = served()
     old, new = change(world)

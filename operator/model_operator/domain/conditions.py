@@ -22,6 +22,10 @@ class ConditionType(StrEnum):
     SKEWED = "Skewed"
 
 
+# Why Paused is true where spec.suspend has it so, and not a rollout that waits for a user.
+SUSPENDED = "Suspended"
+
+
 @dataclass(frozen=True)
 class Condition:
     type: ConditionType

@@ -192,6 +192,25 @@ def test_a_variant_that_does_not_get_ready_is_told_of_and_stalls_at_the_deadline
     assert world.condition("Stalled")["reason"] == "LoadFailed"
 
 
+def test_the_time_of_a_variant_runs_on_while_a_rollout_pauses():
+    world = served(steps=[{"weight": 10, "pause": True}], progressDeadlineSeconds=300)
+    change(world)
+    world.edit(variants=[BIG])
+    world.step()
+    big = told(world, "big")["candidate"]["revision"]
+    live(world, big)
+    world.wait(seconds=200)
+    costs_nothing = world.plan().status is None
+    live(world, big)
+    world.wait(seconds=100)
+    live(world, big)
+
+    assert costs_nothing
+    assert told(world, "big")["message"].endswith(
+        "since more than 300 s; its 20 % go to the others"
+    )
+
+
 def test_another_version_of_a_variant_takes_its_share_over_when_all_of_it_is_ready():
     world = with_variants(BIG | {"replicas": 2})
     main, old = world.stable(), revision_of(world, "big")

@@ -76,7 +76,8 @@ class Clock:
 
 def clock_of(observed: Observed, choice: Choice, now: datetime, is_suspended: bool) -> Clock:
     """Since when the wanted revision is on its way, or its replicas are too few."""
-    was_suspended = conditions.find(observed.status, ConditionType.PAUSED) is not None
+    paused = conditions.find(observed.status, ConditionType.PAUSED)
+    was_suspended = paused is not None and paused["reason"] == conditions.SUSPENDED
     if was_suspended and not is_suspended:
         return Clock(now, now)  # no time was given to it meanwhile
     candidate = observed.status.get("candidate") or {}

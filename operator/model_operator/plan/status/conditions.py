@@ -1,6 +1,6 @@
 """The conditions: whether the wanted revision is all there, and if not, why."""
 
-from model_operator.domain.conditions import Condition, ConditionType
+from model_operator.domain.conditions import SUSPENDED, Condition, ConditionType
 from model_operator.domain.manifests import ObjectKey
 from model_operator.domain.troubles import PASSING
 from model_operator.plan.status.causes import cause_of, trouble_in
@@ -50,7 +50,7 @@ def obstacle(situation: Situation) -> tuple[str, str]:
     if situation.observed.foreign:
         return "NameTaken", _name_taken(situation.observed.foreign)
     if situation.deployment.suspend:
-        return "Suspended", "spec.suspend is true and the spec is not carried out yet"
+        return SUSPENDED, "spec.suspend is true and the spec is not carried out yet"
     version = situation.choice.wanted.version
     if (made := situation.course.move) and not situation.choice.is_promoted:
         return why_not_ready(made, version, cause_of(situation))
@@ -89,4 +89,4 @@ def _paused(situation: Situation) -> list[Condition]:
     if not situation.deployment.suspend:
         return []
     message = "spec.suspend is true: Deployments and Service are left as they are"
-    return [Condition(ConditionType.PAUSED, True, "Suspended", message)]
+    return [Condition(ConditionType.PAUSED, True, SUSPENDED, message)]
