@@ -18,7 +18,8 @@ from kubectl_modelfleet.tree.words import age, counted, percent, span
 # A tree of hundreds of pods shows nothing; those that are not ready are shown first.
 _MOST_PODS = 12
 _ALWAYS = {"Ready": Tone.WAITING, "Available": Tone.BAD}
-_WHILE_TRUE = {"Stalled": Tone.BAD, "Paused": Tone.WAITING}
+# On the way is said by Ready.
+_NEVER = "Reconciling"
 
 
 def tree_of(deployment: Deployment, pods: Sequence[Pod] | None, now: datetime) -> Line:
@@ -48,10 +49,10 @@ def _conditions(deployment: Deployment) -> list[Line]:
         if item.type in _ALWAYS:
             tone = Tone.GOOD if item.status == "True" else _ALWAYS[item.type]
             found.append(Line(_said(item), tone))
-        elif item.type in _WHILE_TRUE and item.status == "True":
+        elif item.status == "True" and item.type != _NEVER:
             is_told = ready is not None and item.message == ready.message
             said = f"{item.type}=True" if is_told else _said(item)
-            found.append(Line(said, _WHILE_TRUE[item.type]))
+            found.append(Line(said, Tone.BAD if item.type == "Stalled" else Tone.WAITING))
     return found
 
 

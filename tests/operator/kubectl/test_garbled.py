@@ -104,16 +104,20 @@ def test_no_text_of_a_status_moves_the_cursor(text):
     assert all(line.isprintable() for line in lines)
 
 
-def test_what_a_newer_operator_adds_is_passed_over():
+def test_of_what_a_newer_operator_adds_states_and_conditions_are_shown():
     body = copy.deepcopy(ROLLOUT)
     body["status"] |= {"mood": "good"}
     body["status"]["candidate"] |= {"state": "Dancing", "tempo": 120}
-    body["status"]["conditions"].append({"type": "Merry", "status": "True"})
+    body["status"]["conditions"].append(
+        {"type": "Merry", "status": "True", "reason": "Spring", "message": "it is warm"}
+    )
+    body["status"]["conditions"].append({"type": "Sad", "status": "False"})
 
     lines, _ = everything_is_shown(body)
 
     assert any("Dancing" in line for line in lines)
-    assert not any("Merry" in line for line in lines)
+    assert "├── Merry=True Spring: it is warm" in lines
+    assert not any("Sad" in line for line in lines)
 
 
 def test_a_status_of_an_operator_that_wrote_less_is_shown_as_far_as_it_goes():
