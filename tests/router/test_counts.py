@@ -138,6 +138,22 @@ async def test_a_new_split_begins_at_0_and_is_told_with_it(canary, ports):
     assert now.tallies["m-stable"].requests == 8
 
 
+async def test_a_model_that_comes_again_begins_at_0(canary, ports):
+    await rest_answers(ports[1], 40)
+    await until_told(canary, requests=40, errors=0)
+    (canary.folder / "records" / "m.json").unlink()
+
+    async def is_gone():
+        return (await told(canary)).trouble == "does not know the model yet"
+
+    await eventually(is_gone, "the model is gone")
+    canary.write_record("m", ports, {"m-stable": 0, "m-candidate": 100})
+    await canary.until("m", "Programmed")
+    await rest_answers(ports[1], 8)
+
+    await until_told(canary, requests=8, errors=0)
+
+
 async def test_another_envoy_begins_at_0_under_another_epoch(canary, ports):
     await rest_answers(ports[1], 40)
     await until_told(canary, requests=40, errors=0)

@@ -39,25 +39,37 @@ class Ledger:
         # How many Envoys were started until now: each counts from 0.
         self._envoys = envoys
         self._begun: dict[str, _Beginning] = {}
+        self._forgotten: set[str] = set()
         self._run, self._number = secrets.token_hex(4), 0
         self._lock = threading.Lock()
 
     def begin_blocking(self, record: TrafficRecord) -> None:
         """Count anew for a model, whose record has just come into force."""
-        envoy, counted = 0, None
+        envoy, counted = self._envoys(), self._before_first(record.name)
         try:
-            envoy, found = self._read(record.name)
-            counted = found.get(record.name, {})
+            if counted is None:
+                envoy, found = self._read(record.name)
+                counted = found.get(record.name, {})
         except AdminError as error:
             _log.warning("%s: counts begin when they are asked for: %s", record.name, error)
         with self._lock:
             self._number += 1
+            self._forgotten.discard(record.name)
             self._begun[record.name] = _Beginning(record, self._number, envoy, counted)
 
-    def forget(self, model: str) -> None:
-        """The model is gone."""
+    def _before_first(self, model: str) -> Mapping[str, Counts] | None:
+        """Nothing, for a model that no Envoy of this process knew; else it has to be read.
+
+        A router that starts with many models would ask for each, and each answer takes longer.
+        """
         with self._lock:
-            self._begun.pop(model, None)
+            return None if model in self._begun or model in self._forgotten else {}
+
+    def forget(self, model: str) -> None:
+        """The model is gone; its counters may stay for a while."""
+        with self._lock:
+            if self._begun.pop(model, None):
+                self._forgotten.add(model)
 
     def document_blocking(self) -> bytes:
         """The counts of all models as JSON; raises AdminError when Envoy does not tell them."""
