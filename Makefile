@@ -59,6 +59,10 @@ api: $(ENV_STAMP) ## Tests against a real kube-apiserver on loopback (no root)
 e2e: $(ENV_STAMP) ## Tests on a real cluster with kubelet and containers (root)
 	@$(VENV)/bin/pytest -m cluster
 
+.PHONY: bench
+bench: $(ENV_STAMP) ## Measure the server beside others (BENCH="tiny grpc c=8": a part of it)
+	@hack/bench $(BENCH)
+
 .PHONY: images
 images: $(ENV_STAMP) ## Build the images of server, operator and router
 	@$(PY) images/build.py all

@@ -10,6 +10,7 @@ from model_server.core.loader import Resources
 from model_server.core.servable import ServableId
 from model_server.servables.batched import unbatched
 from model_server.servables.platform import GroupServable, Platform, Servable
+from model_server.servables.quiet import short_turns
 from model_server.servables.registry import Platforms, check_servable
 from model_server.storage.folders import Folder
 
@@ -64,6 +65,10 @@ class VersionLoader:
 
     def load(self) -> Servable:
         """See Loader. Raises ServingError."""
+        with short_turns():
+            return self._loaded()
+
+    def _loaded(self) -> Servable:
         platform = self.platforms.platform(self.platform)
         try:
             local = self.folder.fetch()

@@ -118,3 +118,11 @@ def test_more_requests_of_a_model_than_its_limit_are_refused_at_once_and_no_othe
     slow_models.may_end.release(2)
     assert list(first[0].result().outputs["y"].float_val) == [3]
     assert first[1].result(LONG) == 200
+
+
+def test_models_are_loaded_while_threads_hand_over_quickly(serving):
+    slow_models.turns.clear()
+
+    serving()
+
+    assert slow_models.turns == [pytest.approx(0.0005)] * 2

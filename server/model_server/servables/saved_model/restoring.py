@@ -12,6 +12,7 @@ from tensorflow.python.saved_model import loader_impl
 from tensorflow.python.training import py_checkpoint_reader
 
 from model_server.core.errors import Code, ServingError
+from model_server.servables.quiet import at_low_priority
 from model_server.servables.saved_model.operations import missing_operations
 from model_server.servables.saved_model.variables import Restore, Stored, restore_of
 
@@ -57,7 +58,7 @@ def load_into(session: Any, read: Read) -> None:
         saver, _ = loader.load_graph(session.graph, read.tags)
         restore = restore_of(meta_graph)
         if restore is None or not restore.plain:
-            loader.restore_variables(session, saver)
+            at_low_priority(lambda: loader.restore_variables(session, saver))
         if restore is not None:
             _fill(session, restore, loader.variables_path, read.path)
         loader.run_init_ops(session, read.tags)
@@ -113,7 +114,8 @@ def _run(session: Any, variables: tuple[Stored, ...], handles: list[Any], checkp
         tf.raw_ops.AssignVariableOp(resource=handle, value=value)
         for handle, value in zip(handles, values, strict=True)
     ]
-    session.run(assigns)
+    # The longest part of a load, and all of it without the interpreter.
+    at_low_priority(lambda: session.run(assigns))
 
 
 def _check(variable: Stored, handle: Any, shapes: dict[str, list[int]], path: str) -> None:

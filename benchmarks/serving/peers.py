@@ -1,0 +1,139 @@
+"""The servers that are compared: what each needs, what it speaks, and how it is started."""
+
+import json
+import re
+import sys
+import sysconfig
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.serving import wire
+from benchmarks.serving.models import Model
+from benchmarks.serving.processes import Command, free_port
+from benchmarks.serving.wire import Protocol
+
+_SERVERS = Path(__file__).parent / "servers"
+_TENSORFLOW = "tensorflow-cpu>=2.21,<2.22"
+_ONE_THREAD = {"INTRA_OP_THREADS": "1"}
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a peer is started with: its Python, the model, and a folder of its own."""
+
+    python: Path
+    model: Model
+    folder: Path
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A server; ``needs`` are packages of an environment of its own, none is this one."""
+
+    name: str
+    command: Callable[[Start], Command]
+    needs: Sequence[str] = ()
+    protocol: Callable[[Model], Protocol] = wire.open_inference
+
+    @property
+    def folder(self) -> str:
+        """A name for its files."""
+        return re.sub(r"[^a-z0-9]+", "-", self.name.lower())
+
+
+def _ours(*flags: str) -> Callable[[Start], Command]:
+    def command(start: Start) -> Command:
+        grpc, rest = free_port(), free_port()
+        words = [
+            str(start.python.with_name("model-server")),
+            f"--port={grpc}",
+            f"--rest_api_port={rest}",
+            f"--model_name={start.model.name}",
+            f"--model_base_path={start.model.base}",
+            *flags,
+        ]
+        return Command(words, grpc, rest)
+
+    return command
+
+
+def _grpcio(start: Start) -> Command:
+    port = free_port()
+    script = str(_SERVERS / "grpcio_server.py")
+    words = [str(start.python), script, str(start.model.base), start.model.name, str(port), "2"]
+    return Command(words, port, None, _ONE_THREAD)
+
+
+def _kserve(start: Start) -> Command:
+    grpc, rest = free_port(), free_port()
+    script = str(_SERVERS / "kserve_server.py")
+    words = [str(start.python), script, f"--grpc_port={grpc}", f"--http_port={rest}", "--workers=2"]
+    model = {"MODEL_FOLDER": str(start.model.base), "MODEL_NAME": start.model.name}
+    return Command(words, grpc, rest, _ONE_THREAD | model)
+
+
+def _mlserver(start: Start) -> Command:
+    grpc, rest, metrics = free_port(), free_port(), free_port()
+    settings = {
+        "grpc_port": grpc,
+        "http_port": rest,
+        "metrics_port": metrics,
+        "host": "127.0.0.1",
+        "parallel_workers": 0,
+    }
+    model = {
+        "name": start.model.name,
+        "implementation": "mlserver_model.TensorFlowModel",
+        "parameters": {"uri": str(start.model.base)},
+    }
+    start.folder.mkdir(parents=True, exist_ok=True)
+    (start.folder / "settings.json").write_text(json.dumps(settings))
+    (start.folder / "model-settings.json").write_text(json.dumps(model))
+    words = [str(start.python.with_name("mlserver")), "start", str(start.folder)]
+    return Command(words, grpc, rest, {"PYTHONPATH": str(_SERVERS)}, start.folder)
+
+
+def _pytriton(start: Start) -> Command:
+    grpc, rest, metrics = free_port(), free_port(), free_port()
+    words = [
+        str(start.python),
+        str(_SERVERS / "pytriton_server.py"),
+        str(start.model.base),
+        start.model.name,
+        json.dumps(list(start.model.row.shape[1:])),
+        *map(str, (grpc, rest, metrics)),
+    ]
+    # Triton's Python process finds the modules of this Python, and so must find its library, too.
+    library = {"LD_LIBRARY_PATH": sysconfig.get_config_var("LIBDIR") or ""}
+    return Command(words, grpc, rest, library, start.folder)
+
+
+def peers() -> list[Peer]:
+    """All of them, ours first."""
+    tensorflow_serving = wire.tensorflow_serving
+    found = [
+        Peer("model-server", _ours(), protocol=tensorflow_serving),
+        Peer("model-server, batching", _ours("--enable_batching"), protocol=tensorflow_serving),
+    ]
+    found += [
+        Peer(f"model-server, {name}", _ours(f"--transport={name}"), protocol=tensorflow_serving)
+        for name in _transports()
+    ]
+    return [
+        *found,
+        Peer("grpcio and TensorFlow, 2 processes", _grpcio, protocol=tensorflow_serving),
+        Peer("KServe, 2 workers", _kserve, ("kserve==0.21.0", _TENSORFLOW)),
+        Peer("MLServer", _mlserver, ("mlserver==1.7.1", _TENSORFLOW)),
+        Peer("PyTriton", _pytriton, ("nvidia-pytriton==0.7.0", _TENSORFLOW)),
+    ]
+
+
+def _transports() -> list[str]:
+    """Transports of the server that are not its default and can be had here."""
+    return []
+
+
+def python_of_ours() -> Path:
+    """The Python of this environment."""
+    return Path(sys.executable)
