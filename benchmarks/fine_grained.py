@@ -24,6 +24,7 @@ from model_server.batching.scheduler import BatchScheduler
 from model_server.batching.steps.stepper import StepLimits
 from model_server.core.servable import ServableId
 from model_server.options.batching import Batching
+from model_server.options.cpus import CPUS
 from model_server.servables.batch_ops.making import Queue
 from model_server.servables.batched import BatchedServable
 from model_server.servables.platform import Runtime
@@ -213,7 +214,7 @@ def _recurrent(folder: Path) -> tuple[dict[str, Ask], Callable[[int], bool]]:
         "padded batches": _asking(padded, "masked", with_lengths, "y"),
         "cell batched in the graph": _asking(by_tool, "loop", requests, "y"),
     }
-    stepped = Stepping(StepLimits())(ServableId("m", 1), loaded, "")
+    stepped = Stepping(StepLimits(threads=CPUS))(ServableId("m", 1), loaded, "")
     ways["step and head"] = _asking(stepped, "sequence", requests, "y")
     return ways, lambda number: lengths[number % len(lengths)] <= _SHORT
 

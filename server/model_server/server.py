@@ -123,7 +123,7 @@ class Server:
             folders(self._cache),
             self._options.allow_version_labels_for_unavailable_models,
         )
-        limits = StepLimits(active=self._options.max_active_rows)
+        limits = StepLimits(active=self._options.max_active_rows, threads=CPUS)
         models.batch_with(
             lambda platform: Stepping(limits, self._batchers.of(self._runtimes.of(platform)))
         )

@@ -77,6 +77,23 @@ def test_no_more_rows_than_allowed_advance_together():
     assert cell.sizes == [2, 2, 2, 1]
 
 
+def test_threads_take_equal_shares(pool):
+    cell = Sums(gated=True)
+    at_work = stepper(cell, threads=2)
+    first = pool.submit(ask, at_work, [1])
+    assert cell.began.acquire(timeout=60)
+    second = pool.submit(ask, at_work, [1])
+    assert cell.began.acquire(timeout=60)
+    many = pool.submit(ask, at_work, *[[1]] * 6)
+    wait_for_rows(at_work, 6)
+    cell.gate.release(100)
+
+    for each in (first, second, many):
+        each.result(60)
+    assert cell.sizes[:2] == [1, 1]
+    assert max(cell.sizes) < 6
+
+
 def test_places_go_to_requests_in_turn():
     waiting = Waiting()
     many, few = (Sequences(*rows(*[[1]] * count)) for count in (4, 2))

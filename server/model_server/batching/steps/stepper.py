@@ -86,8 +86,11 @@ class Stepper:
 
     def _admit(self, groups: dict[Hashable, Group]) -> bool:
         """Lets rows enter where there is room; whether there is anything to advance."""
+        own = sum(len(group.rows) for group in groups.values())
         with self._lock:
-            taken = self._waiting.take(self._room)
+            # As many for each thread, or the first would take all.
+            share = -(-(self._active + self._waiting.rows) // self._threads)
+            taken = self._waiting.take(max(min(self._room, share - own), 0))
             self._active += len(taken)
             if not taken and not groups:
                 self._threads -= 1

@@ -6,8 +6,9 @@ step. From the two a signature ``sequence`` is made, which takes sequences of an
 """
 
 import logging
+import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar, Protocol
 
 import numpy as np
@@ -157,4 +158,12 @@ class Stepping:
     def __call__(self, id: ServableId, servable: Servable, folder: str) -> Servable:
         """See loading.Batch."""
         batched = self.batch(id, servable, folder) if self.batch is not None else servable
-        return stepped(id, servable, batched, self.limits)
+        # A device takes one call after the other, so its rows are better not parted.
+        limits = replace(self.limits, threads=1) if _has_gpu() else self.limits
+        return stepped(id, servable, batched, limits)
+
+
+def _has_gpu() -> bool:
+    # Only where something else needs TensorFlow, which takes long to import.
+    tensorflow = sys.modules.get("tensorflow")
+    return tensorflow is not None and bool(tensorflow.config.list_physical_devices("GPU"))
