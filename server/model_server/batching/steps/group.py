@@ -37,12 +37,13 @@ class Group:
         self.rows: list[Row] = []
 
     def enter(self, rows: Sequence[Row]) -> None:
-        """Adds rows at their first step."""
+        """Adds rows at their first step; those without one are answered and leave."""
         new = self._cell.start(len(rows))
         self.rows += rows
         self._states = {
             alias: np.concatenate([state, new[alias]]) for alias, state in self._states.items()
         }
+        self._finish()
 
     def advance(self) -> None:
         """One step of all rows; those without another one are answered and leave.
@@ -50,16 +51,15 @@ class Group:
         Raises nothing: a row whose step fails ends its request, and no other.
         """
         self._keep([not row.task.is_over for row in self.rows])
-        self._finish()
         if not self.rows:
             return
         inputs = {
-            alias: np.stack([row.step_inputs(alias) for row in self.rows])
-            for alias in self.rows[0].task.inputs
+            alias: np.concatenate([row.next_inputs(alias) for row in self.rows])
+            for alias in self.rows[0].steps
         }
         self._states = self._stepped(inputs)
         for row in self.rows:
-            row.position += 1
+            row.go_on()
         self._finish()
 
     def _stepped(self, inputs: Tensors) -> Tensors:
@@ -79,7 +79,7 @@ class Group:
         return _joined(self._cell.start(0), [states for _, states in alone])
 
     def _finish(self) -> None:
-        over = [row.is_finished for row in self.rows]
+        over = [not row.steps_left for row in self.rows]
         if not any(over):
             return
         rows = [row for row, is_over in zip(self.rows, over, strict=True) if is_over]

@@ -4,7 +4,6 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -51,20 +50,25 @@ class Sequences:
             self.answer.set_result(whole)
 
 
-@dataclass(eq=False)
 class Row:
     """One sequence of a request, and the step it comes to next."""
 
-    task: Sequences
-    number: int
-    position: int = 0
+    __slots__ = ("number", "position", "steps", "steps_left", "task")
 
-    @property
-    def is_finished(self) -> bool:
-        """Whether no step is left."""
-        return self.position >= self.task.lengths[self.number]
+    def __init__(self, task: Sequences, number: int) -> None:
+        self.task = task
+        self.number = number
+        self.position = 0
+        # Looked up once, and not at each of its steps.
+        self.steps: Tensors = {alias: tensor[number] for alias, tensor in task.inputs.items()}
+        self.steps_left = task.lengths[number]
 
-    def step_inputs(self, alias: str) -> Tensor:
-        """What goes into its next step."""
-        found: Tensor = self.task.inputs[alias][self.number, self.position]
-        return found
+    def next_inputs(self, alias: str) -> Tensor:
+        """What goes into its next step, as one row."""
+        position = self.position
+        return self.steps[alias][position : position + 1]
+
+    def go_on(self) -> None:
+        """It comes to the step after."""
+        self.position += 1
+        self.steps_left -= 1

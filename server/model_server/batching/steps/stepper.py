@@ -102,6 +102,9 @@ class Stepper:
             if kind not in groups:
                 groups[kind] = Group(self._cell)
             groups[kind].enter(rows)
+        left = sum(len(group.rows) for group in groups.values())
+        with self._lock:
+            self._active -= own + len(taken) - left
         return True
 
 
