@@ -1,6 +1,10 @@
 """A canary beside Kubernetes' own controllers; kwok answers for the node and starts the pods."""
 
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -62,6 +66,16 @@ class Model:
     def order(self, command, text):
         annotation = f"modelfleet.dev/{command}={text}"
         self.api.run("annotate", "--overwrite", "md", self.name, annotation)
+
+    def steer(self, command, *words):
+        """Order by `kubectl modelfleet`, and wait until it says that it has come about."""
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        place = ["-n", self.api.namespace, f"--kubeconfig={self.api.kubeconfig}"]
+        subprocess.run(
+            [self.api.kubectl, "modelfleet", command, self.name, *words, *place, "--timeout=90s"],
+            env=os.environ | {"PATH": path},
+            check=True,
+        )
 
     def status(self):
         return self.api.get("md", self.name)["status"]
@@ -184,11 +198,12 @@ def test_an_abort_returns_to_the_stable_revision_until_the_spec_asks_for_another
     model = Model(shop, "aborted")
     old, new = model.goes_from_1_to_2()
 
-    model.order("abort", new)
-    eventually(lambda: model.condition("Stalled")["status"] == "True", LONG)
+    model.steer("abort")
+    weights = model.weights()
     eventually(lambda: new not in shop.names("deployments"), LONG)
 
     assert model.condition("Stalled")["reason"] == "Aborted"
+    assert weights[old] == 100
     model.become({old: 100})
     model.has_pods({old: 4})
     model.serve(1)
@@ -201,14 +216,17 @@ def test_a_rollback_brings_an_earlier_revision_back_though_the_spec_stays(shop):
     model.serve(1)
     old = model.serves(1)
     model.serve(2)
-    model.order("promote", model.is_at_first_step(old))
-    new = model.serves(2)
+    new = model.is_at_first_step(old)
+    model.steer("promote", "--step")
+    model.become({old: 50, new: 50})
+    model.steer("promote")
+    promoted = model.status()["stable"]["revision"]
 
-    model.order("rollback", old)
+    model.steer("rollback")
 
-    model.become({old: 100, new: 0})
-    eventually(lambda: model.status()["rollback"] == {"to": old, "instead": new})
-    model.serves(1)
+    assert promoted == new
+    assert model.weights() == {old: 100, new: 0}
+    assert model.status()["rollback"] == {"to": old, "instead": new}
 
 
 def test_queries_without_a_prometheus_are_refused_and_what_serves_goes_on(shop):
