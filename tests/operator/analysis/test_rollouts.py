@@ -334,3 +334,21 @@ def test_an_event_tells_of_each_step_that_is_passed_and_of_each_bad_verdict():
         ),
         ("StepPassed", f"{version}: error rate 0.2 % of 500 requests, p99 12 ms"),
     ]
+
+
+def test_a_way_back_is_not_judged():
+    world = served(analysis={})
+    old, new = change(world)
+    world.annotate(promote=new)
+    live(world)
+    pass_time(world, hours=1)
+    world.annotate(rollback=old)
+    world.step()
+    world.make_ready(old, 2)
+    world.step()
+    assert shares(world) == {new: 50, old: 50}
+
+    world.routing = Routing(PORTS, told=(router(world, candidate=BAD),))
+    live(world)
+
+    assert shares(world) == {old: 100}

@@ -42,7 +42,9 @@ def next_move(
         rollout = replace(rollout, is_paused=True)
     stage = stage_in(observed.status, wanted.name)
     choice = Choice(wanted, stable)
-    judgement = _judgement(deployment, observed, stage, choice)
+    is_known_good = wish.is_rollback or _is_warm(observed, wanted, now)
+    # Whoever goes back does so because of what serves: nothing may keep them there.
+    judgement = None if is_known_good else _judgement(deployment, observed, stage, choice)
     made = move(
         rollout,
         Seen(
@@ -53,7 +55,7 @@ def next_move(
             stage=stage,
             judgement=judgement,
             orders=orders_for(deployment, observed.status, wanted.name),
-            is_known_good=wish.is_rollback or _is_warm(observed, wanted, now),
+            is_known_good=is_known_good,
             room=room_for(deployment, observed, choice, now),
         ),
     )
