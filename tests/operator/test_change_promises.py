@@ -86,3 +86,30 @@ class LifeOnFullNodes(RuleBasedStateMachine):
 
 TestLifeOnFullNodes = LifeOnFullNodes.TestCase
 TestLifeOnFullNodes.settings = settings(max_examples=120, stateful_step_count=25, deadline=None)
+
+
+class LifeOnFullNodesBySteps(LifeOnFullNodes):
+    """The same with a router and steps of weight."""
+
+    STEPS = (1, 40)
+
+    @initialize(
+        slots=st.integers(1, 6),
+        replicas=st.integers(1, 4),
+        capacity=STRATEGIES,
+        shows_nodes=st.booleans(),
+    )
+    def the_first_revision_serves(self, slots, replicas, capacity, shows_nodes):
+        self.life = AcceleratorWorld(slots, replicas, capacity, shows_nodes, steps=self.STEPS)
+        self.life.live(3)
+
+    @rule(capacity=STRATEGIES)
+    def the_user_chooses_another_strategy(self, capacity):
+        rollout = self.life.world.body["spec"]["rollout"]
+        self.life.world.edit(rollout=rollout | {"capacity": capacity})
+
+
+TestLifeOnFullNodesBySteps = LifeOnFullNodesBySteps.TestCase
+TestLifeOnFullNodesBySteps.settings = settings(
+    max_examples=30, stateful_step_count=25, deadline=None
+)
