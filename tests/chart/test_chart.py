@@ -1,5 +1,6 @@
 """What the chart renders, and which values it refuses."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -58,7 +59,12 @@ def test_the_images_can_be_chosen():
 
 
 def test_the_operator_understands_the_values_of_the_chart():
-    chosen = settings("watch.namespaces={shop,lab}", "nodePaths.allowed=true", "log.format=text")
+    chosen = settings(
+        "watch.namespaces={shop,lab}",
+        "nodePaths.allowed=true",
+        "log.format=text",
+        "router.enabled=false",
+    )
 
     assert chosen == Settings(
         server_image="modelfleet/server:0.1.0",
@@ -79,13 +85,18 @@ def test_the_operator_understands_the_images_for_accelerators():
     assert chosen.accelerator_images == {"nvidia.com": "server:gpu", "google.com/tpu": "server:tpu"}
 
 
-def test_without_values_all_namespaces_are_served_and_nodes_are_closed():
-    assert settings() == Settings("modelfleet/server:0.1.0", lease=LEASE)
+def test_without_values_all_namespaces_are_served_by_routers_and_nodes_are_closed():
+    chosen = settings()
+
+    assert chosen.router is not None
+    assert chosen.router.replicas == 2
+    assert replace(chosen, router=None) == Settings("modelfleet/server:0.1.0", lease=LEASE)
 
 
-def test_without_a_switch_there_is_no_router_and_no_right_to_make_one():
-    assert settings().router is None
-    kinds = {word for role in of_kind(rendered(), "ClusterRole") for word in resources_of(role)}
+def test_routers_that_are_switched_off_take_the_right_to_make_them_along():
+    off = "router.enabled=false"
+    assert settings(off).router is None
+    kinds = {word for role in of_kind(rendered(off), "ClusterRole") for word in resources_of(role)}
     assert not kinds & {"serviceaccounts", "rolebindings", "configmaps", "endpointslices"}
 
 
@@ -139,7 +150,7 @@ def resources_of(role):
 def test_routers_get_a_role_that_the_operator_may_bind(places, kind):
     name = "modelfleet-operator-router"
     values = ("router.replicas=3", "router.accessLog=true", "router.resources.requests.cpu=2")
-    chosen = ("router.enabled=true", *values, *places)
+    chosen = (*values, *places)
 
     roles = of_kind(rendered(*chosen), kind)
 
@@ -201,7 +212,8 @@ def test_with_a_list_of_namespaces_there_are_rights_in_those_only():
 
     assert of_kind(objects, "ClusterRole") == of_kind(objects, "ClusterRoleBinding") == []
     places = [role["metadata"]["namespace"] for role in of_kind(objects, "Role")]
-    assert places == ["shop", "lab", "modelfleet-system"]
+    # The routers have roles of their own there.
+    assert places == ["shop", "lab", "modelfleet-system", "shop", "lab"]
     bound = [item["subjects"][0]["namespace"] for item in of_kind(objects, "RoleBinding")]
     assert bound == ["modelfleet-system"] * 3
 

@@ -133,7 +133,7 @@ def test_with_rights_in_one_namespace_the_schedulers_words_stand_alone(started_i
     "action",
     [
         "get secrets",
-        "get configmaps",
+        "bind clusterroles.rbac.authorization.k8s.io/cluster-admin",
         "delete pods",
         "create pods/exec",
         "patch modeldeployments.modelfleet.dev",
@@ -150,6 +150,15 @@ def test_what_it_does_not_need_it_may_not(installed, new_namespace, action):
     user = f"system:serviceaccount:{home.namespace}:{account}"
 
     answer = home.run("auth", "can-i", *action.split(), f"--as={user}", check=False)
+
+    assert answer.strip() == "no"
+
+
+def test_without_routers_it_may_not_read_config_maps_either(installed):
+    home, account = installed("router.enabled=false")
+    user = f"system:serviceaccount:{home.namespace}:{account}"
+
+    answer = home.run("auth", "can-i", "get", "configmaps", f"--as={user}", check=False)
 
     assert answer.strip() == "no"
 
