@@ -4,8 +4,8 @@
     python examples/make_models.py --out models            # everything
     python examples/make_models.py --out models digits     # one of them
 
-writes models/half_plus_two/1, models/half_plus_two/2 and models/digits/1. A version folder that
-is already there is kept: a version never changes once it exists.
+writes models/half_plus_two/1 and 2, models/half_plus_version/1 to 5 and models/digits/1. A version
+folder that is already there is kept: a version never changes once it exists.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+import half_plus_version as versioned
 
 # So that a reader sees from an answer which version gave it: y = x / 2 + offset.
 HALF_PLUS_TWO_OFFSETS = {1: 2.0, 2: 2.5}
@@ -95,6 +97,12 @@ def digits(version: int, folder: Path) -> str:
     return f"{accuracy:.1%} of {len(held_out.labels)} held-out images are right"
 
 
+def half_plus_version(version: int, folder: Path) -> str:
+    """Write version `version` of y = x / 2 + version, of which some have faults."""
+    _tensorflow()
+    return versioned.write(version, folder)
+
+
 def _trained_net(images: Any, labels: Any) -> Any:
     import tensorflow as tf
 
@@ -120,6 +128,7 @@ def _trained_net(images: Any, labels: Any) -> Any:
 
 MODELS: dict[str, tuple[tuple[int, ...], Callable[[int, Path], str]]] = {
     "half_plus_two": (tuple(HALF_PLUS_TWO_OFFSETS), half_plus_two),
+    "half_plus_version": (versioned.VERSIONS, half_plus_version),
     "digits": ((1,), digits),
 }
 

@@ -20,7 +20,8 @@ def main(words: list[str]) -> int:
         print("usage: hack/demo up | down", file=sys.stderr)
         return 2
     try:
-        ACTS[words[0]](choose(os.environ.get("CLUSTER", "own")), Progress())
+        name = os.environ.get("CLUSTER_NAME", "modelfleet")
+        ACTS[words[0]](choose(os.environ.get("CLUSTER", "own"), name), Progress())
     except DemoError as error:
         print(f"\n{error}", file=sys.stderr)
         return 1

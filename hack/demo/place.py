@@ -157,14 +157,13 @@ class CurrentCluster(Place):
             )
 
 
-def choose(wanted: str) -> Place:
-    """The place that the variable CLUSTER asks for: `own` (default) or `current`.
+def choose(wanted: str, name: str = "modelfleet") -> Place:
+    """The place that the variable CLUSTER asks for: `own` (default), by name, or `current`.
 
     Raises:
         DemoError: another word, or no tool for it.
     """
     if wanted == "own":
-        name = os.environ.get("CLUSTER_NAME", "modelfleet")
         kubectl = (str(CLUSTER), "kubectl", "--name", name, "--")
         helm = (str(CLUSTER), "helm", "--name", name, "--")
         title = f"a real cluster on this machine, {name}"

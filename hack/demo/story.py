@@ -5,6 +5,7 @@ import tempfile
 from pathlib import Path
 from string import Template
 
+import rollouts
 from place import NAMESPACE, ROOT, SYSTEM_NAMESPACE, DemoError, Place, run
 
 from testcluster.progress import Progress
@@ -12,8 +13,13 @@ from testcluster.progress import Progress
 RELEASE = "modelfleet"
 HERE = Path(__file__).parent
 EXAMPLES = ROOT / "examples"
-MODELS = {"half-plus-two": "half_plus_two", "digits": "digits"}
-PROGRAMS = ("server", "operator")
+MODELS = {
+    "half-plus-two": "half_plus_two",
+    "digits": "digits",
+    "half-plus-version": "half_plus_version",
+}
+ASKED = ("half-plus-two", "digits")
+IMAGES = {"serverImage": "server", "image": "operator", "router.image": "router"}
 
 
 def tell(place: Place, progress: Progress) -> None:
@@ -23,24 +29,26 @@ def tell(place: Place, progress: Progress) -> None:
         DemoError: a stage failed; its message says which command and what it printed.
     """
     place.up(progress)
-    for program in PROGRAMS:
+    for program in IMAGES.values():
         with progress.stage(f"Build the image of model-{program}"):
             place.build(program)
         with progress.stage(f"Load the image of model-{program} into the cluster"):
             place.load(program)
     with tempfile.TemporaryDirectory() as folder:
-        with progress.stage("Make the models: half_plus_two and a digit classifier"):
+        with progress.stage("Make the models: y = x / 2 + 2 and others, a digit classifier"):
             run([sys.executable, EXAMPLES / "make_models.py", "--out", folder])
         with progress.stage("Copy the models into a PersistentVolumeClaim"):
             _copy_models(place, Path(folder))
     with progress.stage("Install the operator with Helm"):
         _install(place)
+    rollouts.begin_anew(place)
     for name in MODELS:
         with progress.stage(f"Apply ModelDeployment {name} and wait until it is Ready"):
             _serve(place, name)
-    for name in MODELS:
+    for name in ASKED:
         with place.forward(NAMESPACE, name, (8500, 8501)) as (grpc, rest):
             print(f"\n{_ask(name, grpc, rest)}", flush=True)
+    rollouts.tell(place, progress)
     print(_next_steps(place))
 
 
@@ -70,14 +78,10 @@ def _copy_models(place: Place, models: Path) -> None:
 
 def _install(place: Place) -> None:
     chart = str(ROOT / "charts" / "modelfleet")
-    repository, tag = place.image("operator").rsplit(":", 1)
-    server_repository, server_tag = place.image("server").rsplit(":", 1)
-    values = [
-        f"image.repository={repository}",
-        f"image.tag={tag}",
-        f"serverImage.repository={server_repository}",
-        f"serverImage.tag={server_tag}",
-    ]
+    values = ["router.replicas=1"]
+    for value, program in IMAGES.items():
+        repository, tag = place.image(program).rsplit(":", 1)
+        values += [f"{value}.repository={repository}", f"{value}.tag={tag}"]
     # Helm installs CRDs but never upgrades them.
     place.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(ROOT / "crds"))
     place.helm(
@@ -117,7 +121,7 @@ def _next_steps(place: Place) -> str:
     promote = f"{kubectl} patch modeldeployment half-plus-two -n {NAMESPACE} --type=merge"
     forward = f"{kubectl} port-forward -n {NAMESPACE} service/half-plus-two 8501"
     return f"""
-Both models serve. Try next:
+All models serve. Try next:
   {watch}
   {promote} -p '{change}'
   {forward}

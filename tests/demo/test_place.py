@@ -36,10 +36,8 @@ def calls(tools: Path) -> list[str]:
     return (tools.parent / "calls").read_text().splitlines()
 
 
-def test_by_default_the_demo_makes_a_cluster_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CLUSTER_NAME", "mine")
-
-    place = choose("own")
+def test_the_demo_makes_a_cluster_of_its_own_by_name() -> None:
+    place = choose("own", "mine")
 
     assert isinstance(place, OwnCluster)
     assert place.kubectl_command[-3:] == ("--name", "mine", "--")

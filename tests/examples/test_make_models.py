@@ -55,6 +55,22 @@ def test_half_plus_two_takes_tensorflow_examples(models, signature, output):
     assert answer[output].tolist() == [[4.0]]
 
 
+@pytest.mark.parametrize("version", [1, 2, 3, 4, 5])
+def test_half_plus_version_tells_its_version_by_its_answers(models, version):
+    base = models / "half_plus_version" / str(version)
+
+    answer = run(base, "serving_default", {"x": [0.0, 1.0, 7.0]})
+
+    assert answer["y"].tolist() == [version, version + 0.5, version + 3.5]
+
+
+def test_version_4_of_half_plus_version_fails_for_large_numbers(models):
+    import tensorflow as tf
+
+    with pytest.raises(tf.errors.DataLossError):
+        run(models / "half_plus_version" / "4", "serving_default", {"x": [8.0]})
+
+
 def test_digits_are_read_right_on_images_the_model_never_saw(models):
     _, held_out = training_and_held_out()
 
@@ -98,7 +114,10 @@ def test_an_unknown_model_is_named_with_the_known_ones(tmp_path, capsys):
     with pytest.raises(SystemExit):
         make_models.main(["--out", str(tmp_path), "resnet"])
 
-    assert "unknown model 'resnet'; there are: half_plus_two, digits" in capsys.readouterr().err
+    assert (
+        "unknown model 'resnet'; there are: half_plus_two, half_plus_version, digits"
+        in capsys.readouterr().err
+    )
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path):
