@@ -83,6 +83,14 @@ def recurrent(folder: Path) -> Path:
     return folder
 
 
+def keras_lstm(folder: Path) -> Path:
+    """An LSTM of Keras, whose cell is no function but a part of its loop's body."""
+    layers = tf.keras.layers
+    model = tf.keras.Sequential([layers.Input([None, UNITS]), layers.LSTM(UNITS, name="lstm")])
+    model.export(str(folder), verbose=False)
+    return folder
+
+
 def recurrent_samples() -> list[dict[str, Any]]:
     random = np.random.default_rng(3)
     return [{"x": random.normal(size=[steps, UNITS]).astype(np.float32)} for steps in (3, 1, 6)]

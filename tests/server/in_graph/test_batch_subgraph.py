@@ -1,5 +1,6 @@
 """batch-subgraph: a part of a model batched across requests, with the same answers, or a reason."""
 
+import re
 import shutil
 
 import numpy as np
@@ -77,6 +78,30 @@ def test_a_part_runs_batched_with_equal_answers_under_both_loaders(
             else:
                 np.testing.assert_allclose(answer[alias], tensor, rtol=1e-4, atol=1e-5)
                 np.testing.assert_allclose(second[alias], tensor, rtol=1e-4, atol=1e-5)
+
+
+def test_the_cell_of_a_keras_lstm_is_cut_out_of_its_loop(tmp_path):
+    source = divided_models.keras_lstm(tmp_path / "1")
+    saved = SavedModel.FromString((source / "saved_model.pb").read_bytes())
+    library = saved.meta_graphs[0].graph_def.library
+    (body,) = (each for each in library.function if "while_body" in each.signature.name)
+    states = [each.name for each in body.signature.input_arg if "placeholder_" in each.name][1:]
+    nodes = [each.name for each in body.node_def]
+    (item,) = (each for each in nodes if each.endswith("/TensorListGetItem"))
+    cell = [each for each in nodes if re.search(r"/lstm_cell\w*/(mul_2|add_1)$", each)]
+    steps = [{"keras_tensor": each["x"][np.newaxis]} for each in divided_models.recurrent_samples()]
+
+    done = batch_subgraph(
+        source,
+        tmp_path / "2",
+        Between([f"{item}:item:0", *states], [f"{each}:z:0" for each in cell], body.signature.name),
+        Queue(),
+        samples(*steps),
+    )
+
+    assert done.loaders == BOTH
+    # Each turn of each loop.
+    assert done.compared >= 3 + 1 + 6
 
 
 def test_requests_share_batches_of_the_part(tmp_path, load):

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 from model_server.servables.batch_ops.nodes import Output, node_of, outputs_of
 
 _BASE_TYPES = 100
+_MOST_NAMED = 200
 
 
 class CannotBatch(ValueError):
@@ -53,7 +54,10 @@ class Body:
         if node in self.arguments and not any(each != "0" for each in rest):
             return Point(node, 0)
         if node not in self.by_name:
-            raise CannotBatch(f"there is no tensor {tensor} in the {self.where}: no node {node}")
+            raise CannotBatch(
+                f"there is no tensor {tensor} in the {self.where}: no node {node}; nodes there are:"
+                f" {_some([*self.arguments, *self.by_name])}"
+            )
         outputs = self._outputs(node)
         for number, output in enumerate(outputs):
             if rest == self._address(output, number) or (not rest and not number):
@@ -116,3 +120,8 @@ class Body:
             return outputs_of(self.by_name[node], self.functions)
         except ValueError as error:
             raise CannotBatch(str(error)) from error
+
+
+def _some(names: list[str]) -> str:
+    more = len(names) - _MOST_NAMED
+    return ", ".join(names[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
