@@ -79,7 +79,7 @@ def test_no_more_rows_than_allowed_advance_together():
 
 def test_threads_take_equal_shares(pool):
     cell = Sums(gated=True)
-    at_work = stepper(cell, threads=2)
+    at_work = stepper(cell, threads=2, share=1)
     first = pool.submit(ask, at_work, [1])
     assert cell.began.acquire(timeout=60)
     second = pool.submit(ask, at_work, [1])
@@ -232,7 +232,7 @@ numbers = st.lists(st.integers(-1, 2), max_size=6)
 @given(st.lists(st.lists(numbers, min_size=1, max_size=4), min_size=1, max_size=5),
        st.integers(1, 4), st.integers(1, 2))  # fmt: skip
 def test_whoever_asks_gets_what_its_own_rows_give(requests, active, threads):
-    at_work = stepper(Sums(), active=active, threads=threads)
+    at_work = stepper(Sums(), active=active, threads=threads, share=2)
 
     def asked(sequences):
         try:
@@ -250,3 +250,17 @@ def expected(sequences):
     if any(number < 0 for each in sequences for number in each):
         return Code.INVALID_ARGUMENT
     return [float(sum(each)) for each in sequences]
+
+
+def test_few_rows_are_not_parted_among_threads(pool):
+    cell = Sums(gated=True)
+    at_work = stepper(cell, threads=2, share=4)
+    first = pool.submit(ask, at_work, [1, 1])
+    assert cell.began.acquire(timeout=60)
+    second = pool.submit(ask, at_work, [1, 1])
+    wait_for_rows(at_work, 1)
+    cell.gate.release(100)
+
+    first.result(60)
+    second.result(60)
+    assert cell.sizes == [1, 2, 1]

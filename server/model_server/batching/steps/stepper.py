@@ -16,11 +16,16 @@ from model_server.core.errors import Code, ServingError
 
 @dataclass(frozen=True)
 class StepLimits:
-    """The most rows that are advanced at a time, that wait beside, and threads that advance."""
+    """The most rows that are advanced at a time, that wait beside, and threads that advance.
+
+    A thread takes ``share`` rows before another is worth its while: a few rows cost hardly more
+    than one.
+    """
 
     active: int = 128
     waiting: int = 8192
     threads: int = 1
+    share: int = 8
 
 
 class Stepper:
@@ -64,7 +69,8 @@ class Stepper:
                     f" {len(task.lengths)} more would be over {self._limits.waiting}",
                 )
             self._waiting.add(task)
-            starts = self._threads < self._limits.threads
+            wanted = -(-(self._active + self._waiting.rows) // self._limits.share)
+            starts = self._threads < min(self._limits.threads, wanted)
             self._threads += starts
         if starts:
             threading.Thread(target=self._work, name=f"steps-{self._name}", daemon=True).start()
@@ -89,7 +95,8 @@ class Stepper:
         own = sum(len(group.rows) for group in groups.values())
         with self._lock:
             # As many for each thread, or the first would take all.
-            share = -(-(self._active + self._waiting.rows) // self._threads)
+            equal = -(-(self._active + self._waiting.rows) // self._threads)
+            share = max(equal, self._limits.share)
             taken = self._waiting.take(max(min(self._room, share - own), 0))
             self._active += len(taken)
             if not taken and not groups:
