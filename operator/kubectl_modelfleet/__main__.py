@@ -37,8 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 async def _run(invocation: Invocation, screen: Screen) -> Exit:
-    async with connected(invocation.chosen) as (api, namespace):
-        subject = Subject(api, namespace, invocation.name)
+    async with connected(invocation.chosen) as access:
+        subject = Subject(access, invocation.name)
         match invocation.wish:
             case Status() as wish:
                 return await status(wish, subject, screen)

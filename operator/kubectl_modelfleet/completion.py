@@ -83,8 +83,8 @@ async def _told(asked: Asked, words: Sequence[str]) -> list[str]:
     options = _understood(commands_of(parser())[words[0]], words[1:])
     chosen = Chosen(options.kubeconfig, options.context, options.namespace)
     try:
-        async with asyncio.timeout(_SECONDS), connected(chosen) as (api, namespace):
-            subject = Subject(api, namespace, options.name or "")
+        async with asyncio.timeout(_SECONDS), connected(chosen) as access:
+            subject = Subject(access, options.name or "")
             if asked is Asked.NAMES:
                 return await subject.names_here()
             history = read_history(await subject.revisions())

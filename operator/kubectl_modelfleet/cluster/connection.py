@@ -1,9 +1,10 @@
 """Which API server and namespace: by a kubeconfig as kubectl finds it, or by a pod's account."""
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +28,18 @@ class Chosen:
     namespace: str | None = None
 
 
+@dataclass(frozen=True)
+class Access:
+    """A client, and the namespace that it is about. `renew` logs in anew where tokens run out."""
+
+    api: ApiClient
+    namespace: str
+    renew: Callable[[], Awaitable[object]]
+
+
 @asynccontextmanager
-async def connected(chosen: Chosen) -> AsyncIterator[tuple[ApiClient, str]]:
-    """A client, and the namespace that it is about.
+async def connected(chosen: Chosen) -> AsyncIterator[Access]:
+    """A way to the API server, for as long as the context lasts.
 
     Raises:
         Failed: no usable kubeconfig and no service account.
@@ -39,7 +49,8 @@ async def connected(chosen: Chosen) -> AsyncIterator[tuple[ApiClient, str]]:
     async with ApiClient(configuration) as client:
         # Audit logs tell clients apart by this.
         client.user_agent = "kubectl-modelfleet"
-        yield client, chosen.namespace or usual
+        # The client reads its configuration for each request.
+        yield Access(client, chosen.namespace or usual, partial(_configured, chosen, configuration))
 
 
 async def _configured(chosen: Chosen, configuration: Configuration) -> str | None:

@@ -3,8 +3,7 @@
 from collections.abc import AsyncIterator
 from urllib.parse import quote
 
-from kubernetes.aio.client import ApiClient
-
+from kubectl_modelfleet.cluster.connection import Access
 from kubectl_modelfleet.cluster.errors import Failed, Forbidden, NotThere
 from kubectl_modelfleet.cluster.requests import Requests
 from kubectl_modelfleet.seen.fields import Object, at, items, text
@@ -18,9 +17,9 @@ _NO_CRD = "is modelfleet installed there? its chart brings the CRD; or choose an
 class Subject:
     """The ModelDeployment of that name, whether it is there or not."""
 
-    def __init__(self, api: ApiClient, namespace: str, name: str) -> None:
-        self._requests = Requests(api)
-        self.namespace = namespace
+    def __init__(self, access: Access, name: str) -> None:
+        self._requests = Requests(access)
+        self.namespace = access.namespace
         self.name = name
 
     async def body(self) -> Object:

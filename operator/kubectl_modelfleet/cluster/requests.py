@@ -3,11 +3,12 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
+from http import HTTPStatus
 from typing import Any
 
 import aiohttp
-from kubernetes.aio.client import ApiClient
 
+from kubectl_modelfleet.cluster.connection import Access
 from kubectl_modelfleet.cluster.errors import Failed, Forbidden, NotThere, Unreachable
 from kubectl_modelfleet.seen.fields import Object, at, text
 
@@ -21,8 +22,9 @@ _GRACE_SECONDS = 15
 class Requests:
     """GET, PATCH and watches, by path."""
 
-    def __init__(self, api: ApiClient) -> None:
-        self._api = api
+    def __init__(self, access: Access) -> None:
+        self._api = access.api
+        self._renew = access.renew
 
     async def read(self, path: str, **query: str) -> Object:
         """The document at the path.
@@ -63,6 +65,19 @@ class Requests:
     async def _send(
         self, method: str, path: str, query: Mapping[str, str], body: Any, seconds: float
     ) -> aiohttp.ClientResponse:
+        """A good answer, if need be after another login: a live view outlives its first token."""
+        response = await self._sent(method, path, query, body, seconds)
+        if response.status == HTTPStatus.UNAUTHORIZED:
+            response.close()
+            await self._renew()
+            response = await self._sent(method, path, query, body, seconds)
+        if response.status < 300:
+            return response
+        raise refusal(response.status, await _said(response))
+
+    async def _sent(
+        self, method: str, path: str, query: Mapping[str, str], body: Any, seconds: float
+    ) -> aiohttp.ClientResponse:
         headers = {"Accept": "application/json"}
         if body is not None:
             headers["Content-Type"] = _MERGE_PATCH
@@ -80,10 +95,8 @@ class Requests:
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             hint = "look at the server that kubectl config view --minify names"
             raise Unreachable(f"the API server does not answer: {_words(error)}", hint) from error
-        response: aiohttp.ClientResponse = answer.response
-        if response.status < 300:
-            return response
-        raise refusal(response.status, await _said(response))
+        found: aiohttp.ClientResponse = answer.response
+        return found
 
 
 async def _document(path: str, response: aiohttp.ClientResponse) -> Object:

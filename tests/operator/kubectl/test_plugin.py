@@ -259,9 +259,37 @@ async def until(stream, words):
 async def test_an_api_that_is_not_installed_is_told_from_an_object_that_is_not_there(
     modelfleet_api,
 ):
-    async with connected(Chosen(str(modelfleet_api.kubeconfig))) as (client, namespace):
+    async with connected(Chosen(str(modelfleet_api.kubeconfig))) as access:
         with pytest.raises(NotThere) as missing:
-            await Requests(client).read("/apis/none.dev/v1/namespaces/default/things/one")
+            await Requests(access).read("/apis/none.dev/v1/namespaces/default/things/one")
 
-    assert namespace == "default"
+    assert access.namespace == "default"
     assert not missing.value.knows_kind
+
+
+LOGIN = """#!/bin/sh
+token=$(cat {folder}/token)
+cat > {folder}/token < {folder}/good
+echo '{{"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential",'
+echo ' "status": {{"token": "'$token'"}}}}'
+"""
+
+
+async def test_a_token_that_runs_out_is_renewed_by_the_users_login(api_server, tmp_path):
+    api_server.run("create", "serviceaccount", "ann")
+    (tmp_path / "token").write_text("has-run-out")
+    (tmp_path / "good").write_text(api_server.run("create", "token", "ann"))
+    login = tmp_path / "login"
+    login.write_text(LOGIN.format(folder=tmp_path))
+    login.chmod(0o755)
+    known = yaml.safe_load(api_server.kubeconfig.read_text())
+    version = "client.authentication.k8s.io/v1"
+    called = {"apiVersion": version, "command": str(login), "interactiveMode": "Never"}
+    known["users"][0]["user"] = {"exec": called}
+    kubeconfig = tmp_path / "kubeconfig"
+    kubeconfig.write_text(yaml.safe_dump(known))
+
+    async with connected(Chosen(str(kubeconfig))) as access:
+        found = await Requests(access).read("/apis")
+
+    assert found["kind"] == "APIGroupList"
