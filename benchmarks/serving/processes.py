@@ -90,7 +90,7 @@ def serving(command: Command, protocol: Protocol, right: Row, log: IO[bytes]) ->
         cwd=command.folder,
         stdout=log,
         stderr=subprocess.STDOUT,
-        start_new_session=True,
+        process_group=0,
     )
     try:
         _until_right(command, protocol, right, child)
@@ -156,7 +156,7 @@ def free_port() -> int:
 
 
 def _end(child: "subprocess.Popen[bytes]") -> None:
-    """Ends the process and all that it started, which have a session of their own."""
+    """Ends the process and all that it started, which have a process group of their own."""
     for number, patience in ((signal.SIGTERM, 5.0), (signal.SIGKILL, 5.0)):
         try:
             os.killpg(child.pid, number)

@@ -4,13 +4,17 @@ import functools
 import os
 
 import kserve
-import tensorflow_call
 from kserve.protocol.infer_type import InferOutput, InferResponse
 
 
 @functools.cache
 def call():
-    """Made by each worker when it is first asked: a model that travels to it cannot hold one."""
+    """Made by each worker when it is first asked: a model that travels to it cannot hold one.
+
+    TensorFlow is imported only then, because workers that take 5 seconds to start are ended.
+    """
+    import tensorflow_call
+
     return tensorflow_call.call_of(os.environ["MODEL_FOLDER"])
 
 
