@@ -6,6 +6,7 @@ import sys
 import sysconfig
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from benchmarks.serving import wire
@@ -116,10 +117,16 @@ def peers() -> list[Peer]:
         Peer("model-server", _ours(), protocol=tensorflow_serving),
         Peer("model-server, batching", _ours("--enable_batching"), protocol=tensorflow_serving),
     ]
-    found += [
-        Peer(f"model-server, {name}", _ours(f"--transport={name}"), protocol=tensorflow_serving)
-        for name in _transports()
-    ]
+    if _has_native_transport():
+        flag = "--grpc_transport=native"
+        found += [
+            Peer("model-server, native", _ours(flag), protocol=tensorflow_serving),
+            Peer(
+                "model-server, native, batching",
+                _ours(flag, "--enable_batching"),
+                protocol=tensorflow_serving,
+            ),
+        ]
     return [
         *found,
         Peer("grpcio and TensorFlow, 2 processes", _grpcio, protocol=tensorflow_serving),
@@ -129,9 +136,9 @@ def peers() -> list[Peer]:
     ]
 
 
-def _transports() -> list[str]:
-    """Transports of the server that are not its default and can be had here."""
-    return []
+def _has_native_transport() -> bool:
+    """Whether the server's own transport for gRPC is installed beside it."""
+    return find_spec("modelfleet_transport") is not None
 
 
 def python_of_ours() -> Path:

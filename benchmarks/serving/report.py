@@ -11,6 +11,8 @@ from pygal.style import CleanStyle
 
 Row = Mapping[str, Any]
 
+_CELLS = "Requests a second (median/99th percentile of latency in milliseconds); `!`: some failed."
+
 
 def read(file: Path) -> list[Row]:
     """The rows of a result file; none if there is no such file."""
@@ -34,17 +36,17 @@ def _key(row: Row) -> tuple[str, str, str]:
 
 
 def tables(rows: Sequence[Row]) -> str:
-    """A table for each model and API, one for start and memory, and what was skipped."""
-    parts = []
+    """A page: a table for each model and API, one for start and memory, and what was skipped."""
+    parts = ["# Performance of the server: all figures", _CELLS]
     points = [row for row in rows if row["kind"] == "point"]
     for model in _in_order(row["model"] for row in points):
         for api in ("gRPC", "REST"):
             of_api = [r for r in points if r["model"] == model and r["load"].startswith(api)]
             if of_api:
-                parts.append(f"### {model}, {api}\n\n{_table(of_api)}")
+                parts.append(f"## {model}, {api}\n\n{_table(of_api)}")
     standing = [row for row in rows if row["kind"] == "standing"]
     if standing:
-        parts.append(f"### Start and memory\n\n{_standing(standing)}")
+        parts.append(f"## Start and memory\n\n{_standing(standing)}")
     skipped = [row for row in rows if row["kind"] == "skipped"]
     parts += [f"{row['server']} was not measured with {row['model']}." for row in skipped]
     return "\n\n".join(parts) + "\n"
