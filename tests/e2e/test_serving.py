@@ -108,14 +108,14 @@ def test_a_deleted_deployment_takes_its_children_along(
 
     installed.kubectl("delete", "modeldeployment", "short-lived")
 
-    kinds = "deployments,replicasets,pods,services,controllerrevisions"
+    kinds = "deployments,replicasets,pods,services,configmaps,controllerrevisions"
     eventually(lambda: not installed.get(kinds, "-l", selector("short-lived"))["items"])
 
 
 def test_a_settled_deployment_is_not_written_to(installed: Installed, deployment: Apply) -> None:
     deployment("settled", model(1))
     eventually(lambda: installed.is_ready("settled"))
-    kinds = "modeldeployments,deployments,services,controllerrevisions"
+    kinds = "modeldeployments,deployments,services,configmaps,controllerrevisions"
 
     def versions() -> dict[str, str]:
         return {
