@@ -1,5 +1,7 @@
 """Queues of ops that batch: names after their places, and settings that cannot lock up."""
 
+from collections import Counter
+
 import pytest
 from google.protobuf import text_format
 from tensorflow.core.framework.graph_pb2 import GraphDef
@@ -7,6 +9,7 @@ from tensorflow.core.protobuf.config_pb2 import ConfigProto
 from tensorflow.core.protobuf.meta_graph_pb2 import MetaGraphDef
 
 from model_server.core.errors import Code, ServingError
+from model_server.servables.batch_ops.places import part_callers
 from model_server.servables.batch_ops.queues import Limits, mend_queues
 from model_server.servables.saved_model.in_graph import session_config_for
 
@@ -136,6 +139,43 @@ def test_the_last_size_is_free_where_large_batches_are_split():
 def test_settings_that_could_lock_up_are_corrected_in_words(graph, changes):
     assert mend_queues(graph, "m/1", LIMITS) == changes
     assert mend_queues(graph, "m/1", LIMITS) == []
+
+
+def test_each_caller_of_a_function_that_batches_gets_a_copy_of_it():
+    call = calling("PartitionedCall", "outer")
+    found = graph(
+        call,
+        call.replace("call_outer", "again"),
+        calling("PartitionedCall", "plain"),
+        calling("PartitionedCall", "plain").replace("call_plain", "again_plain"),
+        outer=[
+            calling("PartitionedCall", "turn"),
+            calling("PartitionedCall", "turn").replace("call_turn", "again_turn"),
+        ],
+        turn=[batch()],
+        plain=[],
+    )
+
+    part_callers(found)
+    mend_queues(found, "m/1", LIMITS)
+
+    functions = [each.signature.name for each in found.library.function]
+    assert sum(name.startswith("outer") for name in functions) == 2
+    assert sum(name.startswith("turn") for name in functions) == 4
+    assert sum(name.startswith("plain") for name in functions) == 1
+    nodes = [*found.node, *(node for each in found.library.function for node in each.node_def)]
+    called = [node.attr["f"].func.name for node in nodes if node.op == "PartitionedCall"]
+    assert [name for name, count in Counter(called).items() if count > 1] == ["plain"]
+    assert len(set(names(found))) == 4
+
+
+def test_a_function_that_calls_itself_is_refused():
+    found = graph(
+        calling("PartitionedCall", "turn"), turn=[batch(), calling("PartitionedCall", "turn")]
+    )
+
+    with pytest.raises(ServingError, match="function turn, which batches, is called at too many"):
+        part_callers(found)
 
 
 SINGLE = "SINGLE_THREADED_EXECUTOR"

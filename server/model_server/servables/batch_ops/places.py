@@ -6,11 +6,15 @@ function may hand it different ones.
 
 from typing import Any
 
+from tensorflow.core.framework.function_pb2 import FunctionDef
+
 from model_server.core.errors import Code, ServingError
 from model_server.servables.batch_ops.nodes import BATCHING, all_nodes
 from model_server.servables.batch_ops.reach import reaching
 
 _MOST_COPIES = 1000
+# A function may hold large constants.
+_MOST_BYTES = 2**28
 
 
 def part_callers(graph: Any) -> None:
@@ -19,10 +23,14 @@ def part_callers(graph: Any) -> None:
     Raises ServingError, FAILED_PRECONDITION, if that takes too many copies.
     """
     functions = {each.signature.name: each for each in graph.library.function}
-    batching = set(reaching(graph, BATCHING))
+    batching = reaching(graph, BATCHING)
+    # As they were: calls in those that are there are given other names below.
+    originals = {
+        name: FunctionDef.FromString(functions[name].SerializeToString()) for name in batching
+    }
     taken: set[str] = set()
     waiting = [node for function, node in all_nodes(graph) if function not in batching]
-    copies = 0
+    copies = size = 0
     while waiting:
         for reference in _references(waiting.pop()):
             name = reference.name
@@ -30,10 +38,11 @@ def part_callers(graph: Any) -> None:
                 continue
             if name in taken:
                 copies += 1
-                if copies > _MOST_COPIES:
+                size += originals[name].ByteSize()
+                if copies > _MOST_COPIES or size > _MOST_BYTES:
                     raise _too_many(name)
                 copy = graph.library.function.add()
-                copy.CopyFrom(functions[name])
+                copy.CopyFrom(originals[name])
                 copy.signature.name = reference.name = f"{name}__place_{copies}"
                 functions[copy.signature.name] = copy
             taken.add(reference.name)
@@ -55,5 +64,5 @@ def _too_many(name: str) -> ServingError:
     return ServingError(
         Code.FAILED_PRECONDITION,
         f"function {name}, which batches, is called at too many places: each needs a queue of its"
-        f" own, and more than {_MOST_COPIES} copies would be made",
+        f" own, and more than {_MOST_COPIES} copies, or {_MOST_BYTES} bytes, would be made",
     )
