@@ -18,6 +18,7 @@ from tensorflow_serving.apis.model_management_pb2 import ReloadConfigRequest
 from tensorflow_serving.apis.predict_pb2 import PredictRequest
 from tensorflow_serving.apis.regression_pb2 import RegressionRequest
 
+from model_server.options.command_line import InvalidOptions
 from server.conftest import Running, model_config, serve
 
 FOUR_ROWS = (
@@ -58,11 +59,13 @@ def metric(running: Running, name: str) -> float:
     return 0
 
 
-def predict(running: Running, model: str, text: str, more: str = "") -> grpc.Future:
+def predict(
+    running: Running, model: str, text: str, more: str = "", patience: float = LONG
+) -> grpc.Future:
     """Asks with inputs as text; ``more`` is of the model's spec."""
     text = f'model_spec {{ name: "{model}" {more} }} {text}'
     request = text_format.Parse(text, PredictRequest())
-    return running.grpc.prediction.Predict.future(request, timeout=LONG)
+    return running.grpc.prediction.Predict.future(request, timeout=patience)
 
 
 def column(*numbers: float) -> str:
@@ -220,6 +223,40 @@ def test_one_whose_client_is_gone_is_in_no_batch(batched):
         [3.0, 3.0],
     ]
     assert metric(batched, "input_batch_size_sum") == rows + 4
+
+
+def test_one_whose_deadline_passes_in_the_queue_is_in_no_batch(batched):
+    rows = metric(batched, "input_batch_size_sum")
+
+    late = predict(batched, "default", column(7, 7, 7), patience=0.5).exception()
+
+    # Client and server see the same deadline; whoever does so first tells it its own way.
+    told = (grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.RESOURCE_EXHAUSTED)
+    assert late.code() in told
+    in_flight = ':modelfleet:serving:in_flight_requests{entrypoint="GRPC"} '
+    batched.http.wait_for(PATH, lambda answer: f"{in_flight}0" in answer.text)
+    stays = [predict(batched, "default", column(n, n)) for n in (1, 2)]
+    assert [len(answer.result().outputs["y"].float_val) for answer in stays] == [2, 2]
+    assert metric(batched, "input_batch_size_sum") == rows + 4
+
+
+@pytest.mark.parametrize(
+    ("parameters", "told"),
+    [
+        pytest.param("max_batch_size { value: 0 }", "max_batch_size", id="a size"),
+        pytest.param("num_batch_threads { value: -1 }", "num_batch_threads", id="threads"),
+        pytest.param("max_batch_site {}", "max_batch_site", id="no such field"),
+    ],
+)
+def test_a_server_with_parameters_that_cannot_be_does_not_start_and_names_the_field(
+    model_folders, parameters, told
+):
+    with pytest.raises(InvalidOptions, match=f"--batching_parameters: .*{told}"):
+        serve(
+            model_config(model_folders / "default"),
+            enable_batching=True,
+            batching_parameters=parameters,
+        )
 
 
 def test_parameters_of_the_flag_make_batches_as_those_of_a_file_do(started, model_folders):
