@@ -11,6 +11,7 @@ from functools import partial
 
 from model_server.api.grpc.endpoint import GrpcEndpoint
 from model_server.api.grpc.endpoint import Listen as GrpcListen
+from model_server.api.grpc.native.endpoint import NativeEndpoint
 from model_server.api.grpc.standard_services import Health
 from model_server.api.model_counts import ModelCounts
 from model_server.api.rest import prometheus
@@ -110,7 +111,8 @@ class Server:
             own=self._own(options.grpc_max_threads),
             models=self._counts,
         )
-        self._grpc = GrpcEndpoint(listen, self._health(), refused, tracing)
+        speaks = NativeEndpoint if options.grpc_transport == "native" else GrpcEndpoint
+        self._grpc = speaks(listen, self._health(), refused, tracing)
         self._rest = self._rest_endpoint() if _has_rest(options) else None
 
     def _models_of_platforms(self) -> Models:

@@ -1,6 +1,7 @@
 """A certificate that is renewed in its file is shown, and asked for, without a new start."""
 
 import http.client
+from functools import partial
 from pathlib import Path
 
 import grpc
@@ -8,12 +9,14 @@ import pytest
 
 from model_server.api.grpc.endpoint import GrpcEndpoint
 from model_server.api.grpc.endpoint import Listen as GrpcListen
+from model_server.api.grpc.native.endpoint import NativeEndpoint
 from model_server.api.rest.endpoint import Listen as RestListen
 from model_server.api.rest.endpoint import RestEndpoint, Watch
 from model_server.options.tls import TlsFile
 from model_server.service.readiness import Readiness
 from server.clients import HttpsClient
 from server.identities import Identity, config_file
+from server.transports import TRANSPORTS
 
 METHOD = "/test.Service/Echo"
 OLD, NEW, CLIENT, NEXT_CLIENT = Identity(), Identity(), Identity(), Identity()
@@ -22,8 +25,8 @@ OLD, NEW, CLIENT, NEXT_CLIENT = Identity(), Identity(), Identity(), Identity()
 class Grpc:
     """A gRPC port, and clients that call it once."""
 
-    def __init__(self, path: str) -> None:
-        self._endpoint = GrpcEndpoint(GrpcListen(0, tls=TlsFile(path)))
+    def __init__(self, endpoint: type[GrpcEndpoint | NativeEndpoint], path: str) -> None:
+        self._endpoint = endpoint(GrpcListen(0, tls=TlsFile(path)))
         handler = grpc.unary_unary_rpc_method_handler(lambda request, _context: request)
         self._endpoint.serve({METHOD: handler})
         self._target = f"127.0.0.1:{self._endpoint.start()}"
@@ -51,7 +54,13 @@ class Rest:
         return HttpsClient(self._port, trusted, self._folder, own).get("/models").text
 
 
-@pytest.fixture(params=[Grpc, Rest])
+GRPC = [
+    pytest.param(partial(Grpc, *transport.values), id=transport.id, marks=transport.marks)
+    for transport in TRANSPORTS
+]
+
+
+@pytest.fixture(params=[*GRPC, Rest])
 def port(request, tmp_path):
     opened = request.param(config_file(tmp_path, OLD, CLIENT))
     yield opened

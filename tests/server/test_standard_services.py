@@ -13,15 +13,27 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
 )
 from tensorflow_serving.apis.get_model_status_pb2 import GetModelStatusRequest
 
-from model_server.api.grpc.endpoint import GrpcEndpoint, Listen
+from model_server.api.grpc.endpoint import Listen
 from model_server.api.grpc.standard_services import Health
 from model_server.service.readiness import Readiness
 from server.conftest import model_config
+from server.transports import NAMES, TRANSPORTS
 
 LIST_SERVICES = reflection_pb2.ServerReflectionRequest(list_services="")
 STATUS_OF_TWO = GetModelStatusRequest(model_spec={"name": "two"})
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
+
+
+@pytest.fixture(params=NAMES)
+def served(request, started, model_folders):
+    """Starts a server with health for an entry of a ModelConfigList, over each transport."""
+
+    def start(more=None):
+        entry = model_config(model_folders / "two", *([more] if more else []))
+        return started(entry, enable_grpc_healthcheck_service=True, grpc_transport=request.param)
+
+    return start
 
 
 def watch(running, service: str = ""):
@@ -30,8 +42,8 @@ def watch(running, service: str = ""):
 
 
 @pytest.mark.parametrize("service", ["", "ModelService", "tensorflow.serving.PredictionService"])
-def test_health_becomes_serving_when_the_models_are_loaded(started, model_folders, service):
-    running = started(model_config(model_folders / "two"), enable_grpc_healthcheck_service=True)
+def test_health_becomes_serving_when_the_models_are_loaded(served, service):
+    running = served()
 
     seen = watch(running, service)
 
@@ -39,11 +51,8 @@ def test_health_becomes_serving_when_the_models_are_loaded(started, model_folder
     seen.cancel()
 
 
-def test_health_is_not_serving_while_a_model_is_missing(started, model_folders):
-    running = started(
-        model_config(model_folders / "two", "model_version_policy { specific { versions: 9 } }"),
-        enable_grpc_healthcheck_service=True,
-    )
+def test_health_is_not_serving_while_a_model_is_missing(served):
+    running = served("model_version_policy { specific { versions: 9 } }")
     running.http.wait_until_reason("VersionNotFound")
     stub = health_pb2_grpc.HealthStub(running.grpc.channel)
 
@@ -61,7 +70,8 @@ def test_health_is_unimplemented_without_its_flag(running):
     assert raised.value.code() is grpc.StatusCode.UNIMPLEMENTED
 
 
-def test_reflection_lists_the_services_and_describes_them(running):
+def test_reflection_lists_the_services_and_describes_them(served):
+    running = served()
     database = ProtoReflectionDescriptorDatabase(running.grpc.channel)
 
     assert "tensorflow.serving.PredictionService" in database.get_services()
@@ -69,11 +79,14 @@ def test_reflection_lists_the_services_and_describes_them(running):
     assert found.name == "tensorflow_serving/apis/prediction_service.proto"
 
 
-def test_streams_of_reflection_above_the_limit_are_refused_and_keep_nobody_waiting(running):
+def test_streams_of_reflection_above_the_limit_are_refused_and_keep_nobody_waiting(served):
+    running = served()
+    running.http.wait_until_ready()
     channel = running.grpc.channel
     silent = threading.Event()
     reflect = reflection_pb2_grpc.ServerReflectionStub(channel).ServerReflectionInfo
-    streams = [reflect(iter(silent.wait, True)) for _ in range(100)]
+    asking = [chain([LIST_SERVICES], iter(silent.wait, True)) for _ in range(101)]
+    streams = [reflect(asks) for asks in asking[1:]]
 
     codes = []
     while len(codes) < 100 - 32:
@@ -82,15 +95,15 @@ def test_streams_of_reflection_above_the_limit_are_refused_and_keep_nobody_waiti
 
     assert set(codes) == {grpc.StatusCode.RESOURCE_EXHAUSTED}
     with pytest.raises(grpc.RpcError, match="32 streams of this method are open"):
-        next(reflect(iter(silent.wait, True)))
+        next(reflect(asking[0]))
     running.grpc.model.GetModelStatus(STATUS_OF_TWO, timeout=60)
     for stream in streams:
         stream.cancel()
     silent.set()
 
 
-def test_those_who_watch_health_keep_nobody_waiting(started, model_folders):
-    running = started(model_config(model_folders / "two"), enable_grpc_healthcheck_service=True)
+def test_those_who_watch_health_keep_nobody_waiting(served):
+    running = served()
     running.http.wait_until_ready()
     request = health_pb2.HealthCheckRequest(service="nobody knows it")
     stub = health_pb2_grpc.HealthStub(running.grpc.channel)
@@ -106,8 +119,8 @@ def test_those_who_watch_health_keep_nobody_waiting(started, model_folders):
 
 
 @pytest.mark.parametrize("method", ["Check", "Watch"])
-def test_health_calls_without_a_message_keep_nobody_waiting(started, model_folders, method):
-    running = started(model_config(model_folders / "two"), enable_grpc_healthcheck_service=True)
+def test_health_calls_without_a_message_keep_nobody_waiting(served, method):
+    running = served()
     running.http.wait_until_ready()
     channel = running.grpc.channel
     silent = threading.Event()
@@ -124,8 +137,8 @@ def test_health_calls_without_a_message_keep_nobody_waiting(started, model_folde
     assert answer.status in (SERVING, NOT_SERVING)
 
 
-def test_a_health_request_that_does_not_parse_is_told(started, model_folders):
-    running = started(model_config(model_folders / "two"), enable_grpc_healthcheck_service=True)
+def test_a_health_request_that_does_not_parse_is_told(served):
+    running = served()
 
     with pytest.raises(grpc.RpcError) as refused:
         running.grpc.channel.unary_unary("/grpc.health.v1.Health/Check")(b"\xff", timeout=60)
@@ -133,8 +146,9 @@ def test_a_health_request_that_does_not_parse_is_told(started, model_folders):
     assert refused.value.code() is grpc.StatusCode.INTERNAL
 
 
-def test_open_streams_are_told_the_end_and_do_not_delay_it():
-    endpoint = GrpcEndpoint(Listen(0), Health(lambda: Readiness(())))
+@pytest.mark.parametrize("speaks", TRANSPORTS)
+def test_open_streams_are_told_the_end_and_do_not_delay_it(speaks):
+    endpoint = speaks(Listen(0), Health(lambda: Readiness(())))
     channel = grpc.insecure_channel(f"127.0.0.1:{endpoint.start()}")
     silent = threading.Event()
     watching = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest())

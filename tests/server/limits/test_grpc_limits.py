@@ -7,8 +7,9 @@ from functools import partial
 import grpc
 import pytest
 
-from model_server.api.grpc.endpoint import GrpcEndpoint, Listen
+from model_server.api.grpc.endpoint import Listen
 from model_server.api.grpc.unary import Handler
+from server.transports import TRANSPORTS
 
 METHOD = "/test.Service/Echo"
 BESIDE = "/test.Service/EchoBeside"
@@ -18,8 +19,8 @@ def echo(request: bytes, _context: grpc.ServicerContext) -> bytes:
     return request
 
 
-@pytest.fixture
-def listening():
+@pytest.fixture(params=TRANSPORTS)
+def listening(request):
     """Opens gRPC ports with given limits for one method that takes turns and one that does not.
 
     Returns the address.
@@ -27,7 +28,7 @@ def listening():
     endpoints = []
 
     def listen(answer=echo, refused=lambda: None, **limits) -> str:
-        endpoint = GrpcEndpoint(Listen(0, **limits), refused=refused)
+        endpoint = request.param(Listen(0, **limits), refused=refused)
         handler: Handler = grpc.unary_unary_rpc_method_handler(answer)
         endpoint.serve({METHOD: handler}, {BESIDE: grpc.unary_unary_rpc_method_handler(echo)})
         endpoints.append(endpoint)
@@ -174,7 +175,9 @@ def test_a_header_beyond_the_limit_is_refused(serving):
     with pytest.raises(grpc.RpcError) as refused:
         call(b"", metadata=[("x", "a" * 100_000)], timeout=30)
 
-    assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    # Where the server looks at headers by frames, it ends the connection instead.
+    ended = (grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.UNAVAILABLE)
+    assert refused.value.code() in ended
     assert call(b"still there", timeout=30) == b"still there"
 
 

@@ -37,12 +37,13 @@ class Health:
         self._said: health_pb2.HealthCheckResponse.ServingStatus | None = None
         self._thread = threading.Thread(target=self._follow, name="health", daemon=True)
 
-    def add_to(self, server: grpc.Server, receiving: Receiving) -> None:
-        """Registers the service, before the server is started, and begins to follow."""
+    def add_to(self, server: Any, receiving: Receiving) -> None:
+        """Registers the service with a ``grpc.Server``, or what stands for one, and follows."""
         handlers = _handlers(self._servicer, receiving)
         server.add_generic_rpc_handlers(
             (grpc.method_handlers_generic_handler(health.SERVICE_NAME, handlers),)
         )
+        server.add_registered_method_handlers(health.SERVICE_NAME, handlers)
         self._say(health_pb2.HealthCheckResponse.NOT_SERVING)
         self._thread.start()
 
@@ -167,8 +168,8 @@ class _ReflectionServicer(reflection.ReflectionServicer):
         return super().ServerReflectionInfo(request_iterator, context)
 
 
-def add_reflection(server: grpc.Server, *, with_health: bool) -> Streams:
-    """Registers reflection, before the server is started; returns the streams that it opens."""
+def add_reflection(server: Any, *, with_health: bool) -> Streams:
+    """Registers reflection, as ``Health.add_to`` does; returns the streams that it opens."""
     names = [*_REFLECTED, reflection.SERVICE_NAME]
     if with_health:
         names.append(health.SERVICE_NAME)

@@ -1,0 +1,1 @@
+"""gRPC over the extension modelfleet-transport, beside the one over grpcio."""

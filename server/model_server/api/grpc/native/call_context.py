@@ -1,0 +1,84 @@
+"""What a handler sees of a call of the native transport: grpcio's context, as far as it is used."""
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
+
+import grpc
+
+_log = logging.getLogger(__name__)
+
+
+class Aborted(Exception):
+    """The call was ended by its handler, and its client told why."""
+
+
+class CallContext:
+    """Stands where handlers expect a ``grpc.ServicerContext``; thread-safe as the call is."""
+
+    def __init__(self, call: Any) -> None:
+        """``call`` is a ``modelfleet_transport.Call``."""
+        self._call = call
+        self._code: grpc.StatusCode | None = None
+        self._details = ""
+        self._when_gone: list[Callable[[], object]] = []
+
+    def abort(self, code: grpc.StatusCode, details: str) -> NoReturn:
+        """Ends the call with this status. Raises Aborted."""
+        self._code = code
+        self._call.fail(code.value[0], details)
+        raise Aborted(details)
+
+    def set_code(self, code: grpc.StatusCode) -> None:
+        """The status with which a call ends whose handler returns."""
+        self._code = code
+
+    def set_details(self, details: str) -> None:
+        """The message beside the status."""
+        self._details = details
+
+    def details(self) -> str:
+        """The message that was set."""
+        return self._details
+
+    def code(self) -> grpc.StatusCode | None:
+        """The status that was set, None for a good end."""
+        return self._code
+
+    def cancel(self) -> None:
+        """Ends the call now."""
+        self._call.fail(grpc.StatusCode.CANCELLED.value[0], "The server ended the call")
+
+    def is_active(self) -> bool:
+        """Whether somebody waits for the answer."""
+        return not self._call.is_gone
+
+    def time_remaining(self) -> float | None:
+        """Seconds until the client's deadline; None without one."""
+        remaining: float | None = self._call.time_remaining
+        return remaining
+
+    def add_callback(self, callback: Callable[[], object]) -> bool:
+        """Calls this when nobody waits any more; False, and never, if that is so already."""
+        self._when_gone.append(callback)
+        if len(self._when_gone) > 1:
+            return self.is_active()
+        registered: bool = self._call.when_gone(self._gone)
+        return registered
+
+    def _gone(self) -> None:
+        for callback in self._when_gone:
+            try:
+                callback()
+            except Exception:
+                # As grpcio: one must not keep the others from being told.
+                _log.exception("a callback of a call failed")
+
+    def invocation_metadata(self) -> Sequence[tuple[str, str]]:
+        """What the client sent beside its message."""
+        metadata: Sequence[tuple[str, str]] = self._call.metadata()
+        return metadata
+
+    def peer(self) -> str:
+        """The client's address."""
+        return str(self._call.peer)

@@ -1,0 +1,218 @@
+"""The gRPC server over the extension modelfleet-transport: HTTP/2 outside Python's lock."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+from types import MappingProxyType
+from typing import Any
+
+import grpc
+
+from model_server.api.codes import details, grpc_status
+from model_server.api.fair_turns import FairTurns
+from model_server.api.grpc.addressee import model_of
+from model_server.api.grpc.endpoint import CannotListen, Listen
+from model_server.api.grpc.native import sockets
+from model_server.api.grpc.native.call_context import Aborted, CallContext
+from model_server.api.grpc.native.dispatching import Answer, Registry
+from model_server.api.grpc.receiving import Receiving
+from model_server.api.grpc.standard_services import Health, add_reflection
+from model_server.api.grpc.traced import traced
+from model_server.api.grpc.unary import Handler
+from model_server.core.client import Client, working_for
+from model_server.core.errors import Code, ServingError
+from model_server.telemetry.tracing import NO_TRACING, Tracing
+
+_log = logging.getLogger(__name__)
+
+# Threads for requests that wait for their turn, and for streams of reflection.
+_WAITING = 1024
+_STREAMING = 64
+# Seconds; a deadline beyond is none.
+_LONG = 86_400.0
+# What of --grpc_channel_arguments this transport knows, and what it is by default; bytes of a
+# message are as many as protobuf can read.
+_ARGUMENTS = {
+    "grpc.max_receive_message_length": ("message", 2**31 - 1),
+    "grpc.max_allowed_incoming_connections": ("connections", 4096),
+    "grpc.max_concurrent_streams": ("streams", 1024),
+    "grpc.max_metadata_size": ("header", 16 * 2**10),
+}
+
+
+class NativeEndpoint:
+    """Serves what ``GrpcEndpoint`` serves, with the same limits."""
+
+    def __init__(
+        self,
+        listen: Listen,
+        health: Health | None = None,
+        refused: Callable[[], None] = lambda: None,
+        tracing: Tracing = NO_TRACING,
+    ) -> None:
+        """``refused`` is told of each request above the limit.
+
+        Raises CannotListen where the extension is not installed, or what is asked for is not in it.
+        """
+        self._listen = listen
+        self._health = health
+        self._refused = refused
+        self._tracing = tracing
+        self._turns = FairTurns(listen.threads, listen.own, _WAITING, refused)
+        self._port = self._extension()
+        self._methods: dict[str, Answer] | None = None
+        self._threads: list[threading.Thread] = []
+        self._watching = threading.Thread(target=self._watch, name="grpc-watch", daemon=True)
+        registry = Registry()
+        self._reflections = add_reflection(registry, with_health=health is not None)
+        if health is not None:
+            # The transport itself waits for messages, so none of them is ever late here.
+            health.add_to(registry, Receiving(_WAITING))
+        self._standard = registry.answers
+
+    def _extension(self) -> Any:
+        try:
+            from modelfleet_transport import Port
+        except ImportError as error:
+            raise CannotListen(
+                "--grpc_transport=native needs the package modelfleet-transport, which is not"
+                " installed"
+            ) from error
+        listen = self._listen
+        if listen.alts:
+            raise CannotListen("--grpc_transport=native knows no ALTS; use grpcio")
+        try:
+            return Port(
+                in_flight=listen.in_flight,
+                at_hand=listen.at_hand,
+                threads=listen.threads + _WAITING + _STREAMING,
+                more=self._start_thread,
+                refused=self._refused,
+                tls=listen.tls.now if listen.tls else None,
+                **_arguments(listen.channel_arguments),
+            )
+        except (ValueError, OverflowError) as error:
+            raise CannotListen(str(error)) from error
+
+    def start(self) -> int | None:
+        """Opens the ports; returns the TCP port, None if there is none. Raises CannotListen."""
+        port = None
+        try:
+            if self._listen.port is not None:
+                listening = sockets.tcp(self._listen.port)
+                port = listening.getsockname()[1]
+                self._port.listen(listening.detach(), False)
+            if self._listen.socket_path:
+                self._port.listen(sockets.unix(self._listen.socket_path).detach(), True)
+        except OSError as error:
+            raise CannotListen(str(error)) from error
+        self._port.start()
+        self._watching.start()
+        self._start_thread()
+        return port
+
+    def _start_thread(self) -> None:
+        name = f"grpc-{len(self._threads)}"
+        thread = threading.Thread(target=self._work, name=name, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _watch(self) -> None:
+        while (call := self._port.watch()) is not None:
+            call()
+
+    def _work(self) -> None:
+        self._port.enter()
+        while (call := self._port.take()) is not None:
+            self._answer(call)
+
+    def _answer(self, call: Any) -> None:
+        context = CallContext(call)
+        try:
+            self._answer_of(call.path)(call, context)
+        except Aborted:
+            # Its client was told.
+            pass
+        except Exception:
+            # The outermost frame of a call: a fault of ours must not end the thread.
+            _log.exception("a call failed unexpectedly")
+            call.fail(int(Code.INTERNAL), "Internal error; see the server's log")
+
+    def _answer_of(self, path: str) -> Answer:
+        if (answer := self._standard.get(path)) is not None:
+            return answer
+        if self._methods is None:
+            return _not_yet if path.startswith("/tensorflow.") else _unknown
+        return self._methods.get(path, _unknown)
+
+    def serve(
+        self, handlers: Mapping[str, Handler], beside: Mapping[str, Handler] = MappingProxyType({})
+    ) -> None:
+        """See GrpcEndpoint."""
+        in_turn: dict[str, Answer] = {
+            path: partial(self._in_turn, path, traced(self._tracing, path, handler).unary_unary)
+            for path, handler in handlers.items()
+        }
+        self._methods = in_turn | {
+            path: partial(_at_once, handler.unary_unary) for path, handler in beside.items()
+        }
+
+    def _in_turn(self, path: str, answer: Any, call: Any, context: CallContext) -> None:
+        request = call.message()
+        asking = Client(_deadline(context))
+        if not context.add_callback(asking.gone):
+            # Nobody waits for the answer any more.
+            return
+        counts = self._listen.models
+        model = counts.counted_as(model_of(path, request))
+        limit = counts.request(model, self._refused)
+        try:
+            with working_for(asking), limit, self._turns.turn(model):
+                response = answer(request, context)
+        except ServingError as error:
+            # Of the limit or the turn: what a handler raises it tells itself.
+            context.abort(grpc_status(error.code), details(error.message))
+        call.answer(response)
+
+    def stop(self, grace: float) -> None:
+        """Refuses new calls, waits for running ones at most ``grace`` seconds, closes the ports."""
+        self._port.drain()
+        if self._health is not None:
+            self._health.end()
+        self._reflections.cancel()
+        self._port.stop(grace)
+        if self._watching.ident is not None:
+            self._watching.join()
+        if self._listen.socket_path:
+            sockets.remove(self._listen.socket_path)
+
+
+def _at_once(answer: Any, call: Any, context: CallContext) -> None:
+    with working_for(Client(_deadline(context))):
+        response = answer(call.message(), context)
+    call.answer(response)
+
+
+def _not_yet(_call: Any, context: CallContext) -> None:
+    context.abort(grpc.StatusCode.UNAVAILABLE, "The server is starting")
+
+
+def _unknown(_call: Any, context: CallContext) -> None:
+    context.abort(grpc.StatusCode.UNIMPLEMENTED, "Method not found!")
+
+
+def _deadline(context: CallContext) -> float | None:
+    remaining = context.time_remaining()
+    return None if remaining is None or remaining > _LONG else time.monotonic() + remaining
+
+
+def _arguments(given: tuple[tuple[str, int | str], ...]) -> dict[str, int]:
+    known = dict(_ARGUMENTS.values())
+    for key, value in given:
+        if key not in _ARGUMENTS or not isinstance(value, int):
+            _log.warning("--grpc_channel_arguments: %s means nothing to the native transport", key)
+        elif value >= 0:
+            known[_ARGUMENTS[key][0]] = value
+    return known

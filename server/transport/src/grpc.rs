@@ -1,0 +1,375 @@
+//! One gRPC call on the wire: its message read within limits, its answer written.
+
+use std::collections::VecDeque;
+use std::future::{poll_fn, Future};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use bytes::{Buf, Bytes, BytesMut};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
+use http_body::{Body, Frame};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::call::{Answer, Asked, Exchange, AHEAD};
+use crate::framing::{check_size, prefix, timeout, Status, Unpacking, PREFIX};
+use crate::queue::Queue;
+
+/// Calls whose message is on its way, and how long it may be so.
+const ROOM: usize = 4096;
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// What clients can take, and what they have taken.
+pub struct Limits {
+    pub in_flight: usize,
+    pub at_hand: usize,
+    pub message: usize,
+    pub calls: AtomicUsize,
+    pub bytes: AtomicUsize,
+    pub receiving: Mutex<Receiving>,
+}
+
+/// The bytes of a message, and from when it has come, a place among the calls at hand.
+struct Held {
+    limits: Arc<Limits>,
+    bytes: usize,
+    is_counted: bool,
+}
+
+impl Held {
+    fn new(limits: Arc<Limits>) -> Held {
+        Held {
+            limits,
+            bytes: 0,
+            is_counted: false,
+        }
+    }
+
+    fn count(&mut self) -> Result<(), Status> {
+        self.is_counted = true;
+        if self.limits.calls.fetch_add(1, Ordering::SeqCst) < self.limits.in_flight {
+            return Ok(());
+        }
+        Err(Status::new(
+            Status::RESOURCE_EXHAUSTED,
+            "Concurrent RPC limit exceeded!",
+        ))
+    }
+
+    fn more(&mut self, size: usize) -> Result<(), Status> {
+        let before = self.limits.bytes.fetch_add(size, Ordering::SeqCst);
+        self.bytes += size;
+        // One that is larger than the limit could else never be answered.
+        if before > self.bytes - size && before + size > self.limits.at_hand {
+            let problem = format!("The server has {before} bytes of messages at hand; try again");
+            return Err(Status::new(Status::RESOURCE_EXHAUSTED, problem));
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if self.is_counted {
+            self.limits.calls.fetch_sub(1, Ordering::SeqCst);
+        }
+        self.limits.bytes.fetch_sub(self.bytes, Ordering::SeqCst);
+    }
+}
+
+/// Tells Python when the call is over or its client is gone, whichever comes first.
+struct Waiting {
+    exchange: Arc<Exchange>,
+    queue: Arc<Queue>,
+    _held: Held,
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.exchange.gone(&self.queue);
+    }
+}
+
+pub async fn answer(
+    request: Request<Incoming>,
+    peer: String,
+    limits: Arc<Limits>,
+    queue: Arc<Queue>,
+) -> Response<Sent> {
+    let is_grpc = request
+        .headers()
+        .get("content-type")
+        .is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"));
+    if !is_grpc || request.method() != http::Method::POST {
+        let mut refusal = Response::new(Sent::Nothing);
+        *refusal.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+        return refusal;
+    }
+    match answered(request, peer, limits, queue).await {
+        Ok(response) => response,
+        Err(status) => failed(&status),
+    }
+}
+
+async fn answered(
+    request: Request<Incoming>,
+    peer: String,
+    limits: Arc<Limits>,
+    queue: Arc<Queue>,
+) -> Result<Response<Sent>, Status> {
+    let held = Held::new(limits);
+    let (head, body) = request.into_parts();
+    let deadline = timeout(&head.headers).map(|left| Instant::now() + left);
+    let asked = Asked {
+        path: head.uri.path().to_owned(),
+        headers: head.headers,
+        peer,
+        deadline,
+    };
+    let work = asked_python(asked, body, held, queue);
+    match deadline {
+        None => work.await,
+        Some(deadline) => tokio::time::timeout_at(deadline.into(), work)
+            .await
+            .unwrap_or_else(|_| Err(Status::new(Status::DEADLINE_EXCEEDED, "Deadline Exceeded"))),
+    }
+}
+
+async fn asked_python(
+    asked: Asked,
+    body: Incoming,
+    mut held: Held,
+    queue: Arc<Queue>,
+) -> Result<Response<Sent>, Status> {
+    let encoding = asked
+        .headers
+        .get("grpc-encoding")
+        .and_then(|text| text.to_str().ok());
+    let mut reader = Reader {
+        body,
+        buffer: BytesMut::new(),
+        encoding: encoding.unwrap_or("").to_owned(),
+    };
+    let Some(message) = received(&mut reader, &mut held).await? else {
+        let problem = "The method requires exactly one request message.";
+        return Err(Status::new(Status::UNIMPLEMENTED, problem));
+    };
+    held.count().inspect_err(|_| queue.refused())?;
+    let (sender, receiver) = oneshot::channel();
+    let (more_sender, more) = mpsc::channel(AHEAD);
+    let exchange = Arc::new(Exchange::new(asked, message, more, sender));
+    let limits = held.limits.clone();
+    let waiting = Waiting {
+        exchange: exchange.clone(),
+        queue: queue.clone(),
+        _held: held,
+    };
+    queue.push(exchange);
+    let mut receiver = receiver;
+    // A stream's further messages; most calls have none, and this ends at once.
+    let mut reading = Box::pin(pass_on(reader, limits, more_sender));
+    let (answer, is_read) = tokio::select! {
+        biased;
+        answer = &mut receiver => (answer, false),
+        () = &mut reading => (receiver.await, true),
+    };
+    match answer {
+        Ok(Answer::Whole(frame)) => Ok(begun(Sent::Whole(Some(frame)))),
+        Ok(Answer::Failed(status)) => Err(status),
+        Ok(Answer::Stream(messages)) => {
+            let reading = (!is_read).then(|| tokio::spawn(reading));
+            Ok(begun(Sent::Stream(Stream {
+                messages,
+                is_over: false,
+                reading,
+                _waiting: waiting,
+            })))
+        }
+        Err(_) => Err(Status::new(Status::UNKNOWN, "The call was not answered")),
+    }
+}
+
+/// The first message. One that does not come at once waits in a room with limits.
+async fn received(reader: &mut Reader, held: &mut Held) -> Result<Option<Bytes>, Status> {
+    let limits = held.limits.clone();
+    let mut reading = std::pin::pin!(reader.next(held));
+    let at_once = poll_fn(|context| Poll::Ready(reading.as_mut().poll(context))).await;
+    if let Poll::Ready(message) = at_once {
+        return message;
+    }
+    let ended = limits.receiving.lock().unwrap().enter();
+    let in_time = tokio::time::timeout(PATIENCE, reading);
+    let late = Status::new(Status::CANCELLED, "The message of the call did not come");
+    tokio::select! {
+        message = in_time => message.unwrap_or(Err(late)),
+        _ = ended => Err(late),
+    }
+}
+
+/// The calls whose message is on its way. One too many takes the place of the oldest.
+#[derive(Default)]
+pub struct Receiving(VecDeque<oneshot::Sender<()>>);
+
+impl Receiving {
+    fn enter(&mut self) -> oneshot::Receiver<()> {
+        let (sender, ended) = oneshot::channel();
+        if self.0.len() >= ROOM {
+            self.0.retain(|other| !other.is_closed());
+        }
+        if self.0.len() >= ROOM {
+            self.0.pop_front();
+        }
+        self.0.push_back(sender);
+        ended
+    }
+}
+
+async fn pass_on(mut reader: Reader, limits: Arc<Limits>, sender: mpsc::Sender<Bytes>) {
+    loop {
+        let mut held = Held::new(limits.clone());
+        let Ok(Some(message)) = reader.next(&mut held).await else {
+            return;
+        };
+        if sender.send(message).await.is_err() {
+            return;
+        }
+    }
+}
+
+struct Reader {
+    body: Incoming,
+    buffer: BytesMut,
+    encoding: String,
+}
+
+impl Reader {
+    /// The next message, None at the end.
+    async fn next(&mut self, held: &mut Held) -> Result<Option<Bytes>, Status> {
+        let most = held.limits.message;
+        loop {
+            if let Some((is_packed, size)) = prefix(&self.buffer) {
+                check_size(size, most)?;
+                if self.buffer.len() >= PREFIX + size {
+                    self.buffer.advance(PREFIX);
+                    let message = self.buffer.split_to(size).freeze();
+                    if !is_packed {
+                        return Ok(Some(message));
+                    }
+                    return unpacked(&message, &self.encoding, held).await.map(Some);
+                }
+            }
+            match self.body.frame().await {
+                Some(Ok(frame)) => {
+                    if let Ok(data) = frame.into_data() {
+                        let before = self.buffer.len().saturating_sub(PREFIX);
+                        self.buffer.extend_from_slice(&data);
+                        held.more(self.buffer.len().saturating_sub(PREFIX) - before)?;
+                    }
+                }
+                Some(Err(_)) => return Err(Status::new(Status::CANCELLED, "The client is gone")),
+                None if self.buffer.is_empty() => return Ok(None),
+                None => return Err(Status::new(Status::INTERNAL, "The message is cut off")),
+            }
+        }
+    }
+}
+
+async fn unpacked(packed: &[u8], encoding: &str, held: &mut Held) -> Result<Bytes, Status> {
+    let mut unpacking = Unpacking::of(packed, encoding)?;
+    let mut plain = Vec::new();
+    while unpacking.step(&mut plain)? > 0 {
+        check_size(plain.len(), held.limits.message)?;
+        held.more(plain.len().saturating_sub(held.bytes))?;
+        tokio::task::yield_now().await;
+    }
+    Ok(plain.into())
+}
+
+fn begun(body: Sent) -> Response<Sent> {
+    let mut response = Response::new(body);
+    let headers = response.headers_mut();
+    headers.insert("content-type", HeaderValue::from_static("application/grpc"));
+    headers.insert(
+        "grpc-accept-encoding",
+        HeaderValue::from_static("identity, deflate, gzip"),
+    );
+    response
+}
+
+fn failed(status: &Status) -> Response<Sent> {
+    let mut response = begun(Sent::Nothing);
+    response.headers_mut().extend(status.trailers());
+    response
+}
+
+/// What is sent: nothing after the headers, one message and a good end, or a stream of messages.
+pub enum Sent {
+    Nothing,
+    Whole(Option<Bytes>),
+    GoodEnd(bool),
+    Stream(Stream),
+}
+
+pub struct Stream {
+    messages: mpsc::Receiver<Result<Bytes, Status>>,
+    is_over: bool,
+    reading: Option<tokio::task::JoinHandle<()>>,
+    _waiting: Waiting,
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        if let Some(reading) = &self.reading {
+            reading.abort();
+        }
+    }
+}
+
+fn good_end() -> HeaderMap {
+    Status::new(0, "").trailers()
+}
+
+impl Body for Sent {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        let frame = match &mut *self {
+            Sent::Nothing => None,
+            Sent::Whole(frame) => {
+                let frame = frame.take().map(Frame::data);
+                *self = Sent::GoodEnd(false);
+                frame
+            }
+            Sent::GoodEnd(is_sent) => {
+                let was_sent = std::mem::replace(is_sent, true);
+                (!was_sent).then(|| Frame::trailers(good_end()))
+            }
+            Sent::Stream(stream) if stream.is_over => None,
+            Sent::Stream(stream) => match stream.messages.poll_recv(context) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Some(Ok(message))) => Some(Frame::data(message)),
+                Poll::Ready(Some(Err(status))) => {
+                    stream.is_over = true;
+                    Some(Frame::trailers(status.trailers()))
+                }
+                Poll::Ready(None) => {
+                    stream.is_over = true;
+                    Some(Frame::trailers(good_end()))
+                }
+            },
+        };
+        Poll::Ready(frame.map(Ok))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        matches!(self, Sent::Nothing)
+    }
+}
