@@ -2,12 +2,13 @@
 //!
 //! One thread that answers one call after the other is the quickest, because threads of Python wait
 //! for each other. But a call may take long, or wait for others. So as a rule one thread runs; a
-//! call that nobody takes for `STALL` wakes a second one, and so on, and threads that are not
-//! needed any more sleep again.
+//! call that nobody takes for `STALL` wakes a second one, and so on; and each call that took a
+//! shorter time than that lets one thread less run from then on.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use pyo3::prelude::*;
 
@@ -15,6 +16,11 @@ use crate::call::Exchange;
 
 const STALL: Duration = Duration::from_micros(300);
 const CALM: Duration = Duration::from_millis(20);
+
+thread_local! {
+    /// When this thread took the call that it answers.
+    static TOOK: Cell<Option<Instant>> = const { Cell::new(None) };
+}
 
 #[derive(Default)]
 struct State {
@@ -101,20 +107,33 @@ impl Queue {
         state.running += 1;
     }
 
-    /// A call if one waits, without ever waiting itself.
+    /// A call if one waits and this thread is needed for it, without ever waiting itself.
     pub fn next(&self) -> Option<Arc<Exchange>> {
+        let now = Instant::now();
+        let was_short = TOOK
+            .replace(Some(now))
+            .is_some_and(|took| now - took < STALL);
         let mut state = self.state.lock().unwrap();
         state.taken += 1;
+        if was_short && state.at_once > 1 {
+            state.at_once -= 1;
+        }
+        if state.running > state.at_once && was_short {
+            return None;
+        }
         state.calls.pop_front()
     }
 
-    /// Sleeps until there is a call; None at the end.
+    /// Sleeps until there is a call that this thread is needed for; None at the end.
     pub fn wait(&self) -> Option<Arc<Exchange>> {
         let mut state = self.state.lock().unwrap();
         loop {
-            if let Some(call) = state.calls.pop_front() {
-                state.taken += 1;
-                return Some(call);
+            if state.running <= state.at_once || state.is_ended {
+                if let Some(call) = state.calls.pop_front() {
+                    state.taken += 1;
+                    TOOK.set(Some(Instant::now()));
+                    return Some(call);
+                }
             }
             state.running -= 1;
             if state.is_ended {

@@ -21,6 +21,7 @@ class CallContext:
         self._call = call
         self._code: grpc.StatusCode | None = None
         self._details = ""
+        self._metadata: Sequence[tuple[str, str]] | None = None
         self._when_gone: list[Callable[[], object]] = []
 
     def abort(self, code: grpc.StatusCode, details: str) -> NoReturn:
@@ -76,8 +77,9 @@ class CallContext:
 
     def invocation_metadata(self) -> Sequence[tuple[str, str]]:
         """What the client sent beside its message."""
-        metadata: Sequence[tuple[str, str]] = self._call.metadata()
-        return metadata
+        if self._metadata is None:
+            self._metadata = self._call.metadata()
+        return self._metadata
 
     def peer(self) -> str:
         """The client's address."""

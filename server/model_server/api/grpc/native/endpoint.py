@@ -11,6 +11,7 @@ from typing import Any
 import grpc
 
 from model_server.api.codes import details, grpc_status
+from model_server.api.criticality import HEADER, may_be_shed
 from model_server.api.fair_turns import FairTurns
 from model_server.api.grpc.addressee import model_of
 from model_server.api.grpc.endpoint import CannotListen, Listen
@@ -161,7 +162,7 @@ class NativeEndpoint:
 
     def _in_turn(self, path: str, answer: Any, call: Any, context: CallContext) -> None:
         request = call.message()
-        asking = Client(_deadline(context))
+        asking = Client(_deadline(context), may_be_shed=_may_be_shed(context))
         if not context.add_callback(asking.gone):
             # Nobody waits for the answer any more.
             return
@@ -193,6 +194,12 @@ def _at_once(answer: Any, call: Any, context: CallContext) -> None:
     with working_for(Client(_deadline(context))):
         response = answer(call.message(), context)
     call.answer(response)
+
+
+def _may_be_shed(context: CallContext) -> bool:
+    return any(
+        may_be_shed(value) for name, value in context.invocation_metadata() if name == HEADER
+    )
 
 
 def _not_yet(_call: Any, context: CallContext) -> None:
