@@ -39,7 +39,7 @@ class Measured:
         """Apply the spec with a version."""
         spec = {
             "model": {"uri": "pvc://models/half_plus_version", "version": version},
-            "rollout": {"keepWarmSeconds": 300, "abortKeepSeconds": 0, **rollout},
+            "rollout": {"keepWarmSeconds": 20, "abortKeepSeconds": 0, **rollout},
         }
         manifest = {
             "apiVersion": "modelfleet.dev/v1alpha1",
@@ -122,7 +122,7 @@ def measure(measured: Measured, live: Calls) -> Iterator[tuple[str, float]]:
         rollback(measured, live, (OTHER, GOOD)),
     )
     # Nothing stays warm, so that the next round goes by steps again.
-    measured.ask_for(GOOD, keepWarmSeconds=0)
+    measured.ask_for(GOOD)
     measured.until(lambda status: condition(status, "Ready") and replicas(status) == 1)
     yield "failed of these requests", live.came.since(before).failures.total()
     yield "of requests", live.came.since(before).requests
@@ -144,6 +144,7 @@ def main(rounds: int) -> None:
             for _ in range(rounds):
                 for what, value in measure(measured, live):
                     found.setdefault(what, []).append(value)
+                    print(f"{what}: {value:.2f}", file=sys.stderr, flush=True)
     finally:
         measured.delete()
     for what, values in found.items():
