@@ -11,8 +11,8 @@ def main(arguments: Sequence[str]) -> int:
     """Runs the command with what follows its name; the exit code."""
     options = _parser().parse_args(arguments)
     # Imports TensorFlow, for which a wrong argument need not wait.
-    from model_server.servables.sharding.plan_page import plan_page, plan_values
-    from model_server.servables.sharding.planning import CannotPlan, plan_of
+    from model_server.servables.sharding.plan.plan_page import plan_page, plan_values
+    from model_server.servables.sharding.plan.planning import CannotPlan, plan_of
 
     try:
         plan = plan_of(options.path, options.shards)

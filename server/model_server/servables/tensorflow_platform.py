@@ -9,8 +9,8 @@ from model_server.servables.saved_model.model import SavedModel
 from model_server.servables.saved_model.saved_models import SavedModels
 
 if TYPE_CHECKING:
-    from model_server.servables.sharding.groups import Groups
-    from model_server.servables.sharding.sharded_model import ShardedModel
+    from model_server.servables.sharding.group.groups import Groups
+    from model_server.servables.sharding.group.sharded_model import ShardedModel
     from model_server.servables.tflite.model import TfLite, TfLiteModel
 
 
@@ -39,7 +39,7 @@ class TensorFlow:
 
 def _groups(runtime: Runtime, shards: Shards) -> "Groups":
     # Few servers are members of a group.
-    from model_server.servables.sharding.groups import Groups
+    from model_server.servables.sharding.group.groups import Groups
 
     return Groups(runtime, shards)
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import tensorflow as tf
 
 from model_server.core.errors import ServingError
-from model_server.servables.sharding.loading import Place, load_member, source_of
+from model_server.servables.sharding.group.loading import Place, load_member, source_of
 
 
 class Group:

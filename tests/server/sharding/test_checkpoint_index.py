@@ -8,15 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tensorflow.python.training import py_checkpoint_reader
 
-from model_server.servables.sharding.checkpoint_index import (
+from model_server.servables.sharding.checkpoint.checkpoint_index import (
     BrokenIndex,
     StoredTensor,
     index_bytes,
     read_index,
     rows_of,
 )
-from model_server.servables.sharding.checksums import combine, mask, masked, unmask
-from model_server.servables.sharding.sorted_table import read_table, table_of
+from model_server.servables.sharding.checkpoint.checksums import combine, mask, masked, unmask
+from model_server.servables.sharding.checkpoint.sorted_table import read_table, table_of
 
 WANTED = {
     "table": np.arange(1000 * 7, dtype=np.float32).reshape(1000, 7),

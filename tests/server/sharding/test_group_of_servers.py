@@ -14,8 +14,8 @@ from tensorflow_serving.apis.predict_pb2 import PredictRequest
 from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 
 from model_server.options.flags import Options
-from model_server.servables.sharding.loading import source_of
-from model_server.servables.sharding.planning import plan_of
+from model_server.servables.sharding.group.loading import source_of
+from model_server.servables.sharding.plan.planning import plan_of
 from model_server.server import Server
 from server.clients import GrpcClient, HttpClient
 from server.conftest import Running, free_port, model_config

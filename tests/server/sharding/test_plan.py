@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model_server.servables.sharding.plan import (
+from model_server.servables.sharding.plan.shard_plan import (
     Copied,
     Engine,
     Split,

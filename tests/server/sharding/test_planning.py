@@ -6,9 +6,9 @@ import shutil
 import pytest
 
 from model_server.commands.shard_plan import main
-from model_server.servables.sharding.checkpoint_index import StoredTensor, index_bytes
-from model_server.servables.sharding.plan import Copied, Engine, Split, Whole
-from model_server.servables.sharding.planning import CannotPlan, plan_of
+from model_server.servables.sharding.checkpoint.checkpoint_index import StoredTensor, index_bytes
+from model_server.servables.sharding.plan.planning import CannotPlan, plan_of
+from model_server.servables.sharding.plan.shard_plan import Copied, Engine, Split, Whole
 from server.sharding import models
 
 

@@ -10,8 +10,8 @@ import pytest
 import tensorflow as tf
 
 from model_server.core.errors import Code, ServingError
-from model_server.servables.sharding.cutting import CannotCut
-from model_server.servables.sharding.loading import Place, load_member, source_of
+from model_server.servables.sharding.cut.cutting import CannotCut
+from model_server.servables.sharding.group.loading import Place, load_member, source_of
 from server.sharding import models
 from server.sharding.groups import Group, grouped
 

@@ -6,7 +6,7 @@ It is LevelDB's table without compression, with TensorFlow's names:
 
 from collections.abc import Iterator, Mapping
 
-from model_server.servables.sharding.checksums import masked
+from model_server.servables.sharding.checkpoint.checksums import masked
 
 _MAGIC = 0xDB4775248B80FB57
 _FOOTER = 48

@@ -5,9 +5,9 @@ from typing import Any
 
 from model_server.core.errors import Code, ServingError
 from model_server.servables.saved_model.model import signature_of
-from model_server.servables.sharding.agreement import Agreement
-from model_server.servables.sharding.entry import Entry
-from model_server.servables.sharding.member_part import MemberPart
+from model_server.servables.sharding.group.agreement import Agreement
+from model_server.servables.sharding.group.entry import Entry
+from model_server.servables.sharding.group.member_part import MemberPart
 from model_server.servables.signature import Signature, Tensor, Tensors
 
 

@@ -15,8 +15,8 @@ from model_server.options.shards import Shards
 from model_server.options.tls import Tls
 from model_server.servables import tensors
 from model_server.servables.dtypes import STRING
-from model_server.servables.sharding.entry import Answer
-from model_server.servables.sharding.member_part import TOKEN
+from model_server.servables.sharding.group.entry import Answer
+from model_server.servables.sharding.group.member_part import TOKEN
 from model_server.servables.signature import Tensors
 
 _PREDICT = "/tensorflow.serving.PredictionService/Predict"

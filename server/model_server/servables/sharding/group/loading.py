@@ -11,18 +11,23 @@ import tensorflow as tf
 from tensorflow.python.saved_model import loader_impl
 
 from model_server.servables.saved_model.model import SavedModel, signature_of
-from model_server.servables.sharding.agreement import Agreement, Table
-from model_server.servables.sharding.checkpoint_index import CheckpointIndex, read_index
-from model_server.servables.sharding.checksums import unmask
-from model_server.servables.sharding.cutting import cut
-from model_server.servables.sharding.entry import Course, Entry, course_of, fetches
-from model_server.servables.sharding.flattening import flatten
-from model_server.servables.sharding.member_part import AllMembers, AskOthers, MemberPart, sums_of
-from model_server.servables.sharding.part import part_of
-from model_server.servables.sharding.plan import Copied, ShardPlan, Split, make_plan
-from model_server.servables.sharding.planning import variables_of
-from model_server.servables.sharding.sharded_model import ShardedModel
-from model_server.servables.sharding.shares import Checkpoint, fill_copies, fill_part
+from model_server.servables.sharding.checkpoint.checkpoint_index import CheckpointIndex, read_index
+from model_server.servables.sharding.checkpoint.checksums import unmask
+from model_server.servables.sharding.cut.cutting import cut
+from model_server.servables.sharding.cut.part import part_of
+from model_server.servables.sharding.graph.flattening import flatten
+from model_server.servables.sharding.group.agreement import Agreement, Table
+from model_server.servables.sharding.group.entry import Course, Entry, course_of, fetches
+from model_server.servables.sharding.group.member_part import (
+    AllMembers,
+    AskOthers,
+    MemberPart,
+    sums_of,
+)
+from model_server.servables.sharding.group.sharded_model import ShardedModel
+from model_server.servables.sharding.group.shares import Checkpoint, fill_copies, fill_part
+from model_server.servables.sharding.plan.planning import variables_of
+from model_server.servables.sharding.plan.shard_plan import Copied, ShardPlan, Split, make_plan
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from tensorflow.core.framework.graph_pb2 import GraphDef
 from tensorflow.core.protobuf.rewriter_config_pb2 import RewriterConfig
 from tensorflow.python.grappler import tf_optimizer
 
-from model_server.servables.sharding.nesting import node_of, tensor_name
+from model_server.servables.sharding.graph.nesting import node_of, tensor_name
 
 _INITIALISATIONS = ("saved_model_main_op", "legacy_init_op")
 _BESIDE_THE_GRAPH = ("collection_def", "signature_def", "object_graph_def")

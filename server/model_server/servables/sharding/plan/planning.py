@@ -8,15 +8,15 @@ from typing import Any
 import tensorflow as tf
 from tensorflow.python.saved_model import loader_impl
 
-from model_server.servables.sharding.checkpoint_index import (
+from model_server.servables.sharding.checkpoint.checkpoint_index import (
     BrokenIndex,
     CheckpointIndex,
     read_index,
 )
-from model_server.servables.sharding.flattening import flatten
-from model_server.servables.sharding.plan import ShardPlan, Variable, make_plan
-from model_server.servables.sharding.readers import FlatGraph, Reader
-from model_server.servables.sharding.restored import Source, sources
+from model_server.servables.sharding.graph.flattening import flatten
+from model_server.servables.sharding.graph.readers import FlatGraph, Reader
+from model_server.servables.sharding.graph.restored import Source, sources
+from model_server.servables.sharding.plan.shard_plan import ShardPlan, Variable, make_plan
 
 _INDEX = Path("variables") / "variables.index"
 _SERVING_TAGS = frozenset({"serve"})

@@ -7,7 +7,7 @@ from typing import Any
 from tensorflow.python.framework.tensor_util import MakeNdarray
 
 from model_server.servables.saved_model.variables import restore_of
-from model_server.servables.sharding.nesting import node_of
+from model_server.servables.sharding.graph.nesting import node_of
 
 
 @dataclass(frozen=True)

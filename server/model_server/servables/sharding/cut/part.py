@@ -8,9 +8,9 @@ from tensorflow.core.framework.types_pb2 import DT_RESOURCE
 from tensorflow.python.framework import tensor_shape
 
 from model_server.servables.dtypes import dtype_of
-from model_server.servables.sharding.cutting import Cut, Use
-from model_server.servables.sharding.operations import input_types
-from model_server.servables.sharding.plan import Copied, Placed, Split, Variable
+from model_server.servables.sharding.cut.cutting import Cut, Use
+from model_server.servables.sharding.graph.operations import input_types
+from model_server.servables.sharding.plan.shard_plan import Copied, Placed, Split, Variable
 from model_server.servables.signature import PART_PREFIX, Signature, TensorSpec
 
 

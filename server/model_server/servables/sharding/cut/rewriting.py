@@ -6,9 +6,9 @@ from typing import Any
 from tensorflow.core.framework.node_def_pb2 import NodeDef
 from tensorflow.python.framework import dtypes, tensor_util
 
-from model_server.servables.sharding.nesting import node_of
-from model_server.servables.sharding.operations import output_type
-from model_server.servables.sharding.readers import SHAPES, FlatGraph
+from model_server.servables.sharding.graph.nesting import node_of
+from model_server.servables.sharding.graph.operations import output_type
+from model_server.servables.sharding.graph.readers import SHAPES, FlatGraph
 
 # A variable of references becomes a resource, which can be filled in one way.
 _OF_REFERENCES = frozenset({"VariableV2", "Variable"})

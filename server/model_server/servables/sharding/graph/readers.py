@@ -10,7 +10,7 @@ from typing import Any
 
 from tensorflow.python.framework.tensor_util import MakeNdarray
 
-from model_server.servables.sharding.nesting import depths, node_of
+from model_server.servables.sharding.graph.nesting import depths, node_of
 
 VARIABLES = frozenset({"VarHandleOp", "VariableV2", "Variable"})
 # What hands a variable or its value on as it is.

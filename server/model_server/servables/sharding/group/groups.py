@@ -10,11 +10,11 @@ from model_server.options.shards import Shards
 from model_server.servables.platform import Runtime
 from model_server.servables.saved_model.saved_models import load_error
 from model_server.servables.saved_model.session_config import session_config
-from model_server.servables.sharding.checkpoint_index import BrokenIndex
-from model_server.servables.sharding.cutting import CannotCut
-from model_server.servables.sharding.loading import Place, load_member, source_of
-from model_server.servables.sharding.peers import Peers
-from model_server.servables.sharding.sharded_model import ShardedModel
+from model_server.servables.sharding.checkpoint.checkpoint_index import BrokenIndex
+from model_server.servables.sharding.cut.cutting import CannotCut
+from model_server.servables.sharding.group.loading import Place, load_member, source_of
+from model_server.servables.sharding.group.peers import Peers
+from model_server.servables.sharding.group.sharded_model import ShardedModel
 
 _log = logging.getLogger(__name__)
 

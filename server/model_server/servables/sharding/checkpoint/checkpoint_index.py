@@ -13,7 +13,11 @@ from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf.tensor_bundle_pb2 import BundleEntryProto, BundleHeaderProto
 from tensorflow.python.framework import dtypes
 
-from model_server.servables.sharding.sorted_table import BrokenTable, read_table, table_of
+from model_server.servables.sharding.checkpoint.sorted_table import (
+    BrokenTable,
+    read_table,
+    table_of,
+)
 
 _HEADER = b""
 # Keys of the slices of partitioned variables begin so; they are listed under the plain name too.

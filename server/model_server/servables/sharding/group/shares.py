@@ -12,16 +12,16 @@ from typing import Any
 
 import tensorflow as tf
 
-from model_server.servables.sharding.checkpoint_index import (
+from model_server.servables.sharding.checkpoint.checkpoint_index import (
     CheckpointIndex,
     StoredTensor,
     index_bytes,
     rows_of,
 )
-from model_server.servables.sharding.checksums import masked_of, unmask
-from model_server.servables.sharding.part import Held
-from model_server.servables.sharding.plan import Variable
-from model_server.servables.sharding.rewriting import HANDLE
+from model_server.servables.sharding.checkpoint.checksums import masked_of, unmask
+from model_server.servables.sharding.cut.part import Held
+from model_server.servables.sharding.cut.rewriting import HANDLE
+from model_server.servables.sharding.plan.shard_plan import Variable
 
 _DATA = "{prefix}.data-{file:05d}-of-{files:05d}"
 

@@ -2,7 +2,14 @@
 
 from typing import Any
 
-from model_server.servables.sharding.plan import Copied, Placed, ShardPlan, Split, Whole, ranges_of
+from model_server.servables.sharding.plan.shard_plan import (
+    Copied,
+    Placed,
+    ShardPlan,
+    Split,
+    Whole,
+    ranges_of,
+)
 
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 _WIDTH = 40

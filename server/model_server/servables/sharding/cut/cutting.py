@@ -12,12 +12,12 @@ from typing import Any
 
 from tensorflow.core.framework.graph_pb2 import GraphDef
 
-from model_server.servables.sharding.flattening import FlatModel, needed_tensors
-from model_server.servables.sharding.nesting import node_of, tensor_name
-from model_server.servables.sharding.operations import input_types, output_type, runs_once
-from model_server.servables.sharding.plan import Copied, Placed, ShardPlan
-from model_server.servables.sharding.readers import FlatGraph, Reader
-from model_server.servables.sharding.rewriting import Rewriting
+from model_server.servables.sharding.cut.rewriting import Rewriting
+from model_server.servables.sharding.graph.flattening import FlatModel, needed_tensors
+from model_server.servables.sharding.graph.nesting import node_of, tensor_name
+from model_server.servables.sharding.graph.operations import input_types, output_type, runs_once
+from model_server.servables.sharding.graph.readers import FlatGraph, Reader
+from model_server.servables.sharding.plan.shard_plan import Copied, Placed, ShardPlan
 
 
 @dataclass(frozen=True)

@@ -7,16 +7,16 @@ from typing import Protocol
 from model_server.core.errors import Code, ServingError
 from model_server.servables.dtypes import dtype_of
 from model_server.servables.saved_model.model import SavedModel
-from model_server.servables.sharding.cutting import Cut, Use
-from model_server.servables.sharding.lookup import Lookup, lookup
-from model_server.servables.sharding.part import (
+from model_server.servables.sharding.cut.cutting import Cut, Use
+from model_server.servables.sharding.cut.lookup import Lookup, lookup
+from model_server.servables.sharding.cut.part import (
     asked_inputs,
     asked_kinds,
     input_alias,
     is_held,
     part_signature,
 )
-from model_server.servables.sharding.plan import Split, Whole
+from model_server.servables.sharding.plan.shard_plan import Split, Whole
 from model_server.servables.signature import Signature, Tensor, Tensors, TensorSpec
 
 Answer = Tensors | ServingError

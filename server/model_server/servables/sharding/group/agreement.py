@@ -6,9 +6,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from model_server.core.errors import Code, ServingError
-from model_server.servables.sharding.checksums import combine
-from model_server.servables.sharding.entry import Members
-from model_server.servables.sharding.member_part import PROVEN, SUMS, MemberPart, hello_signature
+from model_server.servables.sharding.checkpoint.checksums import combine
+from model_server.servables.sharding.group.entry import Members
+from model_server.servables.sharding.group.member_part import (
+    PROVEN,
+    SUMS,
+    MemberPart,
+    hello_signature,
+)
 from model_server.servables.signature import Tensors
 
 _log = logging.getLogger(__name__)

@@ -1,0 +1,1 @@
+"""Checkpoints as bytes: their index, their checksums, and where rows lie."""

@@ -1,0 +1,1 @@
+"""Members that serve together: how each loads its share, asks the others, and knows them."""

@@ -1,0 +1,1 @@
+"""Which member of a group holds what of a model."""
