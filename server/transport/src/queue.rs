@@ -32,6 +32,8 @@ struct State {
     taken: u64,
     threads: usize,
     is_starting: bool,
+    /// Else it looks at the calls again by itself.
+    is_watcher_asleep: bool,
     /// What Python is to be told.
     gone: VecDeque<Py<PyAny>>,
     refused: usize,
@@ -72,10 +74,13 @@ impl Queue {
             if let Some(thread) = state.sleeping.pop() {
                 state.running += 1;
                 thread.notify_one();
-                return;
+                if state.calls.len() == 1 {
+                    return;
+                }
             }
         }
-        if state.calls.len() == 1 {
+        if state.is_watcher_asleep {
+            state.is_watcher_asleep = false;
             self.watcher.notify_one();
         }
     }
@@ -166,7 +171,9 @@ impl Queue {
                 return Event::End;
             }
             if state.calls.is_empty() && state.at_once <= 1 {
+                state.is_watcher_asleep = true;
                 state = self.watcher.wait(state).unwrap();
+                state.is_watcher_asleep = false;
                 continue;
             }
             let before = state.taken;
