@@ -86,6 +86,11 @@ class HttpClient:
         """Asks until every model is ready."""
         return self.wait_until("/readyz", 200)
 
+    def wait_until_available(self, model: str, version: int) -> HttpAnswer:
+        """Asks until one version can be asked: a model is ready when any of them can."""
+        path = f"/v1/models/{model}/versions/{version}"
+        return self.wait_for(path, lambda answer: '"AVAILABLE"' in answer.text)
+
     def wait_until_reason(self, reason: str) -> HttpAnswer:
         """Asks until a model is not ready for this reason."""
         return self.wait_for("/readyz", lambda answer: f'"{reason}"' in answer.text)

@@ -68,6 +68,7 @@ class Polled:
             entry, model_config_file=str(file), model_config_file_poll_wait_seconds=1
         )
         self.running.http.wait_until_ready()
+        self.running.http.wait_until_available("two", 2)
 
     def write(self, text: str | bytes) -> None:
         self.file.write_bytes(text if isinstance(text, bytes) else text.encode())
@@ -154,7 +155,8 @@ def test_two_models_may_have_one_base_path(started, model_folders):
     entry = model_config(model_folders / "two")
     again = entry.replace('name: "two"', 'name: "again"')
     running = started(f"{entry} {again}")
-    running.http.wait_until_ready()
+    for name in ("two", "again"):
+        running.http.wait_until_available(name, 2)
 
     answers = [
         running.http.post(f"/v1/models/{name}:predict", {"inputs": 2.0}).json

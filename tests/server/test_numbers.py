@@ -30,6 +30,6 @@ def test_a_server_with_the_least_of_everything_is_alive(started, model_folders):
 
 def test_a_server_with_the_most_of_everything_answers(started, model_folders):
     running = started(model_config(model_folders / "two"), **at_the_edge(1))
-    running.http.wait_until_ready()
+    running.http.wait_until_available("two", 2)
 
     assert running.http.post("/v1/models/two:predict", {"inputs": 2.0}).json == {"outputs": 4.0}

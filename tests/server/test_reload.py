@@ -33,7 +33,8 @@ def refused(running, text: str) -> tuple[grpc.StatusCode, str]:
 def two(started, model_folders):
     """A server of the model ``two``, whose versions 1 and 2 are available."""
     running = started(model_config(model_folders / "two"))
-    running.http.wait_until_ready()
+    for version in (1, 2):
+        running.http.wait_until_available("two", version)
     return running
 
 

@@ -48,7 +48,7 @@ def choosy(model_folders, server_identity, client_identity, tmp_path_factory):
 
 def test_clients_that_trust_the_certificate_are_served(open_to_all, server_identity, tmp_path):
     client = HttpsClient(open_to_all.http.port, server_identity, tmp_path)
-    client.wait_until_ready()
+    client.wait_until_available("two", 2)
 
     assert client.post(PREDICT, {"inputs": 2.0}).json == {"outputs": 4.0}
     assert client.get("/monitoring/prometheus/metrics").status == 200
@@ -71,7 +71,7 @@ def test_what_is_no_tls_is_not_answered_and_harms_nobody(open_to_all, server_ide
 
 def test_a_certified_client_is_served(choosy, server_identity, client_identity, tmp_path):
     client = HttpsClient(choosy.http.port, server_identity, tmp_path, client_identity)
-    client.wait_until_ready()
+    client.wait_until_available("two", 2)
 
     assert client.post(PREDICT, {"inputs": 2.0}).json == {"outputs": 4.0}
     assert client.get("/monitoring/prometheus/metrics").status == 200

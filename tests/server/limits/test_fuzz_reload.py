@@ -70,7 +70,7 @@ def right_afterwards(reloaded, sound):
     """After each test a sound configuration is served."""
     yield
     reloaded.grpc.model.HandleReloadConfigRequest(sound, timeout=120)
-    reloaded.http.wait_for("/v1/models/two/versions/2", lambda answer: "AVAILABLE" in answer.text)
+    reloaded.http.wait_until_available("two", 2)
     assert reloaded.http.post("/v1/models/two:predict", {"inputs": 2.0}).json == {"outputs": 4.0}
 
 
