@@ -117,7 +117,7 @@ def random_ids(folder: Path) -> Path:
     """TF2: ids are drawn anew in each run."""
 
     def serve(held: tf.Module, ids: tf.Tensor) -> dict[str, tf.Tensor]:
-        drawn = tf.random.uniform(tf.shape(ids), maxval=ROWS, dtype=tf.int64)
+        drawn = tf.random.uniform(tf.shape(ids), maxval=ROWS, dtype=tf.int64, seed=1)
         return {"rows": tf.gather(held.table, drawn), "ids": drawn}
 
     return module(folder, {"table": table()}, serve)
@@ -140,11 +140,11 @@ def tensorflow_1(folder: Path, parts: int = 1, resource: bool = True, rows: int 
         held = v1.get_variable(
             "table",
             [rows, WIDTH],
-            initializer=v1.random_uniform_initializer(),
+            initializer=v1.random_uniform_initializer(seed=1),
             partitioner=v1.fixed_size_partitioner(parts),
             use_resource=resource,
         )
-        scale = v1.get_variable("scale", [WIDTH], use_resource=resource)
+        scale = v1.get_variable("scale", initializer=tf.range(float(WIDTH)), use_resource=resource)
         ids = v1.placeholder(tf.int64, [None], name="ids")
         found = v1.nn.embedding_lookup(held, ids, partition_strategy="div") * scale
         session.run(v1.global_variables_initializer())
