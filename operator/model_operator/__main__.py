@@ -72,9 +72,7 @@ async def run(settings: Settings) -> int:
         reasons.append(reason)
         flags.stop.set()
 
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, flags.stop.set)  # kopf takes both over when it starts
+    _end_by_signal(flags)
     watches = Watches(queue.wake, restart, written, settings.router is not None)
     async with (
         await connect() as api,
@@ -102,6 +100,12 @@ async def run(settings: Settings) -> int:
     for reason in reasons[:1]:
         logger.error("ends, to begin anew: %s", reason)
     return 1 if reasons else 0
+
+
+def _end_by_signal(flags: Flags) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, flags.stop.set)  # kopf takes both over when it starts
 
 
 @asynccontextmanager

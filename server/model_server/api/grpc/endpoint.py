@@ -119,6 +119,27 @@ def _not_yet(_sent: Iterator[bytes], context: grpc.ServicerContext) -> bytes:
     context.abort(grpc.StatusCode.UNAVAILABLE, "The server is starting")
 
 
+def _options(listen: Listen) -> dict[str, int | str]:
+    """The channel arguments of the server; the user's go before its own."""
+    own: dict[str, int | str] = {
+        # As TensorFlow Serving: messages are bounded by the 2 GiB of the protocol only.
+        "grpc.max_receive_message_length": -1,
+        "grpc.max_send_message_length": -1,
+        # A port in use must be an error, not a share of its connections.
+        "grpc.so_reuseport": 0,
+        # A connection that does not begin to speak HTTP/2 is closed.
+        "grpc.server_handshake_timeout_ms": 20_000,
+        # A client whose machine is gone frees what its requests hold.
+        "grpc.keepalive_time_ms": 60_000,
+        "grpc.keepalive_timeout_ms": 20_000,
+        "grpc.max_allowed_incoming_connections": _CONNECTIONS,
+        "grpc.max_concurrent_streams": _STREAMS,
+        "grpc.max_metadata_size": _LARGEST_HEADER,
+        "grpc.absolute_max_metadata_size": 2 * _LARGEST_HEADER,
+    }
+    return own | dict(listen.channel_arguments)
+
+
 class GrpcEndpoint:
     """A grpcio server with a thread pool."""
 
@@ -138,27 +159,10 @@ class GrpcEndpoint:
         self._turns = FairTurns(listen.threads, listen.own, _WAITING, refused)
         self._receiving = Receiving(_RECEIVING)
         self._at_hand = AtHand(listen.at_hand, "messages")
-        own: dict[str, int | str] = {
-            # As TensorFlow Serving: messages are bounded by the 2 GiB of the protocol only.
-            "grpc.max_receive_message_length": -1,
-            "grpc.max_send_message_length": -1,
-            # A port in use must be an error, not a share of its connections.
-            "grpc.so_reuseport": 0,
-            # A connection that does not begin to speak HTTP/2 is closed.
-            "grpc.server_handshake_timeout_ms": 20_000,
-            # A client whose machine is gone frees what its requests hold.
-            "grpc.keepalive_time_ms": 60_000,
-            "grpc.keepalive_timeout_ms": 20_000,
-            "grpc.max_allowed_incoming_connections": _CONNECTIONS,
-            "grpc.max_concurrent_streams": _STREAMS,
-            "grpc.max_metadata_size": _LARGEST_HEADER,
-            "grpc.absolute_max_metadata_size": 2 * _LARGEST_HEADER,
-        }
-        options = own | dict(listen.channel_arguments)
         self._server = grpc.server(
             _Pool(listen.threads + _RECEIVING + _WAITING, self._methods.admitted),
             handlers=[self._methods],
-            options=tuple(options.items()),
+            options=tuple(_options(listen).items()),
             maximum_concurrent_rpcs=listen.in_flight,
         )
         self._reflections = add_reflection(self._server, with_health=health is not None)
