@@ -12,7 +12,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 import aiohttp
 
 from api_server import ApiServer, Refused
-from model_operator.domain.routers import HEALTH_PORT, ROUTER_NAME, SELECTOR
+from model_operator.domain.routing.routers import HEALTH_PORT, ROUTER_NAME, SELECTOR
 from router.backends import Backend
 from router.running import eventually, start_router, write, write_endpoints
 from simulated_world import model_deployment

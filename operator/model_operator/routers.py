@@ -9,7 +9,7 @@ from model_operator.cluster.cache import Written
 from model_operator.cluster.client import Cluster
 from model_operator.domain.errors import OperatorError
 from model_operator.domain.manifests import Manifest, ObjectKey, key_of, uid_of
-from model_operator.domain.routers import is_router
+from model_operator.domain.routing.routers import is_router
 from model_operator.plan.routers import plan_router
 from model_operator.settings import RouterSettings
 

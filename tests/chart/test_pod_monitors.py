@@ -5,7 +5,7 @@ import re
 import pytest
 
 from helm import HelmFailed, rendered
-from model_operator.domain.spec import parse
+from model_operator.domain.wish.spec import parse
 from model_operator.render.pod import pod_template
 from model_operator.render.router import router_objects
 from model_operator.settings import Role, RouterSettings

@@ -13,7 +13,7 @@ import pytest_asyncio
 from prometheus_client import CollectorRegistry, Counter, start_http_server
 
 from helm import rendered
-from model_operator.domain.spec import parse
+from model_operator.domain.wish.spec import parse
 from model_operator.metrics.operation import Metrics
 from model_operator.render.pod import pod_template
 from model_operator.render.router import router_objects

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model_operator.domain.capacity import (
+from model_operator.domain.placement.capacity import (
     Demand,
     Inventory,
     Supply,

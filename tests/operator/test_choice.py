@@ -2,8 +2,8 @@
 
 import pytest
 
-from model_operator.domain.observed import Workload
-from model_operator.domain.revision import Revision
+from model_operator.domain.seen.observed import Workload
+from model_operator.domain.wish.revision import Revision
 from model_operator.plan.rollout.choice import Candidates, choose
 
 

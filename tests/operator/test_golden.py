@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from model_operator.domain.observed import Observed
-from model_operator.domain.spec import parse
+from model_operator.domain.seen.observed import Observed
+from model_operator.domain.wish.spec import parse
 from model_operator.plan.arms.tracks import tracks_of
 from model_operator.plan.desired import desired_objects
 from simulated_world import IMAGE, NOON, model_deployment

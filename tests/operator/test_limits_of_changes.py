@@ -2,8 +2,8 @@
 
 import pytest
 
-from model_operator.domain.observed import Pod
-from model_operator.domain.troubles import Trouble
+from model_operator.domain.seen.observed import Pod
+from model_operator.domain.seen.troubles import Trouble
 
 PENDING = Trouble("Unschedulable", "0/3 nodes are available")
 

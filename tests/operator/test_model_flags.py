@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from model_operator.domain.errors import InvalidSpec
-from model_operator.domain.spec import parse as parse_spec
+from model_operator.domain.wish.spec import parse as parse_spec
 from model_operator.render.pod import pod_template
 from model_server.options.batching import Batching
 from model_server.options.checks import check

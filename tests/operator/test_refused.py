@@ -3,7 +3,7 @@
 import pytest
 
 from model_operator.domain.errors import ApiError
-from model_operator.domain.spec import identify
+from model_operator.domain.wish.spec import identify
 from model_operator.plan.plan import plan_for_refused
 
 QUOTA = ApiError("PATCH /apis/apps/v1", 403, "exceeded quota: none")

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model_operator.domain.revision import Revision, find, forgettable, name_for, user_input
-from model_operator.domain.spec import parse
+from model_operator.domain.wish.revision import Revision, find, forgettable, name_for, user_input
+from model_operator.domain.wish.spec import parse
 from simulated_world import World, model_deployment
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from model_operator.domain.errors import InvalidSpec
-from model_operator.domain.rollout import parse_rollout
+from model_operator.domain.wish.rollout import parse_rollout
 from rollout_world import change, live, pass_time, replicas, served
 
 

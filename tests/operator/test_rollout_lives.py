@@ -6,10 +6,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from model_operator.domain.counts import Tally, Told
+from model_operator.domain.evidence.counts import Tally, Told
 from model_operator.domain.manifests import ObjectKey
-from model_operator.domain.observed import Routing
-from model_operator.domain.traffic import Ports
+from model_operator.domain.seen.observed import Routing
+from model_operator.domain.routing.traffic import Ports
 from simulated_world import World, model_deployment
 
 STEPS = st.lists(

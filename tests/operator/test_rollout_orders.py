@@ -3,7 +3,7 @@
 import pytest
 
 from model_operator.domain.errors import InvalidSpec
-from model_operator.domain.spec import identify
+from model_operator.domain.wish.spec import identify
 from model_operator.plan.plan import plan_for_invalid
 from rollout_world import change, live, pass_time, promoted, replicas, served
 

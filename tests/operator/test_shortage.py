@@ -2,9 +2,9 @@
 
 import pytest
 
-from model_operator.domain.capacity import Inventory, Node, Use
-from model_operator.domain.observed import Pod
-from model_operator.domain.troubles import Trouble
+from model_operator.domain.placement.capacity import Inventory, Node, Use
+from model_operator.domain.seen.observed import Pod
+from model_operator.domain.seen.troubles import Trouble
 from simulated_world import World, model_deployment
 
 GPU = "nvidia.com/gpu"

@@ -3,8 +3,8 @@
 import pytest
 
 from model_operator.domain.errors import InvalidSpec
-from model_operator.domain.model import Model, Scheme, Source
-from model_operator.domain.spec import Serving, parse
+from model_operator.domain.wish.model import Model, Scheme, Source
+from model_operator.domain.wish.spec import Serving, parse
 from simulated_world import model_deployment
 
 

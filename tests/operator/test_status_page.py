@@ -7,7 +7,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from model_operator.domain.conditions import ConditionType
-from model_operator.domain.troubles import REASONS
+from model_operator.domain.seen.troubles import REASONS
 from model_operator.metrics.operation import Metrics
 from model_operator.plan.rollout.change import Phase
 from model_operator.plan.status.report import STATUS_PARTS

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model_operator.domain.manifests import Manifest
-from model_operator.domain.routers import FIRST_PORT, LAST_PORT
-from model_operator.domain.spec import Identity
-from model_operator.domain.traffic import (
+from model_operator.domain.routing.routers import FIRST_PORT, LAST_PORT
+from model_operator.domain.wish.spec import Identity
+from model_operator.domain.routing.traffic import (
     Match,
     Ports,
     Shadow,

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model_operator.domain.observed import pod_of
-from model_operator.domain.troubles import (
+from model_operator.domain.seen.observed import pod_of
+from model_operator.domain.seen.troubles import (
     LONGEST_MESSAGE,
     Trouble,
     most_telling,

@@ -13,7 +13,7 @@ import grpc.aio
 import jsonschema
 import pytest
 
-from model_operator.domain.counts import Tally, told_in
+from model_operator.domain.evidence.counts import Tally, told_in
 from model_router.envoy.counts import Counts, counts_in
 from router.backends import METHOD, STUCK
 from router.running import eventually, grpc_answers, rest_answers, write_endpoints

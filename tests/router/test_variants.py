@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from model_operator.domain.errors import InvalidSpec
-from model_operator.domain.headers import parse_match
+from model_operator.domain.routing.headers import parse_match
 from router.backends import METHOD, Backend
 from router.running import eventually, free_port, rest_answers, start_router
 

@@ -14,7 +14,7 @@ from model_operator.cluster.connection import NotConnected
 from model_operator.domain import conditions, names
 from model_operator.domain.errors import ApiError
 from model_operator.domain.manifests import Manifest, ObjectKey
-from model_operator.domain.spec import Identity
+from model_operator.domain.wish.spec import Identity
 
 # How a request ended: verb, kind, HTTP status (0 when no answer came), and after how many seconds.
 RequestObserver = Callable[[str, str, int, float], None]

@@ -6,7 +6,7 @@ import time
 from http import HTTPStatus
 
 from model_operator.cluster.client import Cluster
-from model_operator.domain.capacity import Inventory, node_of, use_of
+from model_operator.domain.placement.capacity import Inventory, node_of, use_of
 from model_operator.domain.errors import ApiError
 
 logger = logging.getLogger(__name__)

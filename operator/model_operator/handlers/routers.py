@@ -8,7 +8,7 @@ import kopf
 from model_operator.cluster.cache import Written
 from model_operator.domain import names
 from model_operator.domain.manifests import Manifest, ObjectKey, key_of
-from model_operator.domain.routers import ROUTER_NAME, is_router, leads_to_router
+from model_operator.domain.routing.routers import ROUTER_NAME, is_router, leads_to_router
 from model_operator.routers import SeenRouter, owner_of
 
 _PODS = (

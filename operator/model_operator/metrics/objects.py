@@ -9,7 +9,7 @@ from model_operator.domain import conditions
 from model_operator.domain.conditions import ConditionType
 from model_operator.domain.errors import UNREADABLE
 from model_operator.domain.manifests import Manifest
-from model_operator.domain.stage import Verdict
+from model_operator.domain.evidence.stage import Verdict
 
 _OBJECT = ("namespace", "modeldeployment")
 _REVISION = (*_OBJECT, "revision")

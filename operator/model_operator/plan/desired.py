@@ -1,7 +1,7 @@
 """The objects that should exist for what was decided about all models of a ModelDeployment."""
 
 from model_operator.domain.manifests import Manifest
-from model_operator.domain.revision import Revision
+from model_operator.domain.wish.revision import Revision
 from model_operator.plan.arms.record import traffic_of
 from model_operator.plan.arms.track import Track
 from model_operator.plan.arms.tracks import Tracks

@@ -3,8 +3,8 @@
 from collections.abc import Collection, Iterable
 
 from model_operator.domain.manifests import Manifest, ObjectKey, is_terminating, key_of
-from model_operator.domain.observed import Observed
-from model_operator.domain.revision import forgettable
+from model_operator.domain.seen.observed import Observed
+from model_operator.domain.wish.revision import forgettable
 from model_operator.plan.arms.track import Track
 from model_operator.plan.arms.tracks import Gone, Tracks
 

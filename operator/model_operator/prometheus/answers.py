@@ -9,7 +9,7 @@ from http import HTTPStatus
 from typing import Any
 
 from model_operator.domain.errors import UNREADABLE
-from model_operator.domain.promql import Answer
+from model_operator.domain.evidence.promql import Answer
 
 # Answers stand in a status that people read.
 _MOST_WORDS = 300

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from model_operator.domain.promql import Answer, Answers, Questions
+from model_operator.domain.evidence.promql import Answer, Answers, Questions
 from model_operator.prometheus.source import Prometheus
 
 # Of all ModelDeployments together: a Prometheus that is slow must not get slower by them.

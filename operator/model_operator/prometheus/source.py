@@ -6,7 +6,7 @@ import ssl
 
 import aiohttp
 
-from model_operator.domain.promql import Answer
+from model_operator.domain.evidence.promql import Answer
 from model_operator.prometheus.answers import answer_of
 from model_operator.settings import PrometheusSettings
 

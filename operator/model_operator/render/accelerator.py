@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable
 
-from model_operator.domain.accelerator import Accelerator, Sharing, Strategy
+from model_operator.domain.placement.accelerator import Accelerator, Sharing, Strategy
 from model_operator.domain.manifests import Manifest
-from model_operator.domain.products import Asked, Product, asked, known
-from model_operator.domain.tpu import Slice
+from model_operator.domain.placement.products import Asked, Product, asked, known
+from model_operator.domain.placement.tpu import Slice
 
 _NVIDIA, _GKE = "nvidia.com/gpu", "cloud.google.com/gke"
 _DISCOVERED = "nvidia.com/gpu.product"

@@ -1,6 +1,6 @@
 """The flags of model-server that say on which platform the model runs and how it is batched."""
 
-from model_operator.domain.batching import Batching
+from model_operator.domain.wish.batching import Batching
 
 # The platform that is off by itself, because it runs code of the model's folder. Whoever may name
 # it in a ModelDeployment may also choose the image, and so run any code in the pod.

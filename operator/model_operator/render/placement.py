@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from model_operator.domain.manifests import Manifest
-from model_operator.domain.scheduling import Scheduling
-from model_operator.domain.spec import ModelDeployment
+from model_operator.domain.placement.scheduling import Scheduling
+from model_operator.domain.wish.spec import ModelDeployment
 from model_operator.render import accelerator as accelerators
 from model_operator.render.metadata import pod_selector
 

@@ -2,8 +2,8 @@
 
 from model_operator.domain import names
 from model_operator.domain.manifests import Manifest
-from model_operator.domain.model import Scheme, Source
-from model_operator.domain.spec import ModelDeployment
+from model_operator.domain.wish.model import Scheme, Source
+from model_operator.domain.wish.spec import ModelDeployment
 from model_operator.render import accelerator as accelerators
 from model_operator.render.metadata import child_labels
 from model_operator.render.model_flags import batching_flags, platform_flags

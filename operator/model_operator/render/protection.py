@@ -2,7 +2,7 @@
 
 from model_operator.domain import names
 from model_operator.domain.manifests import Manifest
-from model_operator.domain.spec import Identity
+from model_operator.domain.wish.spec import Identity
 from model_operator.render.metadata import child_metadata, pod_selector
 
 

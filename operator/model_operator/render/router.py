@@ -1,7 +1,7 @@
 """The objects that make up the router of one namespace."""
 
 from model_operator.domain.manifests import Manifest
-from model_operator.domain.routers import (
+from model_operator.domain.routing.routers import (
     FIRST_PORT,
     HEALTH_PORT,
     LAST_PORT,

@@ -1,9 +1,9 @@
 """The objects by which requests reach the revisions of a ModelDeployment through a router."""
 
 from model_operator.domain.manifests import Manifest
-from model_operator.domain.routers import SELECTOR
-from model_operator.domain.spec import Identity
-from model_operator.domain.traffic import (
+from model_operator.domain.routing.routers import SELECTOR
+from model_operator.domain.wish.spec import Identity
+from model_operator.domain.routing.traffic import (
     RECORD_KEY,
     RECORD_LABEL,
     STABLE_KEY,

@@ -1,8 +1,8 @@
 """The Deployment that runs the pods of one revision."""
 
 from model_operator.domain.manifests import Manifest
-from model_operator.domain.revision import Revision
-from model_operator.domain.spec import Identity
+from model_operator.domain.wish.revision import Revision
+from model_operator.domain.wish.spec import Identity
 from model_operator.render.metadata import child_metadata, pod_selector
 
 

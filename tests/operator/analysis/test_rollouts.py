@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from model_operator.domain.counts import Tally, Told
-from model_operator.domain.observed import Routing
+from model_operator.domain.evidence.counts import Tally, Told
+from model_operator.domain.seen.observed import Routing
 from model_operator.plan.analysis.stretch import Stretches
 from rollout_world import PORTS, change, live, pass_time, served
 

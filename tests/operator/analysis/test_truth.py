@@ -2,8 +2,8 @@
 
 import pytest
 
-from model_operator.domain.counts import Tally, Told
-from model_operator.domain.observed import Routing
+from model_operator.domain.evidence.counts import Tally, Told
+from model_operator.domain.seen.observed import Routing
 from rollout_world import PORTS, change, live, served
 
 

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from model_operator.domain.manifests import ObjectKey
-from model_operator.domain.observed import Routing
+from model_operator.domain.seen.observed import Routing
 from model_router.record.objects import record_text
 from model_router.record.traffic import parse_record
 from rollout_world import PORTS, STEPS

@@ -2,11 +2,11 @@
 
 import pytest
 
-from model_operator.domain.arms import Arm
+from model_operator.domain.wish.arms import Arm
 from model_operator.domain.errors import InvalidSpec
-from model_operator.domain.headers import HeaderMatch, Requests
-from model_operator.domain.model import Model, Scheme, Source
-from model_operator.domain.spec import parse
+from model_operator.domain.routing.headers import HeaderMatch, Requests
+from model_operator.domain.wish.model import Model, Scheme, Source
+from model_operator.domain.wish.spec import parse
 from simulated_world import model_deployment
 
 RANKER = Source(Scheme.PVC, "models", "ranker")

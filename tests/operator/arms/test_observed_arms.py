@@ -1,7 +1,7 @@
 """What variants really got of the requests stands beside what they were to get."""
 
-from model_operator.domain.counts import Tally, Told
-from model_operator.domain.observed import Routing
+from model_operator.domain.evidence.counts import Tally, Told
+from model_operator.domain.seen.observed import Routing
 from rollout_world import PORTS, live, served
 
 MATCH = [{"header": "x-cohort", "exact": "t"}]

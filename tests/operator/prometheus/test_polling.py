@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from model_operator.domain.promql import Answer, Answers, Questions
+from model_operator.domain.evidence.promql import Answer, Answers, Questions
 from model_operator.prometheus.polling import Pace, Polling
 from model_operator.prometheus.source import Prometheus
 from model_operator.settings import PrometheusSettings

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model_operator.domain.errors import InvalidSpec
-from model_operator.domain.promql import Subject, filled_in, require_known
+from model_operator.domain.evidence.promql import Subject, filled_in, require_known
 
 RANKER = Subject("shop", "ranker", "ranker-84b2d", "ranker-5f7c9")
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from model_operator.domain.counts import NO_REQUESTS, Tally, Told
-from model_operator.domain.observed import Observed
+from model_operator.domain.evidence.counts import NO_REQUESTS, Tally, Told
+from model_operator.domain.seen.observed import Observed
 from model_operator.plan.analysis.judge import Evidence
 
 _NOT_YET = "it gets no requests yet"

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
-from model_operator.domain.counts import NO_REQUESTS, Told
+from model_operator.domain.evidence.counts import NO_REQUESTS, Told
 from model_operator.domain.manifests import Manifest
 
 Mark = tuple[str, int]

@@ -1,6 +1,6 @@
 """What the status remembers of an arm, read back as a status of its own."""
 
-from model_operator.domain.arms import SHADOW
+from model_operator.domain.wish.arms import SHADOW
 from model_operator.domain.conditions import ConditionType
 from model_operator.domain.manifests import Manifest
 

@@ -1,6 +1,6 @@
 """What a router is told of a ModelDeployment and its arms."""
 
-from model_operator.domain.traffic import Match, Ports, Shadow, Share, Traffic
+from model_operator.domain.routing.traffic import Match, Ports, Shadow, Share, Traffic
 from model_operator.plan.arms.track import Track
 from model_operator.plan.arms.tracks import Tracks
 

@@ -3,10 +3,10 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from model_operator.domain.arms import Arm
-from model_operator.domain.observed import Observed
-from model_operator.domain.revision import Revision
-from model_operator.domain.spec import ModelDeployment
+from model_operator.domain.wish.arms import Arm
+from model_operator.domain.seen.observed import Observed
+from model_operator.domain.wish.revision import Revision
+from model_operator.domain.wish.spec import ModelDeployment
 from model_operator.plan.rollout.change import enough
 from model_operator.plan.rollout.choice import Candidates, Choice, choose
 from model_operator.plan.rollout.course import Clock, Course, clock_of, course_of, pods_of

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from model_operator.domain.observed import Observed
-from model_operator.domain.spec import ModelDeployment
+from model_operator.domain.seen.observed import Observed
+from model_operator.domain.wish.spec import ModelDeployment
 from model_operator.plan.arms.memory import status_of_arm
 from model_operator.plan.arms.shares import shares_of
 from model_operator.plan.arms.track import Track, track_of

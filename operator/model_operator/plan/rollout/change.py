@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from model_operator.domain.rollout import Strategy
+from model_operator.domain.wish.rollout import Strategy
 
 
 class Phase(StrEnum):

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from model_operator.domain.observed import Workload
-from model_operator.domain.revision import Revision
+from model_operator.domain.seen.observed import Workload
+from model_operator.domain.wish.revision import Revision
 
 
 @dataclass(frozen=True)

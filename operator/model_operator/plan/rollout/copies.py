@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from model_operator.domain.rollout import Strategy
+from model_operator.domain.wish.rollout import Strategy
 from model_operator.plan.rollout.change import Pods, Room
 
 

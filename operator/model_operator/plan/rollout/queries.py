@@ -2,8 +2,8 @@
 
 from model_operator.domain.errors import InvalidSpec
 from model_operator.domain.manifests import Manifest
-from model_operator.domain.promql import Questions, Subject, filled_in
-from model_operator.domain.spec import Identity, ModelDeployment
+from model_operator.domain.evidence.promql import Questions, Subject, filled_in
+from model_operator.domain.wish.spec import Identity, ModelDeployment
 from model_operator.plan.rollout.memory import stage_in
 
 

@@ -1,7 +1,7 @@
 """What keeps a revision from being ready, in the words of whoever knows most of it."""
 
-from model_operator.domain.observed import Observed
-from model_operator.domain.troubles import Trouble, most_telling
+from model_operator.domain.seen.observed import Observed
+from model_operator.domain.seen.troubles import Trouble, most_telling
 from model_operator.plan.rollout.course import was_given_up
 from model_operator.plan.status.shortage import lacks_node, with_counts
 from model_operator.plan.status.situation import Situation

@@ -2,7 +2,7 @@
 
 from model_operator.domain.conditions import SUSPENDED, Condition, ConditionType
 from model_operator.domain.manifests import ObjectKey
-from model_operator.domain.troubles import PASSING
+from model_operator.domain.seen.troubles import PASSING
 from model_operator.plan.status.causes import cause_of, trouble_in
 from model_operator.plan.status.situation import Situation
 from model_operator.plan.status.stages import halted_by, why_not_ready

@@ -1,9 +1,9 @@
 """Why a pod that takes accelerators gets no node, in numbers."""
 
-from model_operator.domain.capacity import Demand, Inventory, demand_of, supply_for
-from model_operator.domain.observed import Observed
-from model_operator.domain.revision import Revision
-from model_operator.domain.troubles import UNSCHEDULABLE, Trouble
+from model_operator.domain.placement.capacity import Demand, Inventory, demand_of, supply_for
+from model_operator.domain.seen.observed import Observed
+from model_operator.domain.wish.revision import Revision
+from model_operator.domain.seen.troubles import UNSCHEDULABLE, Trouble
 
 _MOST_NAMED = 5
 

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from model_operator.domain.observed import Observed, Workload
-from model_operator.domain.revision import Revision
-from model_operator.domain.spec import ModelDeployment
+from model_operator.domain.seen.observed import Observed, Workload
+from model_operator.domain.wish.revision import Revision
+from model_operator.domain.wish.spec import ModelDeployment
 from model_operator.plan.arms.tracks import Tracks
 from model_operator.plan.rollout.choice import Choice
 from model_operator.plan.rollout.course import Clock, Course

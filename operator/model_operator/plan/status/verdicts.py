@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from model_operator.domain.counts import Tally
-from model_operator.domain.judgement import Judgement
+from model_operator.domain.evidence.counts import Tally
+from model_operator.domain.evidence.judgement import Judgement
 from model_operator.domain.manifests import Manifest
 
 PARTS = ("requests", "verdict", "analysis")

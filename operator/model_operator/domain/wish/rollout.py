@@ -5,7 +5,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
-from model_operator.domain.analysis import Analysis, parse_analysis
+from model_operator.domain.wish.analysis import Analysis, parse_analysis
 from model_operator.domain.errors import InvalidSpec
 from model_operator.domain.manifests import Manifest
 

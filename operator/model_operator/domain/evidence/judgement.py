@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from model_operator.domain.counts import NO_REQUESTS, Tally
-from model_operator.domain.stage import Verdict
+from model_operator.domain.evidence.counts import NO_REQUESTS, Tally
+from model_operator.domain.evidence.stage import Verdict
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 from model_operator.domain.errors import UNREADABLE
 from model_operator.domain.manifests import Manifest
-from model_operator.domain.routers import FIRST_PORT, LAST_PORT
+from model_operator.domain.routing.routers import FIRST_PORT, LAST_PORT
 
 # The router has nouns of its own for the same record, as it has a connection of its own to the API
 # server. The programs share contracts/traffic-record.schema.json and no code: their images are

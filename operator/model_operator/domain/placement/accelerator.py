@@ -7,7 +7,7 @@ from typing import Any
 
 from model_operator.domain.errors import InvalidSpec
 from model_operator.domain.manifests import Manifest
-from model_operator.domain.tpu import TYPES, Slice, one_host_topologies, slices
+from model_operator.domain.placement.tpu import TYPES, Slice, one_host_topologies, slices
 
 TPU_RESOURCE = "google.com/tpu"
 _PATH = "spec.accelerator"
