@@ -1,7 +1,7 @@
 """A simulated world in which revisions change by steps of weight."""
 
-from model_operator.domain.seen.observed import Routing
 from model_operator.domain.routing.traffic import Ports
+from model_operator.domain.seen.observed import Routing
 from simulated_world import World, model_deployment
 
 STEPS = [{"weight": 10, "holdSeconds": 60}, {"weight": 50, "holdSeconds": 60}]

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from model_operator.domain.placement.capacity import Inventory
 from model_operator.domain.manifests import ObjectKey, key_of
+from model_operator.domain.placement.capacity import Inventory
 from model_operator.domain.seen.observed import Observed, Pod, Routing
 from model_operator.domain.wish.spec import parse
 from model_operator.plan.plan import Plan, make_plan

@@ -14,8 +14,8 @@ from model_operator.cluster.readiness import Readiness
 from model_operator.cluster.routers import Routers, takes_requests
 from model_operator.domain import conditions, names
 from model_operator.domain.conditions import ConditionType
-from model_operator.domain.evidence.counts import Told
 from model_operator.domain.errors import ApiError, InvalidSpec
+from model_operator.domain.evidence.counts import Told
 from model_operator.domain.manifests import (
     Manifest,
     ObjectKey,
@@ -23,15 +23,15 @@ from model_operator.domain.manifests import (
     key_of,
     uid_of,
 )
-from model_operator.domain.seen.observed import Observed, Pod, Routing, arm_of
-from model_operator.domain.wish.spec import Identity, ModelDeployment, identify, parse
 from model_operator.domain.routing.traffic import choose_ports
+from model_operator.domain.seen.observed import Observed, Pod, Routing, arm_of
 from model_operator.domain.seen.troubles import (
     Trouble,
     most_telling,
     trouble_of_answer,
     trouble_of_events,
 )
+from model_operator.domain.wish.spec import Identity, ModelDeployment, identify, parse
 from model_operator.metrics.operation import Metrics
 from model_operator.plan.analysis.stretch import Stretches
 from model_operator.plan.pace import Pace

@@ -5,8 +5,8 @@ from math import inf
 import aiohttp
 import pytest
 
-from model_operator.domain.wish.analysis import parse_analysis
 from model_operator.domain.evidence.promql import Subject, filled_in
+from model_operator.domain.wish.analysis import parse_analysis
 from model_operator.prometheus.source import Prometheus
 from model_operator.settings import PrometheusSettings
 from monitoring.conftest import CANDIDATE, STABLE

@@ -2,11 +2,11 @@
 
 import pytest
 
-from model_operator.domain.placement.accelerator import parse_accelerator
 from model_operator.domain.errors import InvalidSpec
+from model_operator.domain.placement.accelerator import parse_accelerator
+from model_operator.domain.placement.tpu import slices
 from model_operator.domain.wish.revision import user_input
 from model_operator.domain.wish.spec import parse
-from model_operator.domain.placement.tpu import slices
 from model_operator.render.pod import pod_template
 from simulated_world import IMAGE, model_deployment
 

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from accelerator_world import GPU, NODE, AcceleratorWorld
 from model_operator.domain.placement.capacity import Inventory, Node, Use
 from model_operator.domain.seen.observed import Pod
-from model_operator.domain.wish.rollout import Strategy
 from model_operator.domain.seen.troubles import Trouble
+from model_operator.domain.wish.rollout import Strategy
 from model_operator.plan.rollout.change import Change, Phase, Pods, Room, Step, advance, enough
 from model_operator.plan.rollout.course import pods_of
 

@@ -8,8 +8,8 @@ import pytest
 from model_operator.domain.errors import InvalidSpec
 from model_operator.domain.manifests import ObjectKey, key_of
 from model_operator.domain.seen.observed import Pod
-from model_operator.domain.wish.spec import identify
 from model_operator.domain.seen.troubles import Trouble
+from model_operator.domain.wish.spec import identify
 from model_operator.plan.plan import plan_for_invalid
 
 PENDING = Trouble("Unschedulable", "0/3 nodes are available: 3 Insufficient nvidia.com/gpu.")

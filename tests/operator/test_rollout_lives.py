@@ -8,8 +8,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from model_operator.domain.evidence.counts import Tally, Told
 from model_operator.domain.manifests import ObjectKey
-from model_operator.domain.seen.observed import Routing
 from model_operator.domain.routing.traffic import Ports
+from model_operator.domain.seen.observed import Routing
 from simulated_world import World, model_deployment
 
 STEPS = st.lists(

@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from model_operator.domain.wish.analysis import Analysis, OnInconclusive
 from model_operator.domain.evidence.judgement import Judgement
-from model_operator.domain.wish.rollout import Rollout, Strategy, TrafficStep
 from model_operator.domain.evidence.stage import Abort, Stage, State, Verdict
+from model_operator.domain.wish.analysis import Analysis, OnInconclusive
+from model_operator.domain.wish.rollout import Rollout, Strategy, TrafficStep
 from model_operator.plan.rollout.change import Pods
 from model_operator.plan.rollout.copies import pods_for
 from model_operator.plan.rollout.move import Orders, Seen, move

@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model_operator.domain.wish.analysis import Analysis, OnInconclusive
 from model_operator.domain.evidence.judgement import Judgement
-from model_operator.domain.wish.rollout import Rollout, Strategy, TrafficStep
 from model_operator.domain.evidence.stage import Abort, Stage, State, Verdict
+from model_operator.domain.wish.analysis import Analysis, OnInconclusive
+from model_operator.domain.wish.rollout import Rollout, Strategy, TrafficStep
 from model_operator.plan.rollout.change import Pods, Room
 from model_operator.plan.rollout.copies import pods_for
 from model_operator.plan.rollout.move import Orders, Seen, move

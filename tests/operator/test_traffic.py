@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from model_operator.domain.manifests import Manifest
 from model_operator.domain.routing.routers import FIRST_PORT, LAST_PORT
-from model_operator.domain.wish.spec import Identity
 from model_operator.domain.routing.traffic import (
     Match,
     Ports,
@@ -23,6 +22,7 @@ from model_operator.domain.routing.traffic import (
     ports_of,
     recorded,
 )
+from model_operator.domain.wish.spec import Identity
 from model_operator.render.traffic import entry_service, revision_service, traffic_record
 from model_router.record.objects import RECORD_SELECTOR, model_of, record_text, revision_of
 from model_router.record.traffic import parse_record

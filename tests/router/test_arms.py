@@ -10,8 +10,8 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
-from model_operator.domain.seen.observed import Routing
 from model_operator.domain.routing.traffic import Ports
+from model_operator.domain.seen.observed import Routing
 from rollout_world import STEPS, live
 from router.backends import Backend
 from router.running import (

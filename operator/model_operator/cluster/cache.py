@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from model_operator.domain.manifests import Manifest, ObjectKey, key_of, resource_version, uid_of
-from model_operator.domain.seen.observed import Pod
 from model_operator.domain.routing.traffic import Ports
+from model_operator.domain.seen.observed import Pod
 
 
 @dataclass(frozen=True)

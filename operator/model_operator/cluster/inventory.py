@@ -6,8 +6,8 @@ import time
 from http import HTTPStatus
 
 from model_operator.cluster.client import Cluster
-from model_operator.domain.placement.capacity import Inventory, node_of, use_of
 from model_operator.domain.errors import ApiError
+from model_operator.domain.placement.capacity import Inventory, node_of, use_of
 
 logger = logging.getLogger(__name__)
 

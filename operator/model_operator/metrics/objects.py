@@ -8,8 +8,8 @@ from prometheus_client.registry import Collector
 from model_operator.domain import conditions
 from model_operator.domain.conditions import ConditionType
 from model_operator.domain.errors import UNREADABLE
-from model_operator.domain.manifests import Manifest
 from model_operator.domain.evidence.stage import Verdict
+from model_operator.domain.manifests import Manifest
 
 _OBJECT = ("namespace", "modeldeployment")
 _REVISION = (*_OBJECT, "revision")

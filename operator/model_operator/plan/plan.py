@@ -7,11 +7,11 @@ from http import HTTPStatus
 from model_operator.domain import conditions
 from model_operator.domain.conditions import Condition, ConditionType
 from model_operator.domain.errors import ApiError, InvalidSpec
+from model_operator.domain.evidence.stage import State
 from model_operator.domain.manifests import Manifest, ObjectKey, is_terminating, key_of
 from model_operator.domain.seen.observed import Observed, arm_of
-from model_operator.domain.wish.spec import Identity, ModelDeployment
-from model_operator.domain.evidence.stage import State
 from model_operator.domain.seen.troubles import Trouble
+from model_operator.domain.wish.spec import Identity, ModelDeployment
 from model_operator.plan.announcements import Announcement, announcements
 from model_operator.plan.arms.track import Track
 from model_operator.plan.arms.tracks import tracks_of

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
-from model_operator.domain.placement.accelerator import Accelerator, Sharing, Strategy
 from model_operator.domain.manifests import Manifest
+from model_operator.domain.placement.accelerator import Accelerator, Sharing, Strategy
 from model_operator.domain.placement.products import Asked, Product, asked, known
 from model_operator.domain.placement.tpu import Slice
 

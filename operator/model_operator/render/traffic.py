@@ -2,7 +2,6 @@
 
 from model_operator.domain.manifests import Manifest
 from model_operator.domain.routing.routers import SELECTOR
-from model_operator.domain.wish.spec import Identity
 from model_operator.domain.routing.traffic import (
     RECORD_KEY,
     RECORD_LABEL,
@@ -12,6 +11,7 @@ from model_operator.domain.routing.traffic import (
     record_name,
     record_text,
 )
+from model_operator.domain.wish.spec import Identity
 from model_operator.render.metadata import child_metadata, pod_selector
 from model_operator.render.service import service_ports
 

@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model_operator.domain.wish.analysis import Query
 from model_operator.domain.errors import InvalidSpec
 from model_operator.domain.evidence.promql import Answer
-from model_operator.domain.wish.spec import parse
 from model_operator.domain.evidence.stage import Verdict
+from model_operator.domain.wish.analysis import Query
+from model_operator.domain.wish.spec import parse
 from model_operator.plan.analysis.findings import findings
 from model_operator.plan.rollout.queries import questions, require_prometheus
 from rollout_world import change, pass_time, served

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model_operator.domain.wish.analysis import Analysis, Query
 from model_operator.domain.evidence.counts import Tally
 from model_operator.domain.evidence.promql import Answer
 from model_operator.domain.evidence.stage import Verdict
+from model_operator.domain.wish.analysis import Analysis, Query
 from model_operator.plan.analysis.chance import is_beyond_chance
 from model_operator.plan.analysis.judge import Evidence, judge
 

@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from model_operator.domain.wish.analysis import Analysis, OnInconclusive, Query, parse_analysis
 from model_operator.domain.errors import InvalidSpec
+from model_operator.domain.wish.analysis import Analysis, OnInconclusive, Query, parse_analysis
 from model_operator.domain.wish.rollout import parse_rollout
 
 CTR = {"name": "ctr", "query": "ctr{revision='${revision}'}", "min": 0.02}

@@ -2,9 +2,9 @@
 
 import pytest
 
-from model_operator.domain.wish.arms import Arm
 from model_operator.domain.errors import InvalidSpec
 from model_operator.domain.routing.headers import HeaderMatch, Requests
+from model_operator.domain.wish.arms import Arm
 from model_operator.domain.wish.model import Model, Scheme, Source
 from model_operator.domain.wish.spec import parse
 from simulated_world import model_deployment

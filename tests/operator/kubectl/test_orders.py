@@ -7,8 +7,8 @@ from kubectl_modelfleet.steering import orders
 from kubectl_modelfleet.steering.errors import Refused
 from kubectl_modelfleet.steering.orders import Needless, standing_of_order
 from kubectl_modelfleet.steering.standing import Outcome
-from model_operator.domain.seen.observed import Routing
 from model_operator.domain.routing.traffic import Ports
+from model_operator.domain.seen.observed import Routing
 from rollout_world import change, live, pass_time, promoted, served
 
 PAUSES = [{"weight": 10, "pause": True}, {"weight": 50, "pause": True}]

@@ -9,8 +9,8 @@ from kubectl_modelfleet.seen.deployment import read_deployment
 from kubectl_modelfleet.seen.pods import read_pods
 from kubectl_modelfleet.tree.deployment import tree_of
 from model_operator.domain.evidence.counts import Tally, Told
-from model_operator.domain.seen.observed import Routing
 from model_operator.domain.routing.traffic import Ports
+from model_operator.domain.seen.observed import Routing
 from rollout_world import PORTS, change, live, pass_time, promoted, served
 from simulated_world import NOON, World
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from model_operator.domain import names
-from model_operator.domain.placement.capacity import Inventory
 from model_operator.domain.conditions import moment
 from model_operator.domain.evidence.counts import Told
+from model_operator.domain.evidence.promql import Answers
 from model_operator.domain.manifests import (
     Manifest,
     ObjectKey,
@@ -17,11 +17,11 @@ from model_operator.domain.manifests import (
     label_of,
     uid_of,
 )
-from model_operator.domain.evidence.promql import Answers
-from model_operator.domain.wish.revision import Revision
+from model_operator.domain.placement.capacity import Inventory
 from model_operator.domain.routing.routers import leads_to_router
 from model_operator.domain.routing.traffic import Ports, Recorded, recorded
 from model_operator.domain.seen.troubles import Trouble, trouble_of_pod, trouble_of_workload
+from model_operator.domain.wish.revision import Revision
 
 # Volumes are mounted and the network is made in seconds; what takes longer may be stuck.
 STUCK_AFTER = timedelta(seconds=20)

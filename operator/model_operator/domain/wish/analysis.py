@@ -9,8 +9,8 @@ from enum import StrEnum
 from typing import Any
 
 from model_operator.domain.errors import InvalidSpec
-from model_operator.domain.manifests import Manifest
 from model_operator.domain.evidence.promql import require_known
+from model_operator.domain.manifests import Manifest
 
 _FIELD = "spec.rollout.analysis"
 _QUERY_NAME = re.compile(r"[A-Za-z][-A-Za-z0-9_]{0,62}")

@@ -7,8 +7,8 @@ from typing import Any
 
 from model_operator.domain.errors import InvalidSpec
 from model_operator.domain.fields import mapping, whole
-from model_operator.domain.routing.headers import HeaderMatch, parse_match
 from model_operator.domain.manifests import Manifest
+from model_operator.domain.routing.headers import HeaderMatch, parse_match
 from model_operator.domain.wish.model import Model, parse_model
 
 # The shadow is told apart by its name, which no variant can have.

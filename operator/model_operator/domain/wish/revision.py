@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from model_operator.domain import names
+from model_operator.domain.manifests import Manifest
 from model_operator.domain.placement.accelerator import Accelerator
 from model_operator.domain.wish.batching import Batching
-from model_operator.domain.manifests import Manifest
 from model_operator.domain.wish.spec import ModelDeployment
 
 

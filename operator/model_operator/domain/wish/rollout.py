@@ -5,9 +5,9 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
-from model_operator.domain.wish.analysis import Analysis, parse_analysis
 from model_operator.domain.errors import InvalidSpec
 from model_operator.domain.manifests import Manifest
+from model_operator.domain.wish.analysis import Analysis, parse_analysis
 
 
 class Strategy(StrEnum):

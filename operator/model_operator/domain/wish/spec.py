@@ -5,17 +5,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
+from model_operator.domain.errors import InvalidSpec
+from model_operator.domain.fields import mapping, whole
+from model_operator.domain.manifests import Manifest, as_stored
 from model_operator.domain.placement.accelerator import Accelerator, parse_accelerator
+from model_operator.domain.placement.scheduling import Scheduling, parse_scheduling
+from model_operator.domain.routing.headers import Requests, parse_requests
 from model_operator.domain.wish.arms import Arm, MainModel, parse_shadow, parse_variants
 from model_operator.domain.wish.batching import Batching, parse_batching
 from model_operator.domain.wish.commands import Command, parse_commands
-from model_operator.domain.errors import InvalidSpec
-from model_operator.domain.fields import mapping, whole
-from model_operator.domain.routing.headers import Requests, parse_requests
-from model_operator.domain.manifests import Manifest, as_stored
 from model_operator.domain.wish.model import Model, parse_model
 from model_operator.domain.wish.rollout import Rollout, parse_rollout
-from model_operator.domain.placement.scheduling import Scheduling, parse_scheduling
 
 _SERVICE_NAME = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
 

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from model_operator.domain.wish.analysis import Query
 from model_operator.domain.evidence.promql import Answer
 from model_operator.domain.evidence.stage import Verdict
+from model_operator.domain.wish.analysis import Query
 
 
 @dataclass(frozen=True)

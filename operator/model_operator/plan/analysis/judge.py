@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from model_operator.domain.wish.analysis import Analysis, Query
 from model_operator.domain.evidence.counts import NO_REQUESTS, Tally
 from model_operator.domain.evidence.judgement import Judgement
 from model_operator.domain.evidence.promql import Answer
 from model_operator.domain.evidence.stage import Verdict
+from model_operator.domain.wish.analysis import Analysis, Query
 from model_operator.plan.analysis.chance import is_beyond_chance
 from model_operator.plan.analysis.findings import Finding, findings, open_, over
 

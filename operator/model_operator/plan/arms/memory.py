@@ -1,8 +1,8 @@
 """What the status remembers of an arm, read back as a status of its own."""
 
-from model_operator.domain.wish.arms import SHADOW
 from model_operator.domain.conditions import ConditionType
 from model_operator.domain.manifests import Manifest
+from model_operator.domain.wish.arms import SHADOW
 
 
 def status_of_arm(status: Manifest, arm: str) -> Manifest:

@@ -3,8 +3,8 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from model_operator.domain.wish.arms import Arm
 from model_operator.domain.seen.observed import Observed
+from model_operator.domain.wish.arms import Arm
 from model_operator.domain.wish.revision import Revision
 from model_operator.domain.wish.spec import ModelDeployment
 from model_operator.plan.rollout.change import enough

@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from model_operator.domain import conditions
-from model_operator.domain.placement.capacity import Demand, demand_of, fits, supply_for
 from model_operator.domain.conditions import ConditionType
-from model_operator.domain.manifests import Manifest
-from model_operator.domain.seen.observed import Observed
-from model_operator.domain.wish.spec import ModelDeployment
 from model_operator.domain.evidence.stage import State
+from model_operator.domain.manifests import Manifest
+from model_operator.domain.placement.capacity import Demand, demand_of, fits, supply_for
+from model_operator.domain.seen.observed import Observed
 from model_operator.domain.seen.troubles import UNSCHEDULABLE
+from model_operator.domain.wish.spec import ModelDeployment
 from model_operator.plan.rollout.change import Change, Phase, Pods, Room, Step, advance
 from model_operator.plan.rollout.choice import Choice
 from model_operator.plan.rollout.move import Move

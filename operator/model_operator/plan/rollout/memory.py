@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from model_operator.domain.wish.commands import Command
 from model_operator.domain.conditions import moment, timestamp
+from model_operator.domain.evidence.stage import Abort, Stage, State
 from model_operator.domain.manifests import Manifest
 from model_operator.domain.seen.observed import Observed
-from model_operator.domain.evidence.stage import Abort, Stage, State
+from model_operator.domain.wish.commands import Command
 
 
 def stage_in(status: Manifest, revision: str) -> Stage | None:

@@ -3,11 +3,11 @@
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from model_operator.domain.wish.analysis import OnInconclusive
 from model_operator.domain.conditions import timestamp
 from model_operator.domain.evidence.judgement import Judgement
-from model_operator.domain.wish.rollout import Rollout, Strategy, TrafficStep
 from model_operator.domain.evidence.stage import Abort, Stage, State, Verdict
+from model_operator.domain.wish.analysis import OnInconclusive
+from model_operator.domain.wish.rollout import Rollout, Strategy, TrafficStep
 from model_operator.plan.rollout.change import Pods, Room
 from model_operator.plan.rollout.copies import Copies
 

@@ -1,9 +1,9 @@
 """Which of the users' orders are news, and what they ask for."""
 
 from model_operator.domain import names
-from model_operator.domain.wish.commands import Command, argument, handled, revision_named
 from model_operator.domain.manifests import Manifest
 from model_operator.domain.seen.observed import Observed
+from model_operator.domain.wish.commands import Command, argument, handled, revision_named
 from model_operator.domain.wish.spec import ModelDeployment
 from model_operator.plan.announcements import Announcement
 from model_operator.plan.rollout.move import Orders

@@ -1,8 +1,8 @@
 """What a Prometheus is asked about a candidate."""
 
 from model_operator.domain.errors import InvalidSpec
-from model_operator.domain.manifests import Manifest
 from model_operator.domain.evidence.promql import Questions, Subject, filled_in
+from model_operator.domain.manifests import Manifest
 from model_operator.domain.wish.spec import Identity, ModelDeployment
 from model_operator.plan.rollout.memory import stage_in
 

@@ -4,12 +4,12 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from model_operator.domain.errors import InvalidSpec
-from model_operator.domain.routing.headers import Requests
 from model_operator.domain.evidence.judgement import Judgement
+from model_operator.domain.evidence.stage import Stage, State
+from model_operator.domain.routing.headers import Requests
 from model_operator.domain.seen.observed import Observed
 from model_operator.domain.wish.revision import Revision
 from model_operator.domain.wish.spec import ModelDeployment
-from model_operator.domain.evidence.stage import Stage, State
 from model_operator.plan.analysis.evidence import evidence_of
 from model_operator.plan.analysis.judge import judge
 from model_operator.plan.rollout.choice import Choice

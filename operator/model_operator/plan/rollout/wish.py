@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, replace
 
-from model_operator.domain.wish.commands import Command, handled, revision_named
 from model_operator.domain.manifests import Manifest
 from model_operator.domain.seen.observed import Observed
+from model_operator.domain.wish.commands import Command, handled, revision_named
 from model_operator.domain.wish.revision import Revision, find, name_for, user_input
 from model_operator.domain.wish.spec import ModelDeployment
 from model_operator.render.pod import pod_template

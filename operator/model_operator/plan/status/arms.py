@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from model_operator.domain import conditions
-from model_operator.domain.wish.arms import SHADOW
 from model_operator.domain.conditions import Condition, ConditionType
 from model_operator.domain.manifests import Manifest
+from model_operator.domain.wish.arms import SHADOW
 from model_operator.plan.arms.tracks import Gone, Tracks
 from model_operator.plan.status.conditions import conditions_of, obstacle
 from model_operator.plan.status.revisions import candidate_part, revision_part

@@ -2,8 +2,8 @@
 
 from model_operator.domain.placement.capacity import Demand, Inventory, demand_of, supply_for
 from model_operator.domain.seen.observed import Observed
-from model_operator.domain.wish.revision import Revision
 from model_operator.domain.seen.troubles import UNSCHEDULABLE, Trouble
+from model_operator.domain.wish.revision import Revision
 
 _MOST_NAMED = 5
 

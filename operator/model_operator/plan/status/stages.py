@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Set
 
 from model_operator.domain.conditions import Condition, ConditionType
-from model_operator.domain.manifests import Manifest
-from model_operator.domain.wish.rollout import Rollout
 from model_operator.domain.evidence.stage import State
+from model_operator.domain.manifests import Manifest
 from model_operator.domain.seen.troubles import PASSING
+from model_operator.domain.wish.rollout import Rollout
 from model_operator.plan.rollout.memory import stage_part
 from model_operator.plan.rollout.move import Move
 from model_operator.plan.status.verdicts import verdict_part
