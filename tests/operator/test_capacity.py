@@ -5,10 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model_operator.domain.placement.capacity import (
+    Claim,
     Demand,
     Inventory,
     Supply,
     Use,
+    claim_of,
     demand_of,
     fits,
     node_of,
@@ -18,6 +20,7 @@ from model_operator.domain.placement.capacity import (
 )
 
 GPU = "nvidia.com/gpu"
+MEMBER = {"modelfleet.dev/group-key": "g"}
 TAINT = {"key": GPU, "value": "present", "effect": "NoSchedule"}
 
 
@@ -160,21 +163,60 @@ def test_init_containers_run_before_the_others_unless_they_stay():
     assert taken_by({"initContainers": [stays, container(4)], "containers": []}) == {GPU: 5}
 
 
+def pod(labels=(), status=(), metadata=(), **spec):
+    """A pod that asks for one GPU; `spec` may say otherwise."""
+    return {
+        "metadata": {"labels": dict(labels)} | dict(metadata),
+        "spec": template()["spec"] | spec,
+        "status": dict(status),
+    }
+
+
 @pytest.mark.parametrize(
     ("pod", "use"),
     [
-        pytest.param({"spec": template()["spec"] | {"nodeName": "n"}}, Use("n", {GPU: 1}), id="on"),
-        pytest.param({"spec": template()["spec"]}, None, id="on no node yet"),
+        pytest.param(pod(nodeName="n"), Use("n", {GPU: 1}), id="on a node"),
+        pytest.param(pod(), None, id="on no node yet"),
+        pytest.param(pod(nodeName="n", status={"phase": "Failed"}), None, id="ended"),
+        pytest.param(pod(nodeName="n", containers=[{}]), None, id="without any"),
         pytest.param(
-            {"spec": template()["spec"] | {"nodeName": "n"}, "status": {"phase": "Failed"}},
-            None,
-            id="ended",
+            pod(nodeName="n", labels=MEMBER), Use("n", {GPU: 1}, "g"), id="member of a group"
         ),
-        pytest.param({"spec": {"nodeName": "n", "containers": [{}]}}, None, id="without any"),
+        pytest.param(
+            pod(nodeName="n", containers=[{}], labels=MEMBER), Use("n", {}, "g"), id="its place"
+        ),
     ],
 )
 def test_which_pods_hold_accelerators(pod, use):
     assert use_of(pod) == use
+
+
+def refused(message):
+    unplaced = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable"}
+    return {"conditions": [unplaced | {"message": message}]}
+
+
+@pytest.mark.parametrize(
+    ("pod", "is_claim"),
+    [
+        pytest.param(pod(), True, id="that nobody has looked at yet"),
+        pytest.param(pod(status=refused(f"2 Insufficient {GPU}.")), True, id="for want of GPUs"),
+        pytest.param(pod(status=refused('claim "x" not found')), False, id="for want of a volume"),
+        pytest.param(pod(schedulingGates=[{"name": "any"}]), False, id="behind a gate"),
+        pytest.param(pod(nodeName="n"), False, id="that has its node"),
+        pytest.param(pod(status={"phase": "Failed"}), False, id="that ended"),
+        pytest.param(pod(metadata={"deletionTimestamp": "t"}), False, id="on its way out"),
+        pytest.param(pod(containers=[{}]), False, id="without accelerators"),
+    ],
+)
+def test_which_pods_may_take_accelerators_at_any_moment(pod, is_claim):
+    assert (claim_of(pod) is not None) is is_claim
+
+
+def test_a_claim_knows_where_and_for_which_group():
+    claim = claim_of(pod(labels=MEMBER, nodeSelector={"pool": "gpu"}))
+
+    assert claim == Claim(demand(nodeSelector={"pool": "gpu"}), "g")
 
 
 @given(

@@ -7,12 +7,19 @@ from http import HTTPStatus
 
 from model_operator.cluster.client import Cluster
 from model_operator.domain.errors import ApiError
-from model_operator.domain.placement.capacity import Inventory, node_of, use_of
+from model_operator.domain.placement.capacity import (
+    Claim,
+    Inventory,
+    Use,
+    claim_of,
+    node_of,
+    use_of,
+)
 
 logger = logging.getLogger(__name__)
 
-# Pods that hold something: those that have a node and have not ended.
-_HOLDING = "spec.nodeName!=,status.phase!=Succeeded,status.phase!=Failed"
+# Pods that hold something or are about to.
+_LIVING = "status.phase!=Succeeded,status.phase!=Failed"
 # Many ModelDeployments may wait for the same accelerators; one look serves them all. In a large
 # cluster it takes long, and is kept so much longer.
 _KEPT_SECONDS = 3.0
@@ -57,11 +64,14 @@ class Inventories:
 
     async def _look(self) -> Inventory:
         nodes = [node_of(manifest) async for manifest in self._cluster.all("Node")]
-        pods = [use_of(manifest) async for manifest in self._cluster.all("Pod", _HOLDING)]
-        return Inventory(
-            nodes=tuple(node for node in nodes if node.accelerators),
-            uses=tuple(use for use in pods if use),
-        )
+        uses: list[Use] = []
+        claims: list[Claim] = []
+        async for pod in self._cluster.all("Pod", _LIVING):
+            if use := use_of(pod):
+                uses.append(use)
+            elif claim := claim_of(pod):
+                claims.append(claim)
+        return Inventory(tuple(nodes), tuple(uses), tuple(claims))
 
     def _give_up(self, error: ApiError) -> None:
         # Counts make a status clearer; nothing may fail for want of them.

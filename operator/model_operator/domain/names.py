@@ -17,6 +17,12 @@ DEPLOYMENT_LABEL = f"{GROUP}/deployment"
 REVISION_LABEL = f"{GROUP}/revision"
 # Of what belongs to a variant or to the shadow; the main model's objects have none.
 ARM_LABEL = f"{GROUP}/arm"
+# Of a pod of a group: the same for all its members, and for no other pod in the cluster.
+GROUP_KEY_LABEL = f"{GROUP}/group-key"
+# Pods of a group that asks for accelerators wait at this gate until all of them fit at once.
+GANG_GATE = f"{GROUP}/gang"
+# When the operator took the gate away.
+RELEASED_ANNOTATION = f"{GROUP}/released"
 
 SERVER_CONTAINER = "model-server"
 GRPC_PORT = 8500

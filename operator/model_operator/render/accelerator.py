@@ -1,6 +1,6 @@
 """What a pod needs to get an accelerator: resources, labels of nodes, tolerations, flags."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from model_operator.domain.manifests import Manifest
 from model_operator.domain.placement.accelerator import Accelerator, Sharing, Strategy
@@ -11,6 +11,8 @@ _NVIDIA, _GKE = "nvidia.com/gpu", "cloud.google.com/gke"
 _DISCOVERED = "nvidia.com/gpu.product"
 _GKE_GPU = f"{_GKE}-accelerator"
 _EC2 = ("karpenter.k8s.aws", "eks.amazonaws.com")
+# On pods of a StatefulSet, since Kubernetes 1.28.
+_NUMBER_LABEL = "apps.kubernetes.io/pod-index"
 _FRACTION_FLAG = "--per_process_gpu_memory_fraction"
 # Of a GPU's memory, what its clients may divide; the rest is for the driver's own, in each process.
 _DIVISIBLE = 0.9
@@ -42,13 +44,23 @@ def flags(accelerator: Accelerator, given: Iterable[str]) -> list[str]:
 
 
 def environment(accelerator: Accelerator) -> list[Manifest]:
-    """Variables by which libtpu knows that its slice is this one host."""
-    if accelerator.tpu is None:
+    """Variables by which libtpu knows its slice: here one of this host alone."""
+    if accelerator.tpu is None or accelerator.tpu.hosts > 1:
         return []
+    return _slice_variables(accelerator.tpu, {"value": "0"}, ["localhost"])
+
+
+def member_environment(tpu: Slice, hosts: Sequence[str]) -> list[Manifest]:
+    """The same for a member of a group that is one slice; `hosts` are all members by number."""
+    number = {"valueFrom": {"fieldRef": {"fieldPath": f"metadata.labels['{_NUMBER_LABEL}']"}}}
+    return _slice_variables(tpu, number, hosts)
+
+
+def _slice_variables(tpu: Slice, worker: Manifest, hosts: Sequence[str]) -> list[Manifest]:
     return [
-        {"name": "TPU_WORKER_ID", "value": "0"},
-        {"name": "TPU_WORKER_HOSTNAMES", "value": "localhost"},
-        {"name": "TPU_TOPOLOGY", "value": accelerator.tpu.topology},
+        {"name": "TPU_WORKER_ID"} | worker,
+        {"name": "TPU_WORKER_HOSTNAMES", "value": ",".join(hosts)},
+        {"name": "TPU_TOPOLOGY", "value": tpu.topology},
     ]
 
 

@@ -1,6 +1,7 @@
 """The accelerators that a user asks for, as typed values or as what is wrong with the wish."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -44,8 +45,12 @@ class Accelerator:
     tpu: Slice | None = None
 
 
-def parse_accelerator(given: Manifest) -> Accelerator:
+def parse_accelerator(given: Manifest, shards: int | None = None) -> Accelerator:
     """The accelerator part of a spec.
+
+    Args:
+        given: what stands there.
+        shards: the pods of one copy of the model, None where each pod holds the whole of it.
 
     Raises:
         InvalidSpec: with the field and what to do about it.
@@ -53,7 +58,7 @@ def parse_accelerator(given: Manifest) -> Accelerator:
     resource = given.get("resource")
     if not isinstance(resource, str) or not _is_extended(resource):
         raise InvalidSpec(f"{_PATH}.resource", "name an extended resource, as in nvidia.com/gpu")
-    tpu = _tpu(given, resource)
+    tpu = _tpu(given, resource, shards)
     count = _count(given.get("count", tpu.chips_per_host if tpu else 1), f"{_PATH}.count")
     return Accelerator(
         resource=resource,
@@ -100,8 +105,11 @@ def _sharing(given: Manifest, resource: str, count: int) -> Sharing | None:
     return Sharing(Strategy(sharing["strategy"]), clients)
 
 
-def _tpu(given: Manifest, resource: str) -> Slice | None:
-    """The slice that fits the count: of two with one name, that of one host without a count."""
+def _tpu(given: Manifest, resource: str, shards: int | None) -> Slice | None:
+    """The slice that fits the count and the shards.
+
+    Of two with one name it is that with a host for each shard, else that of one host.
+    """
     tpu = given.get("tpu")
     if (tpu is not None) != (resource == TPU_RESOURCE):
         raise InvalidSpec(f"{_PATH}.tpu", f"goes with {TPU_RESOURCE}, and that with it")
@@ -111,19 +119,29 @@ def _tpu(given: Manifest, resource: str) -> Slice | None:
     if type_ not in TYPES:
         raise InvalidSpec(f"{_PATH}.tpu.type", f"{type_!r} is not known; use {', '.join(TYPES)}")
     found = slices(type_, str(topology))
-    field = f"{_PATH}.tpu.topology"
-    one_host = ", ".join(one_host_topologies(type_))
     if not found:
-        raise InvalidSpec(field, f"{type_} has no slices of {topology}; use {one_host}")
-    count = given.get("count", found[0].chips_per_host)
-    fitting = [slice_ for slice_ in found if slice_.chips_per_host == count]
-    if not fitting:
+        one_host = ", ".join(one_host_topologies(type_))
+        problem = f"{type_} has no slices of {topology}; use {one_host}"
+        raise InvalidSpec(f"{_PATH}.tpu.topology", problem)
+    fitting = [item for item in found if item.chips_per_host == given.get("count", "any")]
+    if "count" in given and not fitting:
         chips = " or ".join(str(slice_.chips_per_host) for slice_ in found)
         raise InvalidSpec(f"{_PATH}.count", f"a host of a {topology} slice has {chips} chips")
-    if fitting[0].hosts > 1:
-        raise InvalidSpec(
-            field,
-            f"{topology} spans {fitting[0].hosts} hosts, and one copy of a model is one pod "
-            f"until sharding comes; use {one_host}",
-        )
-    return fitting[0]
+    return _with_hosts(shards, fitting or found)
+
+
+def _with_hosts(shards: int | None, found: Sequence[Slice]) -> Slice:
+    """A group is one slice, or each of its members is one of its own."""
+    by_hosts = {slice_.hosts: slice_ for slice_ in found}
+    chosen = by_hosts.get(shards or 1) or by_hosts.get(1)
+    if chosen:
+        return chosen
+    topology, hosts = found[0].topology, found[0].hosts
+    if shards is not None:
+        field = "spec.sharding.shards"
+        raise InvalidSpec(field, f"a {topology} slice has {hosts} hosts, one for each: use {hosts}")
+    raise InvalidSpec(
+        f"{_PATH}.tpu.topology",
+        f"{topology} spans {hosts} hosts: set spec.sharding.shards to {hosts}, "
+        f"or use {', '.join(one_host_topologies(found[0].type))}",
+    )

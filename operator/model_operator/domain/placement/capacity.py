@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from model_operator.domain.manifests import Manifest
+from model_operator.domain import names
+from model_operator.domain.manifests import Manifest, is_terminating, label_of
 
 _REPELLING = frozenset({"NoSchedule", "NoExecute"})
 _CORDON = {"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"}
@@ -28,18 +29,11 @@ class Node:
 
 @dataclass(frozen=True)
 class Use:
-    """Accelerators that a pod holds on a node."""
+    """Accelerators that a pod holds on a node. `group` is that of which it is a member, if any."""
 
     node: str
     accelerators: Mapping[str, int]
-
-
-@dataclass(frozen=True)
-class Inventory:
-    """All accelerators of a cluster, and who holds them."""
-
-    nodes: tuple[Node, ...]
-    uses: tuple[Use, ...]
+    group: str = ""
 
 
 @dataclass(frozen=True)
@@ -55,6 +49,23 @@ class Demand:
     selector: Mapping[str, str]
     terms: tuple[Manifest, ...]
     tolerations: tuple[Manifest, ...]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A pod that the scheduler may give a node at any moment, and so what it will hold there."""
+
+    demand: Demand
+    group: str = ""
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """All accelerators of a cluster, who holds them, and who is about to."""
+
+    nodes: tuple[Node, ...]
+    uses: tuple[Use, ...]
+    claims: tuple[Claim, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -92,16 +103,23 @@ def demand_of(template: Manifest) -> Demand | None:
 def supply_for(demand: Demand, inventory: Inventory) -> Supply:
     """What the nodes that the demand fits have for it now."""
     fitting = [node for node in inventory.nodes if fits(demand, node)]
-    used: Counter[str] = Counter()
-    for use in inventory.uses:
-        used[use.node] += use.accelerators.get(demand.resource, 0)
-    free = [max(0, node.accelerators[demand.resource] - used[node.name]) for node in fitting]
+    unused = free_by_node(demand.resource, inventory)
+    free = [unused[node.name] for node in fitting]
     return Supply(
         nodes=len(fitting),
         total=sum(node.accelerators[demand.resource] for node in fitting),
         free=sum(free),
         pods=sum(count // demand.count for count in free),
     )
+
+
+def free_by_node(resource: str, inventory: Inventory) -> dict[str, int]:
+    """How many of a resource each node that has it has left, by its name."""
+    used: Counter[str] = Counter()
+    for use in inventory.uses:
+        used[use.node] += use.accelerators.get(resource, 0)
+    having = [node for node in inventory.nodes if resource in node.accelerators]
+    return {node.name: max(0, node.accelerators[resource] - used[node.name]) for node in having}
 
 
 def fits(demand: Demand, node: Node) -> bool:
@@ -130,12 +148,41 @@ def node_of(manifest: Manifest) -> Node:
 
 
 def use_of(pod: Manifest) -> Use | None:
-    """What a pod holds; None when it holds no accelerator, no longer or not yet."""
+    """What a pod holds; None when it holds neither accelerators nor a place for its group."""
     node = pod["spec"].get("nodeName")
-    if not node or (pod.get("status") or {}).get("phase") in {"Succeeded", "Failed"}:
+    if not node or _has_ended(pod):
         return None
-    taken = taken_by(pod["spec"])
-    return Use(node, taken) if taken else None
+    taken, group = taken_by(pod["spec"]), label_of(pod, names.GROUP_KEY_LABEL)
+    return Use(node, taken, group) if taken or group else None
+
+
+def claim_of(pod: Manifest) -> Claim | None:
+    """What a pod may hold soon; None when it has a node, or waits for more than accelerators."""
+    spec = pod["spec"]
+    if spec.get("nodeName") or spec.get("schedulingGates") or is_terminating(pod):
+        return None
+    demand = None if _has_ended(pod) else demand_of(pod)
+    if demand is None or _is_refused_for_more(pod, demand.resource):
+        return None
+    return Claim(demand, label_of(pod, names.GROUP_KEY_LABEL))
+
+
+def lacks(resource: str, words: str) -> bool:
+    """Whether those words of the scheduler say that nodes would fit if they had more of it."""
+    return f"Insufficient {resource}" in words
+
+
+def _has_ended(pod: Manifest) -> bool:
+    return (pod.get("status") or {}).get("phase") in {"Succeeded", "Failed"}
+
+
+def _is_refused_for_more(pod: Manifest, resource: str) -> bool:
+    return any(
+        condition["type"] == "PodScheduled"
+        and condition["status"] == "False"
+        and not lacks(resource, condition.get("message") or "")
+        for condition in (pod.get("status") or {}).get("conditions") or ()
+    )
 
 
 def taken_by(spec: Manifest) -> dict[str, int]:

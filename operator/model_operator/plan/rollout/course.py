@@ -8,7 +8,13 @@ from model_operator.domain import conditions
 from model_operator.domain.conditions import ConditionType
 from model_operator.domain.evidence.stage import State
 from model_operator.domain.manifests import Manifest
-from model_operator.domain.placement.capacity import Demand, demand_of, fits, supply_for
+from model_operator.domain.placement.capacity import (
+    Demand,
+    demand_of,
+    fits,
+    lacks,
+    supply_for,
+)
 from model_operator.domain.seen.observed import Observed
 from model_operator.domain.seen.troubles import UNSCHEDULABLE
 from model_operator.domain.wish.spec import ModelDeployment
@@ -173,9 +179,10 @@ def room_for(
 
 def _is_short(observed: Observed, wanted: str, demand: Demand) -> bool:
     """A pod waits for accelerators by the scheduler's words, and the nodes have none free."""
-    words = f"Insufficient {demand.resource}"
     waits = any(
-        pod.trouble and pod.trouble.reason == UNSCHEDULABLE and words in pod.trouble.message
+        pod.trouble
+        and pod.trouble.reason == UNSCHEDULABLE
+        and lacks(demand.resource, pod.trouble.message)
         for pod in observed.pods_of(wanted)
     )
     # The scheduler's words may be some seconds old: it comes back to a pod that found no room.
