@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-sys.path.insert(0, str(EXAMPLES))  # the scripts import each other as siblings
+sys.path[:0] = [str(EXAMPLES), str(EXAMPLES / "recommender")]  # scripts import their siblings
 
 
 @pytest.fixture(scope="session")
