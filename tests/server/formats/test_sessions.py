@@ -138,6 +138,10 @@ def test_gpu_memory_and_precision_reach_the_session():
     assert rewriting.auto_mixed_precision_onednn_bfloat16 == RewriterConfig.ON
 
 
+def test_threads_inside_operations_do_not_spin_while_they_wait():
+    assert session_config(Runtime()).experimental.disable_thread_spinning
+
+
 def test_operations_run_in_the_thread_of_the_request_unless_there_are_others(tmp_path):
     watched = Watched()
     folder = saved(watched, tmp_path / "watched")

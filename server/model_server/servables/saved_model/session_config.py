@@ -21,6 +21,9 @@ def session_config(runtime: Runtime, cpu_limit: int | None = CPU_LIMIT) -> Any:
     elif cpu_limit and not config.intra_op_parallelism_threads:
         # TensorFlow would take a thread for each CPU of the node.
         config.intra_op_parallelism_threads = cpu_limit
+    # A thread that spins for its part of the next operation takes the processor from requests.
+    # Measured on 2 CPUs: the same small convolutions cost 240 microseconds instead of 570.
+    config.experimental.disable_thread_spinning = True
     if runtime.inter_op_threads:
         config.inter_op_parallelism_threads = runtime.inter_op_threads
     if not _has_threads_between_operations(config):
