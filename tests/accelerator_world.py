@@ -8,7 +8,8 @@ from typing import Any
 from model_operator.domain.manifests import ObjectKey
 from model_operator.domain.placement.capacity import Inventory, Node, Use
 from model_operator.domain.routing.traffic import Ports
-from model_operator.domain.seen.observed import Pod, Routing
+from model_operator.domain.seen.observed import Routing
+from model_operator.domain.seen.pods import Pod
 from model_operator.domain.seen.troubles import Trouble
 from simulated_world import World, model_deployment
 

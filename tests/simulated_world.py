@@ -8,7 +8,8 @@ from typing import Any
 
 from model_operator.domain.manifests import ObjectKey, key_of
 from model_operator.domain.placement.capacity import Inventory
-from model_operator.domain.seen.observed import Observed, Pod, Routing
+from model_operator.domain.seen.observed import Observed, Routing
+from model_operator.domain.seen.pods import Pod
 from model_operator.domain.wish.spec import parse
 from model_operator.plan.plan import Plan, make_plan
 

@@ -24,7 +24,8 @@ from model_operator.domain.manifests import (
     uid_of,
 )
 from model_operator.domain.routing.traffic import choose_ports
-from model_operator.domain.seen.observed import Observed, Pod, Routing, arm_of
+from model_operator.domain.seen.observed import Observed, Routing, arm_of
+from model_operator.domain.seen.pods import Pod
 from model_operator.domain.seen.troubles import (
     Trouble,
     most_telling,

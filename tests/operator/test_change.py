@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from accelerator_world import GPU, NODE, AcceleratorWorld
 from model_operator.domain.placement.capacity import Inventory, Node, Use
-from model_operator.domain.seen.observed import Pod
+from model_operator.domain.seen.pods import Pod
 from model_operator.domain.seen.troubles import Trouble
 from model_operator.domain.wish.rollout import Strategy
 from model_operator.plan.rollout.change import Change, Phase, Pods, Room, Step, advance, enough

@@ -2,7 +2,7 @@
 
 import pytest
 
-from model_operator.domain.seen.observed import Workload
+from model_operator.domain.seen.workloads import Workload
 from model_operator.domain.wish.revision import Revision
 from model_operator.plan.rollout.choice import Candidates, choose
 

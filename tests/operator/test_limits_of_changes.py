@@ -2,7 +2,7 @@
 
 import pytest
 
-from model_operator.domain.seen.observed import Pod
+from model_operator.domain.seen.pods import Pod
 from model_operator.domain.seen.troubles import Trouble
 
 PENDING = Trouble("Unschedulable", "0/3 nodes are available")

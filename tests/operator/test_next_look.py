@@ -3,7 +3,8 @@
 import pytest
 
 from model_operator.domain.manifests import ObjectKey
-from model_operator.domain.seen.observed import Pod, Routing
+from model_operator.domain.seen.observed import Routing
+from model_operator.domain.seen.pods import Pod
 from rollout_world import PORTS, served
 from simulated_world import NOON
 

@@ -7,7 +7,7 @@ import pytest
 
 from model_operator.domain.errors import InvalidSpec
 from model_operator.domain.manifests import ObjectKey, key_of
-from model_operator.domain.seen.observed import Pod
+from model_operator.domain.seen.pods import Pod
 from model_operator.domain.seen.troubles import Trouble
 from model_operator.domain.wish.spec import identify
 from model_operator.plan.plan import plan_for_invalid

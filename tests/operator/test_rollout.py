@@ -7,7 +7,8 @@ import pytest
 from model_operator.domain.conditions import ConditionType, find
 from model_operator.domain.errors import InvalidSpec
 from model_operator.domain.manifests import ObjectKey, key_of
-from model_operator.domain.seen.observed import Pod, Routing
+from model_operator.domain.seen.observed import Routing
+from model_operator.domain.seen.pods import Pod
 from model_operator.domain.seen.troubles import Trouble
 from model_operator.domain.wish.spec import identify, parse
 from model_operator.plan.plan import plan_for_invalid

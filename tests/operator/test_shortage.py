@@ -3,7 +3,7 @@
 import pytest
 
 from model_operator.domain.placement.capacity import Inventory, Node, Use
-from model_operator.domain.seen.observed import Pod
+from model_operator.domain.seen.pods import Pod
 from model_operator.domain.seen.troubles import Trouble
 from simulated_world import World, model_deployment
 

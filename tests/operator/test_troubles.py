@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model_operator.domain.seen.observed import pod_of
+from model_operator.domain.seen.pods import pod_of
 from model_operator.domain.seen.troubles import (
     LONGEST_MESSAGE,
     Trouble,

@@ -7,7 +7,7 @@ import pytest
 
 from model_operator.cluster.readiness import Readiness
 from model_operator.cluster.routers import Routers
-from model_operator.domain.seen.observed import Pod
+from model_operator.domain.seen.pods import Pod
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from model_operator.domain.manifests import Manifest, ObjectKey, key_of, resource_version, uid_of
 from model_operator.domain.routing.traffic import Ports
-from model_operator.domain.seen.observed import Pod
+from model_operator.domain.seen.pods import Pod
 
 
 @dataclass(frozen=True)

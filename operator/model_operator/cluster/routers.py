@@ -9,7 +9,7 @@ from model_operator.cluster.readiness import Readiness, Reply
 from model_operator.domain.errors import UNREADABLE
 from model_operator.domain.evidence.counts import Told, told_in
 from model_operator.domain.routing.routers import HEALTH_PORT
-from model_operator.domain.seen.observed import Pod
+from model_operator.domain.seen.pods import Pod
 
 # A namespace may have some thousand models, each with a line of its own.
 _LONGEST_ANSWER = 8 << 20

@@ -23,6 +23,10 @@ GROUP_KEY_LABEL = f"{GROUP}/group-key"
 GANG_GATE = f"{GROUP}/gang"
 # When the operator took the gate away.
 RELEASED_ANNOTATION = f"{GROUP}/released"
+# Of a group's objects and pods: which of its revision's groups they are.
+GROUP_LABEL = f"{GROUP}/group"
+# How many groups a revision should have, on the Service by which their members find each other.
+GROUPS_ANNOTATION = f"{GROUP}/groups"
 
 SERVER_CONTAINER = "model-server"
 GRPC_PORT = 8500
@@ -31,6 +35,9 @@ REST_PORT = 8501
 # Names of objects become label values and pod host names: 63 characters (RFC 1123).
 LONGEST_NAME = 63
 _DIGEST_LENGTH = 10
+# A StatefulSet's name, a '-' and a hash of ten characters become the value of a label. Of its 52
+# characters the digest has ten, the number of the group up to five, and two are '-'.
+_LONGEST_STEM = 35
 
 
 def revision_name(deployment: str, digest: str) -> str:
@@ -42,6 +49,33 @@ def revision_name(deployment: str, digest: str) -> str:
 def protection_name(deployment: str) -> str:
     """The name of what guards the pods; unlike the Service's, no user depends on it."""
     return f"{deployment}-{SERVER_NAME}"
+
+
+def group_name(revision: str, number: int) -> str:
+    """The name of one group of a revision; its pods have the number of the member behind it."""
+    return f"{_short(revision)}-{number}"
+
+
+def number_at_end(name: str) -> int:
+    """The number of a group or of a member; -1 for a name that has none."""
+    number = name.rpartition("-")[2]
+    return int(number) if number.isascii() and number.isdecimal() else -1
+
+
+def members_name(revision: str) -> str:
+    """The Service under which the members of a revision's groups have their addresses."""
+    return f"{_short(revision)}-members"
+
+
+def token_name(deployment: str) -> str:
+    """The Secret with the token that members of groups show each other."""
+    return f"{deployment}-group-token"
+
+
+def _short(revision: str) -> str:
+    """The name of a revision, cut before its digest, which tells it from all others."""
+    stem, _, digest = revision.rpartition("-")
+    return f"{stem[:_LONGEST_STEM].rstrip('-.')}-{digest}"
 
 
 def digest(text: str) -> str:

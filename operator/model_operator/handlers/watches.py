@@ -20,7 +20,7 @@ from model_operator.domain.manifests import (
 )
 from model_operator.domain.routing.routers import is_router
 from model_operator.domain.routing.traffic import Ports, ports_of, record_name
-from model_operator.domain.seen.observed import Pod, pod_of
+from model_operator.domain.seen.pods import Pod, pod_of
 from model_operator.handlers.routers import ROUTER_KINDS
 from model_operator.settings import Settings
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from model_operator.domain.seen.observed import STUCK_AFTER
+from model_operator.domain.seen.pods import STUCK_AFTER
 from model_operator.plan.arms.tracks import Tracks
 from model_operator.plan.rollout.course import dead_at
 from model_operator.plan.status.causes import waits_for_node

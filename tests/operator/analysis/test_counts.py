@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from model_operator.cluster.readiness import Readiness, Reply
 from model_operator.cluster.routers import Routers
 from model_operator.domain.evidence.counts import Tally, Told, told_in
-from model_operator.domain.seen.observed import Pod
+from model_operator.domain.seen.pods import Pod
 
 CONTRACTS = Path(__file__).parents[3] / "contracts"
 SCHEMA = jsonschema.Draft202012Validator(

@@ -4,7 +4,8 @@ import pytest
 
 from model_operator.domain.errors import InvalidSpec
 from model_operator.domain.manifests import ObjectKey
-from model_operator.domain.seen.observed import Pod, Routing
+from model_operator.domain.seen.observed import Routing
+from model_operator.domain.seen.pods import Pod
 from model_operator.domain.seen.troubles import Trouble
 from model_operator.domain.wish.spec import parse
 from model_operator.plan.rollout.steps import require_router

@@ -2,77 +2,30 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
 
 from model_operator.domain import names
-from model_operator.domain.conditions import moment
 from model_operator.domain.evidence.counts import Told
 from model_operator.domain.evidence.promql import Answers
 from model_operator.domain.manifests import (
     Manifest,
     ObjectKey,
     controller_uid,
-    is_terminating,
     key_of,
     label_of,
-    uid_of,
 )
 from model_operator.domain.placement.capacity import Inventory
 from model_operator.domain.routing.routers import leads_to_router
 from model_operator.domain.routing.traffic import Ports, Recorded, recorded
-from model_operator.domain.seen.troubles import Trouble, trouble_of_pod, trouble_of_workload
+from model_operator.domain.seen.pods import Pod
+from model_operator.domain.seen.workloads import (
+    Group,
+    Workload,
+    asked_groups,
+    groups_of,
+    workload_of,
+    workload_of_groups,
+)
 from model_operator.domain.wish.revision import Revision
-
-# Volumes are mounted and the network is made in seconds; what takes longer may be stuck.
-STUCK_AFTER = timedelta(seconds=20)
-OVERDUE_AFTER = timedelta(seconds=60)
-_BEFORE_CONTAINERS = frozenset({"ContainerCreating", "PodInitializing"})
-
-
-@dataclass(frozen=True)
-class Pod:
-    """A pod of a revision. `is_running` means that its server process was started.
-
-    `node` is empty while no node has taken it, and again when it has ended there. `waits_since` is
-    since when a node has it and no container has been made. `leaves_by` is when a pod that is on
-    its way out should be gone. `arm` is empty for pods of the main model.
-    """
-
-    name: str
-    revision: str
-    ip: str
-    is_running: bool
-    is_ready: bool
-    trouble: Trouble | None
-    node: str = ""
-    is_terminating: bool = False
-    uid: str = ""
-    arm: str = ""
-    waits_since: datetime | None = None
-    leaves_by: datetime | None = None
-
-    def is_leaving(self, now: datetime) -> bool:
-        """True when what it holds is free soon. On a node that was lost it may stay for ever."""
-        is_overdue = self.leaves_by is not None and now >= self.leaves_by + OVERDUE_AFTER
-        return self.is_terminating and not is_overdue
-
-    def is_stuck(self, now: datetime) -> bool:
-        """True when its containers should long have been made; only its events tell why not."""
-        return self.waits_since is not None and now - self.waits_since >= STUCK_AFTER
-
-
-@dataclass(frozen=True)
-class Workload:
-    """The Deployment of a revision, reduced to what decisions need.
-
-    `is_current` means that all pods were made from the template that is wanted now.
-    """
-
-    revision: str
-    replicas: int
-    ready: int
-    is_current: bool
-    trouble: Trouble | None
 
 
 @dataclass(frozen=True)
@@ -117,9 +70,24 @@ class Observed:
     answers: Answers = field(default_factory=Answers)
 
     def workloads(self) -> dict[str, Workload]:
-        """The Deployments of revisions, by revision name."""
-        found = self._of_kind("Deployment")
-        return {manifest["metadata"]["name"]: _workload(manifest) for manifest in found}
+        """What keeps the pods of revisions, by revision name."""
+        found = [workload_of(manifest) for manifest in self._of_kind("Deployment")]
+        for service in self._of_kind("Service"):
+            if asked_groups(service) is not None:
+                revision = label_of(service, names.REVISION_LABEL)
+                found.append(workload_of_groups(service, self.groups_of(revision)))
+        return {workload.revision: workload for workload in found}
+
+    def groups_of(self, revision: str) -> tuple[Group, ...]:
+        """The groups of a revision that are there to stay, by number."""
+        sets = [item for item in self._of_kind("StatefulSet") if _is_of(item, revision)]
+        return groups_of(sets, [pod for pod in self.pods if pod.revision == revision])
+
+    def placed(self, revision: str) -> int:
+        """The replicas of a revision that nodes have taken; of a group, all members."""
+        if any(asked_groups(item) is not None for item in self._services_of(revision)):
+            return sum(group.is_placed for group in self.groups_of(revision))
+        return sum(bool(pod.node) for pod in self.pods_of(revision))
 
     def revisions(self) -> tuple[Revision, ...]:
         """The remembered revisions, the latest last."""
@@ -133,8 +101,24 @@ class Observed:
 
     def revision_services(self) -> list[ObjectKey]:
         """The Services of which routers read the pods."""
-        found = (key for key in self.children if key.kind == "Service")
-        return [key for key in found if label_of(self.children[key], names.REVISION_LABEL)]
+        found = self._of_kind("Service")
+        named = [item for item in found if label_of(item, names.REVISION_LABEL)]
+        return [key_of(item) for item in named if asked_groups(item) is None]
+
+    def objects_of_pods(self) -> list[tuple[ObjectKey, str]]:
+        """What keeps, guards and names the pods of revisions, and of which it is.
+
+        Those that are of one group come first, and the Service that stands for all of them last.
+        """
+        found = [(key_of(item), key_of(item).name) for item in self._of_kind("Deployment")]
+        by_group = [*self._of_kind("StatefulSet"), *self._of_kind("NetworkPolicy")]
+        found += [
+            (key_of(item), label_of(item, names.REVISION_LABEL))
+            for item in by_group
+            if label_of(item, names.GROUP_LABEL)
+        ]
+        services = [item for item in self._of_kind("Service") if asked_groups(item) is not None]
+        return found + [(key_of(item), label_of(item, names.REVISION_LABEL)) for item in services]
 
     def record(self) -> Recorded | None:
         """The traffic record, if there is one."""
@@ -231,6 +215,9 @@ class Observed:
                 foreign.add(key_of(manifest))
         return replace(self, children=children, foreign=frozenset(foreign))
 
+    def _services_of(self, revision: str) -> list[Manifest]:
+        return [item for item in self._of_kind("Service") if _is_of(item, revision)]
+
     def _of_kind(self, kind: str) -> list[Manifest]:
         return [manifest for key, manifest in self.children.items() if key.kind == kind]
 
@@ -238,6 +225,10 @@ class Observed:
 def arm_of(manifest: Manifest) -> str:
     """The arm that an object belongs to; empty for what is the main model's or shared."""
     return label_of(manifest, names.ARM_LABEL)
+
+
+def _is_of(manifest: Manifest, revision: str) -> bool:
+    return label_of(manifest, names.REVISION_LABEL) == revision
 
 
 def _is_shared(manifest: Manifest) -> bool:
@@ -248,51 +239,6 @@ def _is_shared(manifest: Manifest) -> bool:
 
 def _shares(weights: Mapping[str, int]) -> dict[str, int]:
     return {name: weight for name, weight in weights.items() if weight}
-
-
-def pod_of(manifest: Manifest) -> Pod:
-    """A pod from its object."""
-    status = manifest.get("status") or {}
-    containers = status.get("containerStatuses") or ()
-    conditions = status.get("conditions") or ()
-    deleted = manifest["metadata"].get("deletionTimestamp")
-    has_ended = status.get("phase") in {"Succeeded", "Failed"}
-    return Pod(
-        name=manifest["metadata"]["name"],
-        revision=label_of(manifest, names.REVISION_LABEL),
-        ip=status.get("podIP") or "",
-        is_running=any("running" in (container.get("state") or {}) for container in containers),
-        is_ready=any(item["type"] == "Ready" and item["status"] == "True" for item in conditions),
-        trouble=trouble_of_pod(manifest),
-        node="" if has_ended else (manifest.get("spec") or {}).get("nodeName") or "",
-        is_terminating=is_terminating(manifest),
-        uid=uid_of(manifest),
-        arm=label_of(manifest, names.ARM_LABEL),
-        leaves_by=moment(deleted) if deleted else None,
-        waits_since=None if is_terminating(manifest) else _waits_since(status),
-    )
-
-
-def _waits_since(status: Manifest) -> datetime | None:
-    reasons = {
-        ((container.get("state") or {}).get("waiting") or {}).get("reason")
-        for container in status.get("containerStatuses") or ()
-    }
-    began = status.get("startTime")
-    return moment(began) if began and reasons & _BEFORE_CONTAINERS else None
-
-
-def _workload(manifest: Manifest) -> Workload:
-    status, metadata = manifest.get("status") or {}, manifest["metadata"]
-    replicas = int(manifest["spec"].get("replicas", 1))
-    is_seen = int(status.get("observedGeneration") or 0) >= int(metadata.get("generation") or 0)
-    return Workload(
-        revision=metadata["name"],
-        replicas=replicas,
-        ready=int(status.get("readyReplicas") or 0),
-        is_current=is_seen and int(status.get("updatedReplicas") or 0) >= replicas,
-        trouble=trouble_of_workload(manifest),
-    )
 
 
 def _revision(manifest: Manifest) -> Revision:

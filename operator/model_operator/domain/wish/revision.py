@@ -33,6 +33,12 @@ class Revision:
         """The variant, or the shadow, that it is a revision of; empty for the main model."""
         return str(self.input.get("arm", ""))
 
+    @property
+    def shards(self) -> int | None:
+        """The pods of one copy; None where each pod holds the whole model."""
+        sharding = self.input.get("sharding")
+        return int(sharding["shards"]) if sharding else None
+
 
 def user_input(deployment: ModelDeployment) -> Manifest:
     """What the user asked for, without any default that an operator release could change."""
@@ -65,6 +71,9 @@ def user_input(deployment: ModelDeployment) -> Manifest:
         asked["accelerator"] = _accelerator_input(deployment.accelerator)
     if deployment.scheduling.fields:
         asked["scheduling"] = deployment.scheduling.fields
+    if deployment.sharding:
+        # How a group recovers changes no pod, so it is no part of this.
+        asked["sharding"] = {"shards": deployment.sharding.shards}
     if deployment.arm:
         # So that no revision belongs to two, whatever versions they come to.
         asked["arm"] = deployment.arm_name

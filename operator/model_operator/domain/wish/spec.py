@@ -1,7 +1,7 @@
 """The user's wish as typed values: parse a ModelDeployment or say which field is wrong."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
@@ -16,6 +16,7 @@ from model_operator.domain.wish.batching import Batching, parse_batching
 from model_operator.domain.wish.commands import Command, parse_commands
 from model_operator.domain.wish.model import Model, parse_model
 from model_operator.domain.wish.rollout import Rollout, parse_rollout
+from model_operator.domain.wish.sharding import Sharding, parse_sharding
 
 _SERVICE_NAME = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
 
@@ -51,6 +52,7 @@ class Identity:
 class ModelDeployment:
     """A valid ModelDeployment. Without an `accelerator` the model runs on CPUs.
 
+    Without `sharding` each pod holds the whole model; with it each of `replicas` is a group.
     `arm` is None for the main model; else this is what runs of that arm.
     """
 
@@ -67,6 +69,7 @@ class ModelDeployment:
     shadow: Arm | None = None
     requests: Requests = field(default_factory=Requests)
     arm: Arm | None = None
+    sharding: Sharding | None = None
 
     @property
     def arm_name(self) -> str:
@@ -123,6 +126,8 @@ def parse(body: Manifest, allows_node_paths: bool = False) -> ModelDeployment:
     model = parse_model(asked, "spec.model", identity.name, allows_node_paths)
     main = MainModel(asked, model.name, allows_node_paths)
     serving = _serving(spec.get("serving") or {})
+    variants = parse_variants(spec.get("variants") or (), main)
+    shadow = parse_shadow(spec["shadow"], main) if spec.get("shadow") else None
     return ModelDeployment(
         identity=identity,
         model=model,
@@ -133,10 +138,17 @@ def parse(body: Manifest, allows_node_paths: bool = False) -> ModelDeployment:
         rollout=parse_rollout(spec.get("rollout") or {}),
         suspend=bool(spec.get("suspend", False)),
         commands=parse_commands(body["metadata"].get("annotations") or {}),
-        variants=parse_variants(spec.get("variants") or (), main),
-        shadow=parse_shadow(spec["shadow"], main) if spec.get("shadow") else None,
+        variants=variants,
+        shadow=shadow,
         requests=parse_requests(spec.get("traffic") or {}),
+        sharding=_sharding(spec, [model, *(arm.model for arm in (*variants, shadow) if arm)]),
     )
+
+
+def _sharding(spec: Manifest, models: Sequence[Model]) -> Sharding | None:
+    if spec.get("sharding") is None:
+        return None
+    return parse_sharding(mapping(spec, "spec.sharding"), models)
 
 
 def _serving(serving: Manifest) -> Serving:

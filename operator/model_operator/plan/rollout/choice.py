@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from model_operator.domain.seen.observed import Workload
+from model_operator.domain.seen.workloads import Workload
 from model_operator.domain.wish.revision import Revision
 
 

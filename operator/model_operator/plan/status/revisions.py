@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from model_operator.domain import conditions
 from model_operator.domain.manifests import Manifest
-from model_operator.domain.seen.observed import Workload
+from model_operator.domain.seen.workloads import Workload
 from model_operator.plan.status.causes import cause_of, said, trouble_in
 from model_operator.plan.status.situation import Situation
 from model_operator.plan.status.stages import shares, stage_of

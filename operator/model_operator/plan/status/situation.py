@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from model_operator.domain.seen.observed import Observed, Workload
+from model_operator.domain.seen.observed import Observed
+from model_operator.domain.seen.workloads import Workload
 from model_operator.domain.wish.revision import Revision
 from model_operator.domain.wish.spec import ModelDeployment
 from model_operator.plan.arms.tracks import Tracks
