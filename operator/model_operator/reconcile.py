@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -40,6 +41,7 @@ from model_operator.plan.plan import Plan, make_plan, plan_for_invalid, plan_for
 from model_operator.plan.rollout.queries import questions, require_prometheus
 from model_operator.plan.rollout.steps import require_router
 from model_operator.prometheus.polling import Polling
+from model_operator.render.groups.group import token_secret
 from model_operator.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -208,6 +210,8 @@ class Reconciler:
 
     async def _carry_out(self, identity: Identity, observed: Observed, plan: Plan) -> None:
         refusals: dict[str, ApiError] = {}
+        if plan.needs_token:
+            await self._make_token(identity, observed)
         for manifest in plan.apply:
             arm = arm_of(manifest)
             if arm in refusals:
@@ -228,6 +232,16 @@ class Reconciler:
         # Only now: whatever is wrong with an arm holds up nothing else.
         if refused := next(iter(refusals.values()), None):
             raise refused
+
+    async def _make_token(self, identity: Identity, observed: Observed) -> None:
+        """What groups know their members by; one that is there stays, and is not looked at."""
+        try:
+            await self._cluster.create_once(token_secret(identity, secrets.token_urlsafe(32)))
+        except ApiError as error:
+            if error.status in _REFUSALS:
+                now = datetime.now(UTC)
+                await self._tell(identity, plan_for_refused(identity, error, observed, now))
+            raise
 
     async def _apply(self, identity: Identity, manifest: Manifest) -> None:
         applied = await self._cluster.apply(manifest)

@@ -83,6 +83,7 @@ ARMS = model_deployment(
     variants=[{"name": "big", "model": {"version": 9}, "weight": 20, "replicas": 2}],
     shadow={"model": {"version": 10}, "percent": 10},
 )
+SHARDED = model_deployment(sharding={"shards": 3, "recovery": "Member"}, replicas=2)
 
 
 @pytest.mark.parametrize(
@@ -96,6 +97,7 @@ ARMS = model_deployment(
         pytest.param(BATCHED, "batched.yaml", id="batches of a platform"),
         pytest.param(FILE, "file.yaml", id="a folder of the node"),
         pytest.param(ARMS, "arms.yaml", id="a variant and a shadow"),
+        pytest.param(SHARDED, "sharded.yaml", id="two groups of three shards"),
     ],
 )
 def test_rendering_is_stable(body, name):

@@ -54,8 +54,12 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
   resources: [modeldeployments/finalizers]
   verbs: [update]
 - apiGroups: [apps]
-  resources: [deployments, controllerrevisions]
+  resources: [deployments, statefulsets, controllerrevisions]
   verbs: [get, list, watch, create, patch, delete]
+# The token by which the members of a group know each other; it can be read by none but them.
+- apiGroups: [""]
+  resources: [secrets]
+  verbs: [create]
 - apiGroups: [""]
   resources: [services]
   verbs: [get, list, watch, create, patch, delete]

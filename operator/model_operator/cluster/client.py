@@ -24,8 +24,11 @@ _APPLY = "application/apply-patch+yaml"
 _TIMEOUT_SECONDS = 15
 _PAGE = 500
 _FORBIDDEN = 403
+_CONFLICT = 409
 _PATHS = {
     "Deployment": ("/apis/apps/v1", "deployments"),
+    "StatefulSet": ("/apis/apps/v1", "statefulsets"),
+    "Secret": ("/api/v1", "secrets"),
     "ControllerRevision": ("/apis/apps/v1", "controllerrevisions"),
     "Service": ("/api/v1", "services"),
     "ConfigMap": ("/api/v1", "configmaps"),
@@ -88,6 +91,19 @@ class Cluster:
             "status": status,
         }
         return await self._request("PATCH", names.KIND, path, manifest, _APPLY)
+
+    async def create_once(self, manifest: Manifest) -> None:
+        """Create the object unless there is one of that name; what that holds is not looked at.
+
+        Raises:
+            ApiError: refused. The message never holds a part of the manifest.
+        """
+        path = _path(manifest["kind"], manifest["metadata"]["namespace"])
+        try:
+            await self._request("POST", manifest["kind"], path, manifest)
+        except ApiError as error:
+            if error.status != _CONFLICT:
+                raise
 
     async def delete(self, namespace: str, key: ObjectKey, uid: str) -> None:
         """Delete that very object, if it is still there.

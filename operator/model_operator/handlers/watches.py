@@ -30,6 +30,7 @@ Restart = Callable[[str], None]
 _IDENTITY: Any = names.FIELD_MANAGER  # kopf keeps its type for it to itself
 _CHILDREN = (
     ("Deployment", "apps/v1", "deployments"),
+    ("StatefulSet", "apps/v1", "statefulsets"),
     ("ControllerRevision", "apps/v1", "controllerrevisions"),
     ("Service", "v1", "services"),
     ("NetworkPolicy", "networking.k8s.io/v1", "networkpolicies"),

@@ -1,10 +1,14 @@
 """The objects that should exist for what was decided about all models of a ModelDeployment."""
 
+from collections.abc import Sequence
+
 from model_operator.domain.manifests import Manifest
 from model_operator.domain.wish.revision import Revision
 from model_operator.plan.arms.record import traffic_of
 from model_operator.plan.arms.track import Track
 from model_operator.plan.arms.tracks import Tracks
+from model_operator.plan.groups.standing import groups_of
+from model_operator.render.groups.group import group, group_policy, members_service
 from model_operator.render.history import record
 from model_operator.render.protection import disruption_budget, network_policy
 from model_operator.render.service import service
@@ -18,7 +22,7 @@ def desired_objects(tracks: Tracks) -> list[Manifest]:
     identity = main.deployment.identity
     return [
         record(identity, main.course.choice.wanted),
-        network_policy(identity),
+        network_policy(identity, spares_groups=_has_groups_behind_router(main)),
         *_workloads(main),
         *_revision_services(main),
         *_routes(tracks),
@@ -39,15 +43,39 @@ def _arm(track: Track) -> list[Manifest]:
 
 
 def _workloads(track: Track) -> list[Manifest]:
-    course = track.course
-    remembered = {revision.name: revision for revision in track.observed.revisions()}
-    remembered[course.choice.wanted.name] = course.choice.wanted
+    course, identity = track.course, track.deployment.identity
+    remembered = _remembered(track)
     # A workload whose history was deleted by hand is left as it is.
-    served: list[Revision] = [
-        remembered[name] for name in sorted(course.in_use) if name in remembered
-    ]
+    served = [remembered[name] for name in sorted(course.in_use) if name in remembered]
+    groups = groups_of(track)
+    found: list[Manifest] = []
+    for revision in served:
+        replicas = course.replicas_of(revision.name)
+        if revision.name in groups:
+            found.append(members_service(identity, revision, replicas))
+            found += _groups(track, revision, groups[revision.name])
+        else:
+            found.append(workload(identity, revision, replicas))
+    return found
+
+
+def _groups(track: Track, revision: Revision, groups: Sequence[str]) -> list[Manifest]:
     identity = track.deployment.identity
-    return [workload(identity, revision, course.replicas_of(revision.name)) for revision in served]
+    found = [group(identity, revision, name) for name in groups]
+    if track.observed.is_behind_router:
+        found += [group_policy(identity, revision, name) for name in groups]
+    return found
+
+
+def _has_groups_behind_router(track: Track) -> bool:
+    observed = track.observed
+    is_divided = any(key.kind == "StatefulSet" for key in observed.children)
+    return observed.is_behind_router and (is_divided or track.deployment.sharding is not None)
+
+
+def _remembered(track: Track) -> dict[str, Revision]:
+    remembered = {revision.name: revision for revision in track.observed.revisions()}
+    return remembered | {track.course.choice.wanted.name: track.course.choice.wanted}
 
 
 def _revision_services(track: Track) -> list[Manifest]:
@@ -62,7 +90,9 @@ def _budget(track: Track) -> list[Manifest]:
     deployment = track.deployment
     if deployment.replicas < 2:
         return []
-    return [disruption_budget(deployment.identity, track.serving, deployment.arm_name)]
+    serving = _remembered(track).get(track.serving)
+    is_divided = serving is not None and serving.shards is not None
+    return [disruption_budget(deployment.identity, track.serving, deployment.arm_name, is_divided)]
 
 
 def _routes(tracks: Tracks) -> list[Manifest]:

@@ -17,6 +17,7 @@ from model_operator.plan.arms.track import Track
 from model_operator.plan.arms.tracks import tracks_of
 from model_operator.plan.desired import desired_objects
 from model_operator.plan.differences import covers
+from model_operator.plan.groups.token import needs_token
 from model_operator.plan.next_look import next_look
 from model_operator.plan.rollout.change import Phase
 from model_operator.plan.rollout.course import Course
@@ -25,7 +26,7 @@ from model_operator.plan.status.causes import waits_for_node
 from model_operator.plan.status.conditions import available
 from model_operator.plan.status.report import is_same, status, without_counts, without_requests
 from model_operator.plan.status.situation import situations_of
-from model_operator.plan.unneeded import undesired_budgets, unneeded
+from model_operator.plan.unneeded import undesired_guards, unneeded
 
 INVALID_SPEC = "InvalidSpec"
 _ROUTES = frozenset({"Service", "ConfigMap"})
@@ -50,6 +51,7 @@ class Plan:
     again_at: datetime | None = None
     needs_inventory: bool = False
     gives_up: bool = False
+    needs_token: bool = False
     phase: Phase | State | None = None
     is_only_counts: bool = False
     is_only_requests: bool = False
@@ -80,8 +82,9 @@ def make_plan(
     return replace(
         plan,
         apply=doable,
+        needs_token=needs_token(deployment.identity, observed, doable),
         delete=(
-            *undesired_budgets(observed, desired),
+            *undesired_guards(observed, desired),
             *(() if routes else unneeded(tracks, limit)),
         ),
         announcements=(

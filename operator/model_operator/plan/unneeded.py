@@ -2,21 +2,42 @@
 
 from collections.abc import Collection, Iterable
 
-from model_operator.domain.manifests import Manifest, ObjectKey, is_terminating, key_of
+from model_operator.domain import names
+from model_operator.domain.manifests import (
+    Manifest,
+    ObjectKey,
+    is_terminating,
+    key_of,
+    label_of,
+)
 from model_operator.domain.seen.observed import Observed
 from model_operator.domain.wish.revision import forgettable
 from model_operator.plan.arms.track import Track
 from model_operator.plan.arms.tracks import Gone, Tracks
+from model_operator.plan.groups.standing import groups_of
+
+_OF_ONE_GROUP = frozenset({"StatefulSet", "NetworkPolicy"})
 
 
-def undesired_budgets(observed: Observed, desired: Iterable[Manifest]) -> tuple[ObjectKey, ...]:
-    """The budgets of more replicas than are wanted now: they would hold up drains."""
+def undesired_guards(observed: Observed, desired: Iterable[Manifest]) -> tuple[ObjectKey, ...]:
+    """What would hold up drains, or keep requests from pods.
+
+    The budgets of more replicas than are wanted now, and where there is no router before them, the
+    policies that let only routers reach groups.
+    """
     wanted = {key_of(manifest) for manifest in desired}
     return tuple(
         key
         for key, seen in observed.children.items()
-        if key.kind == "PodDisruptionBudget" and key not in wanted and not is_terminating(seen)
+        if not is_terminating(seen) and _is_undesired(observed, key, wanted)
     )
+
+
+def _is_undesired(observed: Observed, key: ObjectKey, wanted: Collection[ObjectKey]) -> bool:
+    if key.kind == "NetworkPolicy":
+        is_of_group = bool(label_of(observed.children[key], names.GROUP_LABEL))
+        return is_of_group and not observed.is_behind_router
+    return key.kind == "PodDisruptionBudget" and key not in wanted
 
 
 def unneeded(tracks: Tracks, limit: int) -> tuple[ObjectKey, ...]:
@@ -28,6 +49,7 @@ def unneeded(tracks: Tracks, limit: int) -> tuple[ObjectKey, ...]:
 def _of_track(track: Track, limit: int) -> tuple[ObjectKey, ...]:
     observed, course = track.observed, track.course
     idle = _idle(observed, course.in_use | course.kept.keys())
+    idle += _surplus(track)
     if observed.routing is None and track.arm is None:
         idle += [key for key in observed.children if key.kind == "ConfigMap"]
     in_use = course.choice.in_use | frozenset(observed.workloads())
@@ -40,14 +62,21 @@ def _of_gone(gone: Gone) -> tuple[ObjectKey, ...]:
 
 
 def _idle(observed: Observed, needed: Collection[str]) -> list[ObjectKey]:
-    pods = [ObjectKey("Deployment", name) for name in observed.workloads()]
+    pods = [key for key, revision in observed.objects_of_pods() if revision not in needed]
     services = observed.revision_services()
     if observed.routing:
-        return [key for key in (*pods, *services) if key.name not in needed]
+        return [*pods, *(key for key in services if key.name not in needed)]
     # Clients that stay connected to a router to its end reach their pods by the Services.
+    return [*pods, *(services if not observed.has_router_pods else ())]
+
+
+def _surplus(track: Track) -> list[ObjectKey]:
+    """Groups of revisions in use that are more than they should have, or are to begin anew."""
+    groups = groups_of(track)
     return [
-        *(key for key in pods if key.name not in needed),
-        *(services if not observed.has_router_pods else ()),
+        key
+        for key, revision in track.observed.objects_of_pods()
+        if key.kind in _OF_ONE_GROUP and key.name not in groups.get(revision, (key.name,))
     ]
 
 

@@ -5,6 +5,7 @@ from model_operator.domain.manifests import Manifest
 from model_operator.domain.wish.model import Scheme, Source
 from model_operator.domain.wish.spec import ModelDeployment
 from model_operator.render import accelerator as accelerators
+from model_operator.render.groups import member
 from model_operator.render.metadata import child_labels
 from model_operator.render.model_flags import batching_flags, platform_flags
 from model_operator.render.placement import placement, spread
@@ -30,30 +31,31 @@ def pod_template(deployment: ModelDeployment, revision: str, default_image: str)
             "terminationGracePeriodSeconds": _GRACE_SECONDS,
             "securityContext": pod_security(),
             "topologySpreadConstraints": spread(deployment, revision),
-            "containers": [_server_container(deployment, default_image)],
+            "containers": [_server_container(deployment, revision, default_image)],
             "volumes": [
                 {"name": "tmp", "emptyDir": {}},
                 {"name": "models"} | _model_volume(deployment.model.source),
+                *([member.volume(name)] if deployment.sharding else []),
             ],
         }
         | placement(deployment),
     }
 
 
-def _server_container(deployment: ModelDeployment, default_image: str) -> Manifest:
+def _server_container(deployment: ModelDeployment, revision: str, default_image: str) -> Manifest:
     serving = deployment.serving
     optional = {"env": _environment(deployment), "resources": _resources(deployment)}
     return {
         "name": names.SERVER_CONTAINER,
         "image": serving.image or default_image,
-        "args": [*_flags(deployment), *serving.args],
+        "args": [*_flags(deployment), *_member_flags(deployment, revision), *serving.args],
         "ports": [
             {"name": "grpc", "containerPort": names.GRPC_PORT, "protocol": "TCP"},
             {"name": "rest", "containerPort": names.REST_PORT, "protocol": "TCP"},
         ],
         "startupProbe": _probe("/healthz", _START_PERIOD_SECONDS, _START_FAILURES),
         "livenessProbe": _probe("/healthz", period=10, failures=6),
-        "readinessProbe": _probe("/readyz", period=2, failures=3),
+        "readinessProbe": _readiness(deployment),
         "lifecycle": {"preStop": {"sleep": {"seconds": _PRE_STOP_SECONDS}}},
         # The last lines of a crashed server's log reach the status of the ModelDeployment.
         "terminationMessagePolicy": "FallbackToLogsOnError",
@@ -61,6 +63,7 @@ def _server_container(deployment: ModelDeployment, default_image: str) -> Manife
         "volumeMounts": [
             {"name": "tmp", "mountPath": "/tmp"},
             {"name": "models", "mountPath": _MODELS, "readOnly": True},
+            *([member.mount()] if deployment.sharding else []),
         ],
     } | {part: value for part, value in optional.items() if value}
 
@@ -77,6 +80,7 @@ def _environment(deployment: ModelDeployment) -> list[Manifest]:
     given, accelerator = deployment.serving.env, deployment.accelerator
     names_given = {variable["name"] for variable in given}
     demanded = accelerators.environment(accelerator) if accelerator else []
+    demanded += member.environment() if deployment.sharding else []
     return [*(item for item in demanded if item["name"] not in names_given), *given]
 
 
@@ -96,6 +100,19 @@ def _flags(deployment: ModelDeployment) -> list[str]:
         *batching_flags(deployment.serving.batching),
         *following,
     ]
+
+
+def _member_flags(deployment: ModelDeployment, revision: str) -> list[str]:
+    if deployment.sharding is None:
+        return []
+    return member.flags(revision, deployment.sharding.shards)
+
+
+def _readiness(deployment: ModelDeployment) -> Manifest:
+    if deployment.sharding is None:
+        return _probe("/readyz", period=2, failures=3)
+    # A member that has lost another can answer nothing: requests must go to another group.
+    return _probe("/readyz", period=1, failures=1)
 
 
 def _model_volume(source: Source) -> Manifest:

@@ -6,11 +6,16 @@ from model_operator.domain.wish.spec import Identity
 from model_operator.render.metadata import child_metadata, pod_selector
 
 
-def disruption_budget(identity: Identity, revision: str, arm: str = "") -> Manifest:
-    """Drains take one pod at a time of the revision that gets the traffic.
+def disruption_budget(
+    identity: Identity, revision: str, arm: str = "", is_divided: bool = False
+) -> Manifest:
+    """Drains take one pod at a time of the revision that gets the traffic, or one group.
 
-    That of an arm is named by its revision, as no other object is.
+    That of an arm is named by its revision, as no other object is. Where a model is divided, the
+    loss of one pod makes all others of its group unready: these may go with it, and none of
+    another group.
     """
+    with_group = {"unhealthyPodEvictionPolicy": "AlwaysAllow"} if is_divided else {}
     name = revision if arm else names.protection_name(identity.name)
     return {
         "apiVersion": "policy/v1",
@@ -19,18 +24,25 @@ def disruption_budget(identity: Identity, revision: str, arm: str = "") -> Manif
         "spec": {
             "maxUnavailable": 1,
             "selector": {"matchLabels": pod_selector(identity.name, revision)},
-        },
+        }
+        | with_group,
     }
 
 
-def network_policy(identity: Identity) -> Manifest:
-    """The two ports of the server are open to all, the operator included, and no other is."""
+def network_policy(identity: Identity, spares_groups: bool = False) -> Manifest:
+    """The two ports of the server are open to all, the operator included, and no other is.
+
+    `spares_groups`: not about pods of groups, which have policies of their own.
+    """
+    pods: Manifest = {"matchLabels": {names.DEPLOYMENT_LABEL: identity.name}}
+    if spares_groups:
+        pods |= {"matchExpressions": [{"key": names.GROUP_LABEL, "operator": "DoesNotExist"}]}
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",
         "metadata": child_metadata(identity, names.protection_name(identity.name)),
         "spec": {
-            "podSelector": {"matchLabels": {names.DEPLOYMENT_LABEL: identity.name}},
+            "podSelector": pods,
             "policyTypes": ["Ingress"],
             "ingress": [
                 {

@@ -132,6 +132,11 @@ class Observed:
         return service is not None and leads_to_router(service)
 
     @property
+    def is_behind_router(self) -> bool:
+        """Whether routers alone send requests to pods; before and after that, clients do."""
+        return self.routing is not None and self.is_through_router
+
+    @property
     def has_way(self) -> bool:
         """False when requests should pass a router, and there is none."""
         return not (self.is_through_router and self.routing and self.routing.routers == 0)

@@ -44,12 +44,14 @@ REASONS = (
     "Draining",
     "Loading",
     "Starting",
+    # The others of a group tell of the one that keeps them waiting; that one itself knows why.
+    "GroupNotWhole",
 )
 # A server may know reasons that this operator does not; they come from the model, so they lead.
 _PRECEDENCE_OF_OTHERS = REASONS.index("LoadFailed")
 
 # Reasons that pass by themselves in a start that goes well.
-PASSING = frozenset({"Loading", "Starting", "Draining"})
+PASSING = frozenset({"Loading", "Starting", "Draining", "GroupNotWhole"})
 
 _KUBELET_REASONS = {
     "ErrImagePull": "ImagePullFailed",

@@ -1,5 +1,6 @@
 """Where a change of revision stands, read from what is observed, and its next step."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -122,9 +123,9 @@ def pods_of(observed: Observed, revision: str) -> Pods:
     workload = observed.workloads().get(revision)
     if workload is None:
         return Pods(0, 0, 0)
-    placed = sum(bool(pod.node) for pod in observed.pods_of(revision))
-    # Counts of the Deployment and the pods that are seen may be of different moments.
-    return Pods(workload.replicas, max(placed, workload.ready), workload.ready)
+    # Counts of the workload and the pods that are seen may be of different moments.
+    placed = max(observed.placed(revision), workload.ready)
+    return Pods(workload.replicas, placed, workload.ready)
 
 
 def was_given_up(status: Manifest, revision: str) -> bool:
@@ -163,7 +164,7 @@ def room_for(
     old = next((item for item in observed.revisions() if item.name == choice.serving), None)
     demand = demand_of(choice.wanted.template)
     held = demand_of(old.template) if old else None
-    if demand is None or held is None or held.resource != demand.resource:
+    if demand is None or old is None or held is None or held.resource != demand.resource:
         return Room(False, is_clearing)
     is_short = _is_short(observed, choice.wanted.name, demand)
     if observed.inventory is not None:
@@ -171,24 +172,27 @@ def room_for(
     # Without a look at the nodes: what was given up before must have been taken up.
     given = deployment.replicas - observed.workloads()[choice.serving].replicas
     taken = pods_of(observed, choice.wanted.name).placed
-    return Room(
-        is_short and given * held.count < (taken + 1) * demand.count,
-        is_clearing,
-    )
+    of_one, of_old = demand.count * (choice.wanted.shards or 1), held.count * (old.shards or 1)
+    return Room(is_short and given * of_old < (taken + 1) * of_one, is_clearing)
 
 
 def _is_short(observed: Observed, wanted: str, demand: Demand) -> bool:
-    """A pod waits for accelerators by the scheduler's words, and the nodes have none free."""
-    waits = any(
-        pod.trouble
+    """A pod waits for accelerators by the scheduler's words, and the nodes have none free.
+
+    Of a group all that wait need some, or those that have some hold them for nothing.
+    """
+    waiting = Counter(
+        pod.group
+        for pod in observed.pods_of(wanted)
+        if pod.trouble
         and pod.trouble.reason == UNSCHEDULABLE
         and lacks(demand.resource, pod.trouble.message)
-        for pod in observed.pods_of(wanted)
     )
+    if not waiting:
+        return False
+    least = min(1 if not group else members for group, members in waiting.items())
     # The scheduler's words may be some seconds old: it comes back to a pod that found no room.
-    return waits and (
-        observed.inventory is None or supply_for(demand, observed.inventory).pods == 0
-    )
+    return observed.inventory is None or supply_for(demand, observed.inventory).pods < least
 
 
 def _holds_what_fits(observed: Observed, old: str, demand: Demand) -> bool:

@@ -1,6 +1,8 @@
 """What keeps a revision from being ready, in the words of whoever knows most of it."""
 
+from model_operator.domain import names
 from model_operator.domain.seen.observed import Observed
+from model_operator.domain.seen.pods import Pod
 from model_operator.domain.seen.troubles import Trouble, most_telling
 from model_operator.plan.rollout.course import was_given_up
 from model_operator.plan.status.shortage import lacks_node, with_counts
@@ -29,8 +31,14 @@ def trouble_of(observed: Observed, revision: str) -> Trouble | None:
     troubles = [workload.trouble] if workload and workload.trouble else []
     for pod in observed.pods_of(revision):
         if pod.trouble and not pod.is_ready:
-            troubles.append(Trouble(pod.trouble.reason, f"pod {pod.name}: {pod.trouble.message}"))
+            troubles.append(Trouble(pod.trouble.reason, f"{_whose(pod)}: {pod.trouble.message}"))
     return most_telling(troubles)
+
+
+def _whose(pod: Pod) -> str:
+    if not pod.group:
+        return f"pod {pod.name}"
+    return f"group {names.number_at_end(pod.group)}: member {pod.member}"
 
 
 def cause_of(situation: Situation) -> str | None:

@@ -13,6 +13,8 @@ from model_operator.plan.rollout.choice import Choice
 from model_operator.plan.rollout.course import Clock, Course
 from model_operator.plan.rollout.wish import Wish
 
+_OF_GROUPS = {"replica": "group", "ready replica": "whole group"}
+
 
 @dataclass(frozen=True)
 class Situation:
@@ -101,8 +103,9 @@ class Situation:
         return self.clock.now >= self.deadline
 
     def in_words(self, noun: str = "replica") -> str:
-        """How many are wanted: `1 replica`, `2 replicas`."""
+        """How many are wanted: `1 replica`, `2 replicas`, or groups of a model that is divided."""
         wanted = self.deployment.replicas
+        noun = _OF_GROUPS[noun] if self.deployment.sharding else noun
         return f"{wanted} {noun}" if wanted == 1 else f"{wanted} {noun}s"
 
 

@@ -1,0 +1,1 @@
+"""Which groups of pods a model that is divided has."""

@@ -1,0 +1,1 @@
+"""The objects of groups of pods that hold a model together."""

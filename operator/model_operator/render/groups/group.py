@@ -1,0 +1,93 @@
+"""A group: the StatefulSet that keeps its members, and what they find each other and hide by."""
+
+from model_operator.domain import names
+from model_operator.domain.manifests import Manifest
+from model_operator.domain.routing.routers import SELECTOR
+from model_operator.domain.wish.revision import Revision
+from model_operator.domain.wish.spec import Identity
+from model_operator.render.groups.member import secret_data
+from model_operator.render.metadata import child_metadata, pod_selector
+
+
+def group(identity: Identity, revision: Revision, name: str) -> Manifest:
+    """The StatefulSet of one copy of a model that is divided."""
+    metadata = child_metadata(identity, name, revision.name, revision.arm)
+    of_group = {names.GROUP_LABEL: name}
+    template = revision.template["metadata"]
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "StatefulSet",
+        "metadata": metadata | {"labels": metadata["labels"] | of_group},
+        "spec": {
+            "replicas": revision.shards,
+            "serviceName": names.members_name(revision.name),
+            # No member is ready before all are there.
+            "podManagementPolicy": "Parallel",
+            # A revision's template never changes; a mended foreign edit must replace no member.
+            "updateStrategy": {"type": "OnDelete"},
+            "revisionHistoryLimit": 1,
+            "selector": {"matchLabels": pod_selector(identity.name, revision.name) | of_group},
+            "template": revision.template
+            | {"metadata": template | {"labels": template["labels"] | of_group}},
+        },
+    }
+
+
+def members_service(identity: Identity, revision: Revision, groups: int) -> Manifest:
+    """Gives the members of all groups of a revision their addresses, ready or not.
+
+    It stands for the revision also while that has no group, and says how many it should have.
+    """
+    name = names.members_name(revision.name)
+    metadata = child_metadata(identity, name, revision.name, revision.arm)
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": metadata | {"annotations": {names.GROUPS_ANNOTATION: str(groups)}},
+        "spec": {
+            "type": "ClusterIP",
+            "clusterIP": "None",
+            "publishNotReadyAddresses": True,
+            "selector": pod_selector(identity.name, revision.name),
+            "ports": [{"name": "grpc", "port": names.GRPC_PORT, "protocol": "TCP"}],
+        },
+    }
+
+
+def group_policy(identity: Identity, revision: Revision, name: str) -> Manifest:
+    """Only routers and the group's own members reach the port that members answer on.
+
+    The other port is for probes, metrics and the operator.
+    """
+    own = {names.GROUP_LABEL: name}
+    metadata = child_metadata(identity, name, revision.name, revision.arm)
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": metadata | {"labels": metadata["labels"] | own},
+        "spec": {
+            "podSelector": {"matchLabels": {names.DEPLOYMENT_LABEL: identity.name} | own},
+            "policyTypes": ["Ingress"],
+            "ingress": [
+                {
+                    "from": [
+                        {"podSelector": {"matchLabels": own}},
+                        {"podSelector": {"matchLabels": dict(SELECTOR)}},
+                    ],
+                    "ports": [{"protocol": "TCP", "port": names.GRPC_PORT}],
+                },
+                {"ports": [{"protocol": "TCP", "port": names.REST_PORT}]},
+            ],
+        },
+    }
+
+
+def token_secret(identity: Identity, token: str) -> Manifest:
+    """What members show each other. It is made once, and nobody reads it but they."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": child_metadata(identity, names.token_name(identity.name)),
+        "type": "Opaque",
+        "stringData": secret_data(token),
+    }
