@@ -1,5 +1,8 @@
 """The operator does its work with the rights that the chart gives it, and has no others."""
 
+import base64
+import json
+
 import pytest
 import yaml
 
@@ -102,6 +105,27 @@ def test_with_the_charts_rights_in_one_namespace_it_does_its_work_there(started_
 
     assert process.stop() == 0
     assert "orbidden" not in process.log.read_text()
+
+
+def test_with_rights_in_one_namespace_it_makes_groups_and_tells_nobody_their_token(
+    started_in_one_namespace,
+):
+    api, process = started_in_one_namespace
+
+    api.apply(manifest(sharding={"shards": 2}))
+    eventually(lambda: len(api.names("statefulsets")) == 1)
+    token = api.get("secret", "ranker-group-token")["data"]["token"]
+    api.apply(manifest(sharding={"shards": 3}))
+    eventually(lambda: len(api.names("statefulsets")) == 2)
+
+    assert process.stop() == 0
+    assert api.get("secret", "ranker-group-token")["data"]["token"] == token
+    told = process.log.read_text() + json.dumps(api.get("md", "ranker"))
+    assert "orbidden" not in told
+    plain = base64.b64decode(token).decode()
+    assert len(plain) >= 32
+    assert token not in told
+    assert plain not in told
 
 
 def test_with_rights_everywhere_it_counts_the_accelerators_of_all_nodes(

@@ -37,10 +37,12 @@ CLAIM = [
 
 CHILDREN = (
     "deployments",
+    "statefulsets",
     "services",
     "controllerrevisions",
     "networkpolicies",
     "poddisruptionbudgets",
+    "secrets",
     "pods",
 )
 
@@ -109,6 +111,42 @@ def test_a_life_from_creation_to_deletion(operator, shop):
 
     assert shop.get("pdb", "ranker-model-server")["spec"]["maxUnavailable"] == 1
     shop.delete("md", "ranker")
+    for kind in CHILDREN:
+        eventually(lambda kind=kind: shop.names(kind) == [], 60)
+
+
+def test_a_life_of_groups_from_creation_to_deletion(operator, shop):
+    shop.apply(manifest(replicas=2, sharding={"shards": 3}))
+    shop.run("wait", "md/ranker", "--for=condition=Ready", "--timeout=60s")
+    first = shop.get("md", "ranker")["status"]
+    [group, other] = shop.names("statefulsets")
+    members = sorted(shop.names("pods"))
+
+    shop.apply(manifest(replicas=1, sharding={"shards": 3}, model={"version": 2}))
+    eventually(lambda: shop.get("md", "ranker")["status"]["stable"]["version"] == 2, 60)
+    eventually(lambda: len(shop.names("pods")) == 3, 60)
+    shop.run("wait", "md/ranker", "--for=condition=Ready", "--timeout=60s")
+
+    assert members == [f"{name}-{number}" for name in (group, other) for number in range(3)]
+    assert (first["replicas"], first["readyReplicas"]) == (2, 2)
+    assert not {group, other} & set(shop.names("statefulsets"))
+    shop.delete("md", "ranker")
+    for kind in CHILDREN:
+        eventually(lambda kind=kind: shop.names(kind) == [], 60)
+
+
+def test_a_member_that_is_lost_comes_back_alone(operator, shop):
+    shop.apply(manifest("lossy", sharding={"shards": 2}))
+    shop.run("wait", "md/lossy", "--for=condition=Ready", "--timeout=60s")
+    first, second = sorted(shop.names("pods"))
+    kept, lost = (shop.get("pod", name)["metadata"]["uid"] for name in (first, second))
+
+    shop.delete("pod", second)
+
+    eventually(lambda: shop.get("pod", second)["metadata"]["uid"] != lost)
+    shop.run("wait", "md/lossy", "--for=condition=Ready", "--timeout=60s")
+    assert shop.get("pod", first)["metadata"]["uid"] == kept
+    shop.run("delete", "md", "lossy")
     for kind in CHILDREN:
         eventually(lambda kind=kind: shop.names(kind) == [], 60)
 
