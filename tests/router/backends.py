@@ -13,6 +13,8 @@ from aiohttp import web
 METHOD = "/test.Echo/Name"
 STUCK = "/test.Echo/Stuck"
 REMAINING = "/test.Echo/Remaining"
+# What a member of a group says for which another does not answer.
+ELSEWHERE = ("x-modelfleet-retry", "elsewhere")
 
 
 @dataclass
@@ -21,13 +23,14 @@ class Backend:
 
     /slow is answered after a second, /stuck and Stuck not before its end, /error with 500; /reset
     ends the connection instead; a pod that is well answers them all. Remaining tells the seconds
-    that are left for the call.
+    that are left for the call. One that is lost is of a group that cannot answer.
     """
 
     revision: str
     grpc_port: int = 0
     rest_port: int = 0
     well: bool = False
+    lost: bool = False
     requests: Counter[str] = field(default_factory=Counter)
 
     @property
@@ -44,7 +47,10 @@ class Backend:
     async def _start_grpc(self) -> None:
         name = self.revision.encode()
 
-        async def name_itself(request: bytes, context: object) -> bytes:
+        async def name_itself(request: bytes, context: Any) -> bytes:
+            if self.lost:
+                context.set_trailing_metadata((ELSEWHERE,))
+                await context.abort(grpc.StatusCode.UNAVAILABLE, "member 1 is lost")
             return name
 
         async def be_stuck(request: bytes, context: object) -> bytes:
@@ -80,6 +86,8 @@ class Backend:
         name = self.revision.encode()
         self.requests[request.path] += 1
         await request.read()
+        if self.lost:
+            return web.Response(status=503, headers=[ELSEWHERE])
         match "/" if self.well else request.path:
             case "/slow":
                 await asyncio.sleep(1)

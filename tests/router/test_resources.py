@@ -96,9 +96,12 @@ def test_a_grpc_request_ends_by_deadline_and_not_by_the_timeout_of_http(resource
 
 
 def test_only_what_was_never_processed_is_tried_again(resources):
-    conditions = route(resources, "m/rest")["retry_policy"]["retry_on"]
+    policy = route(resources, "m/rest")["retry_policy"]
 
-    assert conditions == "connect-failure,refused-stream,reset-before-request"
+    conditions = "connect-failure,refused-stream,reset-before-request,retriable-headers"
+    assert policy["retry_on"] == conditions
+    [header] = policy["retriable_headers"]
+    assert header["name"] == "x-modelfleet-retry"
 
 
 @given(st.integers(0, 100))

@@ -50,6 +50,17 @@ async def test_requests_are_split_by_the_weights(routed, ports, answers):
     assert found["m-stable"] == 5000 - found["m-candidate"]
 
 
+@pytest.mark.parametrize("answers", [grpc_answers, rest_answers], ids=["gRPC", "REST"])
+async def test_what_a_group_without_a_member_cannot_answer_another_does(
+    routed, ports, stable, answers
+):
+    async with Backend("lost", lost=True) as one, Backend("lost", lost=True) as other:
+        routed.write_endpoints("m-stable", stable, one, other)
+        found = await answers(ports[answers is rest_answers], 200)
+
+    assert found == {"m-stable": 200}
+
+
 async def test_no_request_is_lost_while_weights_and_revisions_change(routed, ports, candidate):
     load = Load()
     async with Backend("m-third") as third, asyncio.TaskGroup() as clients:

@@ -22,6 +22,8 @@ from model_router.resources.messages import (
 
 # Tells callers which revision was drawn, so that they can count what came of it.
 REVISION_HEADER = "x-modelfleet-revision"
+# By this a model server says that it computed nothing, and that another may.
+_ELSEWHERE = ("x-modelfleet-retry", "elsewhere")
 # Bodies up to this size can be sent again after a failed connection; larger ones fail at once.
 _RETRIED_BODY_BYTES = 16 << 20
 
@@ -108,11 +110,15 @@ def _limits(record: TrafficRecord, protocol: Protocol) -> dict[str, Any]:
 
 
 def _retry_policy() -> dict[str, Any]:
+    name, value = _ELSEWHERE
     previous_hosts = "envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate"
     return {
-        # Only what the model server certainly never began to answer.
-        "retry_on": "connect-failure,refused-stream,reset-before-request",
-        "num_retries": 2,
+        # Only what the model server certainly never began to answer, or says that another could:
+        # a group that has lost a member, until its pods are unready.
+        "retry_on": "connect-failure,refused-stream,reset-before-request,retriable-headers",
+        "retriable_headers": [{"name": name, "string_match": {"exact": value}}],
+        # So that a request gets past most members of such a group.
+        "num_retries": 5,
         "host_selection_retry_max_attempts": 10,
         "retry_back_off": {"base_interval": "0.01s", "max_interval": "0.1s"},
         "retry_host_predicate": [

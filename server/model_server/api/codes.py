@@ -2,7 +2,10 @@
 
 import grpc
 
-from model_server.core.errors import Code
+from model_server.core.errors import Code, MemberLost, ServingError
+
+# Nothing was computed for want of another member of the group: routers ask elsewhere at once.
+ELSEWHERE = ("x-modelfleet-retry", "elsewhere")
 
 # TensorFlow Serving cuts what it sends in a gRPC status; REST bodies are whole.
 _LONGEST_DETAILS = 1024
@@ -56,6 +59,11 @@ def grpc_status(code: Code) -> grpc.StatusCode:
 def http_status(code: Code) -> int:
     """The HTTP status for a canonical code."""
     return _HTTP[code]
+
+
+def headers_of(error: ServingError) -> tuple[tuple[str, str], ...]:
+    """What an answer says beside an error, as gRPC's trailers and HTTP's headers."""
+    return (ELSEWHERE,) if isinstance(error, MemberLost) else ()
 
 
 def details(message: str) -> str:

@@ -123,6 +123,13 @@ class InsufficientResources(ServingError):
         )
 
 
+class MemberLost(ServingError):
+    """Another member of the server's group cannot answer; a server of another group may."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(Code.UNAVAILABLE, message)
+
+
 class LoadCancelled(ServingError):
     """A version stopped being aspired before it could be loaded (CANCELLED)."""
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import grpc
 from google.protobuf.message import DecodeError, EncodeError, Message
 
-from model_server.api.codes import details, grpc_status
+from model_server.api.codes import details, grpc_status, headers_of
 from model_server.core.errors import ServingError
 
 _log = logging.getLogger(__name__)
@@ -66,6 +66,8 @@ def _handler(
         try:
             return answer(data, context)
         except ServingError as error:
+            if said := headers_of(error):
+                context.set_trailing_metadata(said)
             context.abort(grpc_status(error.code), details(error.message))
         except DecodeError:
             name = request.DESCRIPTOR.full_name

@@ -15,7 +15,7 @@ import uvloop
 from aiohttp import web
 
 from model_server.api.at_hand import AtHand
-from model_server.api.codes import http_status, is_fault
+from model_server.api.codes import headers_of, http_status, is_fault
 from model_server.api.criticality import HEADER, may_be_shed
 from model_server.api.fair_turns import FairTurns
 from model_server.api.model_counts import ModelCounts
@@ -196,7 +196,8 @@ class RestEndpoint:
         try:
             text = await self._admitted(request, path)
         except ServingError as error:
-            return self._json(http_status(error.code), json_writer.error_body(error.message))
+            said = json_writer.error_body(error.message)
+            return self._json(http_status(error.code), said, headers_of(error))
         except BodyRefused as error:
             refusal = self._json(error.status, json_writer.error_body(error.message))
             refusal.force_close()
@@ -291,12 +292,12 @@ class RestEndpoint:
                     span.fail(code.name)
             return text
 
-    def _json(self, status: int, text: str) -> web.Response:
+    def _json(self, status: int, text: str, more: tuple[tuple[str, str], ...] = ()) -> web.Response:
         return web.Response(
             status=status,
             body=text.encode("utf-8", "surrogateescape"),
             content_type=_JSON,
-            headers=self._headers,
+            headers=[*self._headers.items(), *more] if more else self._headers,
         )
 
     def _preflight(self, request: web.BaseRequest) -> web.Response:

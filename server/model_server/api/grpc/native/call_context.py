@@ -38,6 +38,9 @@ class CallContext:
         """The message beside the status."""
         self._details = details
 
+    def set_trailing_metadata(self, _metadata: Sequence[tuple[str, str]]) -> None:
+        """Drops it: this transport sends none, so routers do not ask another group."""
+
     def details(self) -> str:
         """The message that was set."""
         return self._details

@@ -9,7 +9,7 @@ import grpc
 import numpy as np
 from tensorflow_serving.apis.predict_pb2 import PredictRequest, PredictResponse
 
-from model_server.core.errors import Code, ServingError
+from model_server.core.errors import Code, MemberLost, ServingError
 from model_server.core.servable import ServableId
 from model_server.options.shards import Shards
 from model_server.options.tls import Tls
@@ -86,7 +86,8 @@ class Peers:
     def _error(self, member: int, error: Any) -> ServingError:
         code = Code(error.code().value[0])
         said = f"member {member} at {self._shards.members[member]}: {error.details()}"
-        return ServingError(Code.UNAVAILABLE if code in _OF_ANOTHER_GROUP else code, said)
+        is_lost = code is Code.UNAVAILABLE or code in _OF_ANOTHER_GROUP
+        return MemberLost(said) if is_lost else ServingError(code, said)
 
     def _predict(self, member: int) -> Any:
         tls = self._shards.tls.now() if self._shards.tls else None
