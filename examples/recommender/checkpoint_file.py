@@ -6,6 +6,7 @@ it with their places and checksums.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,4 +50,22 @@ def write_checkpoint(
             stored.append(
                 StoredTensor(tensor.key, FLOAT.number, tensor.shape, 0, offset, size, mask(crc))
             )
-    prefix.with_name(f"{prefix.name}.index").write_bytes(index_bytes(1, stored))
+    _index(prefix).write_bytes(index_bytes(1, stored))
+
+
+def write_index(tensors: Iterable[Tensor], prefix: Path) -> None:
+    """Write only the index of a checkpoint, without checksums: what plans are made from.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    stored, offset = [], 0
+    for tensor in tensors:
+        size = FLOAT.numpy.itemsize * math.prod(tensor.shape)
+        stored.append(StoredTensor(tensor.key, FLOAT.number, tensor.shape, 0, offset, size, 0))
+        offset += size
+    _index(prefix).write_bytes(index_bytes(1, stored))
+
+
+def _index(prefix: Path) -> Path:
+    return prefix.with_name(f"{prefix.name}.index")

@@ -12,6 +12,8 @@ BEST = 5
 CANDIDATES_OF_AN_EXAMPLE = 10
 
 v1 = tf.compat.v1
+# The forms of TensorFlow 1 are meant here, whatever is told about them.
+tf.get_logger().setLevel("ERROR")
 
 
 def saved_model(tables: Tables) -> Any:

@@ -80,6 +80,15 @@ def test_both_tables_are_split_and_the_layer_is_copied(small):
     }
 
 
+def test_an_outline_is_planned_as_the_model_itself(small, tmp_path):
+    build_recommender.main(["--out", str(tmp_path), "--size", "8MB", "--outline"])
+
+    outline = tmp_path / "recommender" / "1"
+
+    assert plan_of(outline, 4).hash == plan_of(small, 4).hash
+    assert sum(file.stat().st_size for file in outline.rglob("*")) < 50_000
+
+
 def test_the_same_size_gives_the_same_files(small, tmp_path):
     build_recommender.main(["--out", str(tmp_path), "--size", "8MB"])
 

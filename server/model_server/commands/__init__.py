@@ -1,5 +1,6 @@
 """What ``model-server`` does beside serving: its first argument names one of these commands."""
 
+import os
 from collections.abc import Sequence
 from importlib import import_module
 
@@ -12,5 +13,7 @@ COMMANDS = {
 
 def run_command(name: str, arguments: Sequence[str]) -> int:
     """Runs a command with what follows its name; the exit code."""
+    # TensorFlow tells on stderr what only its developers ask for.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     code: int = import_module(COMMANDS[name]).main(arguments)
     return code

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from xml.etree import ElementTree
 
 import pytest
 
@@ -73,6 +74,32 @@ def test_the_command_tells_programs_the_same(tmp_path, capsys):
     plan = plan_of(folder, 2)
     assert said["hash"] == plan.hash
     assert said["bytesOnMembers"] == [plan.bytes_on(0), plan.bytes_on(1)]
+
+
+def test_the_command_draws_each_member_and_what_it_holds(tmp_path):
+    folder, picture = models.recommender(tmp_path / "1"), tmp_path / "plan.svg"
+    assert main([str(folder), "--shards", "3", "--svg", str(picture)]) == 0
+    drawn = ElementTree.parse(picture).getroot()
+    said = [each.text for each in drawn.iter("{http://www.w3.org/2000/svg}text")]
+    assert said[0] == "12.2 MB of variables on 3 members, engine cut"
+    assert [each for each in said if each.startswith("member")] == [
+        "member 0",
+        "member 1",
+        "member 2",
+    ]
+    assert said[-3:] == [
+        "users, split, 10.2 MB",
+        "items, split, 1.92 MB",
+        "dense, copied, 1.28 kB",
+    ]
+    bars = list(drawn.iter("{http://www.w3.org/2000/svg}rect"))
+    assert len(bars) == 3 * 3 + 3
+
+
+def test_a_picture_that_cannot_be_written_is_named(tmp_path, capsys):
+    folder, missing = models.recommender(tmp_path / "1"), tmp_path / "no" / "plan.svg"
+    assert main([str(folder), "--shards", "2", "--svg", str(missing)]) == 1
+    assert f"No such file or directory: '{missing}'" in capsys.readouterr().err
 
 
 def test_a_model_with_nothing_to_split_is_told_so(tmp_path, capsys):
