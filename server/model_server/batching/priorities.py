@@ -3,7 +3,7 @@
 import math
 from dataclasses import replace
 
-from model_server.batching.queue import Batch, BatchQueue, Run
+from model_server.batching.queue import Batch, BatchQueue, Run, Running, nothing_runs
 from model_server.batching.rows import size_to_run
 from model_server.batching.task import Task
 from model_server.options.batching import Batching
@@ -30,22 +30,22 @@ class MixedQueue:
         """Puts a task into its queue. Raises what BatchQueue.offer does."""
         (self._low if task.may_be_shed else self._high).offer(task)
 
-    def take(self, now: float) -> Batch | None:
+    def take(self, now: float, running: Running = nothing_runs) -> Batch | None:
         """See BatchQueue."""
-        batch = self._high.take(now)
-        if batch is None and self._merges and self._low_is_ready(now):
+        batch = self._high.take(now, running)
+        if batch is None and self._merges and self._low_is_ready(now, running):
             # They go together when either is ready, critical ones first.
             batch = self._high.take(math.inf)
         if batch is not None:
             return self._filled(batch)
-        return None if len(self._high) else self._low.take(now)
+        return None if len(self._high) else self._low.take(now, running)
 
     @property
     def _merges(self) -> bool:
         return self._policy is MixedPriority.MERGE
 
-    def _low_is_ready(self, now: float) -> bool:
-        ready = self._low.ready_at()
+    def _low_is_ready(self, now: float, running: Running) -> bool:
+        ready = self._low.ready_at(running)
         return ready is not None and ready <= now
 
     def _filled(self, batch: Batch) -> Batch:
@@ -63,12 +63,12 @@ class MixedQueue:
         self._high.remove(task)
         self._low.remove(task)
 
-    def ready_at(self) -> float | None:
+    def ready_at(self, running: Running = nothing_runs) -> float | None:
         """See BatchQueue."""
-        high, low = self._high.ready_at(), self._low.ready_at()
-        if high is None or low is None:
-            return low if high is None else high
-        return min(high, low) if self._merges else high
+        high, low = self._high.ready_at(running), self._low.ready_at(running)
+        if self._merges:
+            return min((each for each in (high, low) if each is not None), default=None)
+        return high if len(self._high) else low
 
     def waiting(self) -> list[Task]:
         """The tasks in both queues, critical ones first."""

@@ -12,6 +12,7 @@ from model_server.batching.task import Task
 from model_server.batching.turns import Call, Turns
 from model_server.core.client import Client, client
 from model_server.core.errors import Code, ServingError
+from model_server.core.going_on import ended
 
 
 class BatchScheduler:
@@ -35,19 +36,39 @@ class BatchScheduler:
         deadline passes in the queue, CANCELLED when it is gone; and what ``call.run`` raises.
         """
         asking = client()
-        task = Task(inputs, row_count(inputs), time.monotonic(), may_be_shed=asking.may_be_shed)
-        with self._changed:
-            if self._is_ended:
-                raise _ended()
-            self._turns.offer(call, task)
-            self._start()
-            self._changed.notify()
+        task = self._offered(call, inputs, asking)
         # One who is gone leaves the queue at once; what runs already is waited for.
         asking.when_gone(lambda: self._leave(call, task))
         try:
             return self._await(call, task, asking)
         finally:
             asking.when_gone(None)
+
+    async def run_later(self, call: Call, inputs: Tensors) -> Sequence[Tensor]:
+        """The same for whoever is told when its client's deadline passes, and needs no thread.
+
+        The thread that ran the batch goes on with what comes after. Raises ServingError.
+        """
+        asking = client()
+        task = self._offered(call, inputs, asking)
+        asking.when_gone(lambda: self._leave(call, task))
+        try:
+            return await ended(task.answer)
+        except CancelledError:
+            raise ServingError(Code.CANCELLED, "The client is gone") from None
+        finally:
+            asking.when_gone(None)
+
+    def _offered(self, call: Call, inputs: Tensors, asking: Client) -> Task:
+        task = Task(inputs, row_count(inputs), time.monotonic(), may_be_shed=asking.may_be_shed)
+        with self._changed:
+            if self._is_ended:
+                raise _ended()
+            may_be_ready = self._turns.offer(call, task)
+            self._start()
+            if may_be_ready:
+                self._changed.notify()
+        return task
 
     def _await(self, call: Call, task: Task, asking: Client) -> Sequence[Tensor]:
         remaining = asking.deadline
@@ -118,9 +139,12 @@ class BatchScheduler:
             while not self._is_ended:
                 now = time.monotonic()
                 batch = self._turns.take(now)
-                if batch is not None:
-                    return batch
                 ready = self._turns.ready_at()
+                if batch is not None:
+                    if ready is not None and ready <= now:
+                        # It became so by the end of another, of which one thread only knows.
+                        self._changed.notify()
+                    return batch
                 self._changed.wait(None if ready is None else max(ready - now, 0.0))
         return None
 

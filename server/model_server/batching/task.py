@@ -2,7 +2,8 @@
 
 import threading
 from collections.abc import Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,9 +41,8 @@ class Task:
 
     def fail(self, error: BaseException) -> None:
         """Ends it with this error, unless it ended before."""
-        with self._lock:
-            if not self.answer.done():
-                self.answer.set_exception(error)
+        with suppress(InvalidStateError):
+            self.answer.set_exception(error)
 
     def succeed(self, part: "Part", outputs: Sequence[Tensor]) -> None:
         """Takes the outputs of one part; with the last one the answer is whole."""
@@ -51,13 +51,15 @@ class Task:
             self._rows_missing -= part.rows
             if self._rows_missing or self.answer.done():
                 return
-            try:
-                self.answer.set_result(self._whole())
-            except ValueError as error:
-                # Each part may have another shape, if the model is one whose rows are not alike.
-                self.answer.set_exception(
-                    ServingError(Code.FAILED_PRECONDITION, f"Cannot join the parts: {error}")
-                )
+        # Whoever waits may go on here and now, for long: that is not to be done within the lock.
+        try:
+            whole = self._whole()
+        except ValueError as error:
+            # Each part may have another shape, if the model is one whose rows are not alike.
+            self.fail(ServingError(Code.FAILED_PRECONDITION, f"Cannot join the parts: {error}"))
+            return
+        with suppress(InvalidStateError):
+            self.answer.set_result(whole)
 
     def _whole(self) -> list[Tensor]:
         if len(self._found) == 1:

@@ -57,6 +57,30 @@ def test_without_a_timeout_what_waits_is_ready_at_once():
     assert taken(waiting, 5.0) == [[1]]
 
 
+@pytest.mark.parametrize(
+    ("rows", "running", "is_ready"),
+    [
+        pytest.param(1, 0, True, id="none runs"),
+        pytest.param(1, 2, False, id="a larger one runs"),
+        pytest.param(2, 2, True, id="one of the same size runs"),
+        pytest.param(4, 5, True, id="it is full"),
+    ],
+)
+def test_without_a_timeout_a_small_batch_waits_for_the_end_of_a_larger_one(rows, running, is_ready):
+    waiting = queue()
+    waiting.offer(task(rows, at=5.0))
+
+    assert (waiting.ready_at(lambda _kind: running) == 5.0) is is_ready
+    assert (waiting.take(5.0, lambda _kind: running) is not None) is is_ready
+
+
+def test_with_a_timeout_a_small_batch_waits_for_nothing_else():
+    waiting = queue(timeout=timedelta(seconds=1))
+    waiting.offer(task(1, at=5.0))
+
+    assert waiting.ready_at(lambda _kind: 3) == 6.0
+
+
 def test_with_a_timeout_only_a_full_batch_is_ready_before():
     waiting = queue(timeout=timedelta(seconds=2))
     for at in range(5):

@@ -15,6 +15,7 @@ from model_server.batching.scheduler import BatchScheduler
 from model_server.batching.turns import Call
 from model_server.core.client import Client, working_for
 from model_server.core.errors import Code, ServingError
+from model_server.core.going_on import go_on
 from model_server.options.batching import Batching
 from model_server.service.metrics.batching import BatchingMetrics
 
@@ -73,6 +74,22 @@ class Harness:
         with working_for(client):
             return self.scheduler.run(self._call, {"x": np.array(numbers)})[0].tolist()
 
+    def ask_later(self, *numbers: float, client: Client) -> "Future[list[float]]":
+        """By the thread that calls, which does not wait."""
+        answer: Future[list[float]] = Future()
+
+        async def work() -> None:
+            try:
+                found = await self.scheduler.run_later(self._call, {"x": np.array(numbers)})
+            except ServingError as error:
+                answer.set_exception(error)
+            else:
+                answer.set_result(found[0].tolist())
+
+        with working_for(client):
+            go_on(work())
+        return answer
+
     def wait_for_rows(self, rows: int) -> None:
         """Until so many rows wait."""
         until = time.monotonic() + LONG
@@ -108,6 +125,30 @@ def test_what_waits_while_a_thread_works_runs_together(harness):
     assert first.result(LONG) == [2]
     assert [other.result(LONG) for other in others] == [[2 * n] for n in range(10, 18)]
     assert [len(rows) for rows in harness.model.given] == [1, 8]
+
+
+def test_one_thread_can_have_many_wait(harness):
+    first = harness.ask_later(1, client=Client())
+    others = [harness.ask_later(number, client=Client()) for number in range(10, 18)]
+
+    harness.model.go_on()
+
+    assert first.result(LONG) == [2]
+    assert [other.result(LONG) for other in others] == [[2 * n] for n in range(10, 18)]
+
+
+def test_one_who_is_gone_leaves_the_queue_though_no_thread_waits(harness):
+    harness.ask(1)
+    assert harness.model.begun.wait(LONG)
+    leaving = Client()
+    answer = harness.ask_later(5, client=leaving)
+
+    leaving.gone()
+
+    with pytest.raises(ServingError) as refused:
+        answer.result(0)
+    assert refused.value.code is Code.CANCELLED
+    assert harness.waiting() == []
 
 
 def test_one_whose_deadline_passes_in_the_queue_is_refused_and_not_run(harness):

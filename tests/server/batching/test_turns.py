@@ -70,6 +70,21 @@ def test_one_that_is_not_ready_takes_no_turn():
     assert [turn(turns, 5.0), turns.ready_at()] == ["slow", None]
 
 
+def test_a_few_rows_run_beside_others_or_after_more_rows_of_their_kind():
+    turns = Turns(2)
+    for _ in range(3):
+        turns.offer(call("a", Batching()), task())
+    running = turns.take(0.0)
+    assert running is not None
+
+    assert not turns.offer(call("a", Batching()), task())
+    assert turns.offer(call("b", Batching()), task())
+
+    assert [turn(turns), turn(turns), turns.ready_at()] == ["b", None, None]
+    turns.end(running)
+    assert [turns.ready_at(), turn(turns)] == [0.0, "a"]
+
+
 def test_who_leaves_is_not_run_and_leaves_nothing():
     turns = Turns()
     gone = task()
