@@ -4,7 +4,7 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from installed import ROOT, Installed, eventually
@@ -28,14 +28,16 @@ print(json.load(urllib.request.urlopen(request, timeout=10))["predictions"][0])
 
 @dataclass(frozen=True)
 class Applied:
-    """The object, as the tests steer it."""
+    """The object, as the tests steer it. `model` is the folder of its versions in the claim."""
 
     installed: Installed
+    name: str = NAME
+    model: str = "half_plus_version"
 
     def ask_for(self, version: int, **more: Any) -> None:
         """Apply the spec with a version and further fields."""
         spec = {
-            "model": {"uri": "pvc://models/half_plus_version", "version": version},
+            "model": {"uri": f"pvc://models/{self.model}", "version": version},
             "replicas": 2,
             "rollout": {"steps": [{"weight": 50, "pause": True}], "keepWarmSeconds": 120},
             **more,
@@ -43,7 +45,7 @@ class Applied:
         manifest = {
             "apiVersion": "modelfleet.dev/v1alpha1",
             "kind": "ModelDeployment",
-            "metadata": {"name": NAME},
+            "metadata": {"name": self.name},
             "spec": spec,
         }
         self.installed.kubectl("apply", "-f", "-", stdin=json.dumps(manifest))
@@ -51,11 +53,11 @@ class Applied:
     def order(self, command: str, revision: str) -> None:
         """Annotate the object with an order about a revision."""
         annotation = f"modelfleet.dev/{command}={revision}"
-        self.installed.kubectl("annotate", "--overwrite", "modeldeployment", NAME, annotation)
+        self.installed.kubectl("annotate", "--overwrite", "modeldeployment", self.name, annotation)
 
     def status(self) -> dict[str, Any]:
         """What the operator says."""
-        return self.installed.status(NAME)
+        return self.installed.status(self.name)
 
     def candidate(self) -> str:
         """The candidate's revision."""
@@ -63,7 +65,7 @@ class Applied:
 
     def pods(self) -> set[str]:
         """The servers' pods that are not about to end."""
-        found = self.installed.get("pods", "-l", f"modelfleet.dev/deployment={NAME}")["items"]
+        found = self.installed.get("pods", "-l", f"modelfleet.dev/deployment={self.name}")["items"]
         return {
             pod["metadata"]["name"] for pod in found if "deletionTimestamp" not in pod["metadata"]
         }
@@ -88,11 +90,11 @@ class Applied:
 class Steered(Applied):
     """The object with its callers."""
 
-    calls: Calls
+    calls: Calls = field(kw_only=True)
 
     def version_for(self, headers: dict[str, str]) -> int:
         """Which version answers a request with these headers. y = x / 2 + version."""
-        ask = ("exec", "caller", "--", "python3", "-c", _ASK.format(name=NAME))
+        ask = ("exec", "caller", "--", "python3", "-c", _ASK.format(name=self.name))
         return int(float(self.installed.kubectl(*ask, json.dumps(headers))))
 
     def more(self, requests: int) -> Came:
@@ -103,11 +105,12 @@ class Steered(Applied):
 
 
 @contextmanager
-def steered(installed: Installed) -> Iterator[Steered]:
+def steered(applied: Applied, version: int = STABLE, **more: Any) -> Iterator[Steered]:
     """The object at its stable version, with callers of both protocols, while the body runs."""
-    Applied(installed).ask_for(STABLE)
-    eventually(lambda: installed.is_ready(NAME), within=_WITHIN)
-    with calls(choose("own", installed.name), NAME) as calling:
+    installed, name = applied.installed, applied.name
+    applied.ask_for(version, **more)
+    eventually(lambda: installed.is_ready(name), within=_WITHIN)
+    with calls(choose("own", installed.name), name) as calling:
         calling.until(lambda came: came.fewest > 20)
-        yield Steered(installed, calling)
-    installed.kubectl("delete", "modeldeployment", NAME)
+        yield Steered(installed, name, applied.model, calls=calling)
+    installed.kubectl("delete", "modeldeployment", name)

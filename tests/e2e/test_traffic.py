@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from installed import Installed, eventually
-from steered import CANDIDATE, STABLE, VARIANT, Steered, steered
+from steered import CANDIDATE, STABLE, VARIANT, Applied, Steered, steered
 
 pytestmark = pytest.mark.cluster
 
@@ -19,7 +19,7 @@ ROUTER = "app.kubernetes.io/name=model-router"
 @pytest.fixture(scope="module")
 def live(installed: Installed) -> Iterator[Steered]:
     """The object at its stable version, and its callers."""
-    with steered(installed) as running:
+    with steered(Applied(installed)) as running:
         yield running
 
 
