@@ -8,3 +8,5 @@ DEPLOYMENT_LABEL = f"{GROUP}/deployment"
 # Of what belongs to a variant or to the shadow.
 ARM_LABEL = f"{GROUP}/arm"
 REVISION_LABEL = f"{GROUP}/revision"
+# Of the pods that hold a model together.
+GROUP_LABEL = f"{GROUP}/group"

@@ -5,12 +5,15 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from kubectl_modelfleet.seen.fields import Object, at, items, moment, text, whole
-from kubectl_modelfleet.seen.names import REVISION_LABEL
+from kubectl_modelfleet.seen.names import GROUP_LABEL, REVISION_LABEL
 
 
 @dataclass(frozen=True)
 class Pod:
-    """`state` is Ready, or what keeps it from that in one word. `node` may be empty."""
+    """`state` is Ready, or what keeps it from that in one word. `node` may be empty.
+
+    So is `group` of one that holds a whole model.
+    """
 
     name: str
     revision: str
@@ -18,6 +21,13 @@ class Pod:
     node: str
     restarts: int
     since: datetime | None
+    group: str = ""
+
+    @property
+    def member(self) -> int:
+        """Its number in its group; 0 without one."""
+        number = self.name.rpartition("-")[2]
+        return int(number) if self.group and number.isascii() and number.isdecimal() else 0
 
     @property
     def is_ready(self) -> bool:
@@ -38,6 +48,7 @@ def _pod(body: Object) -> Pod:
         node=text(at(body, "spec", "nodeName")),
         restarts=sum(whole(item.get("restartCount")) or 0 for item in containers),
         since=moment(at(body, "metadata", "creationTimestamp")),
+        group=text(at(body, "metadata", "labels", GROUP_LABEL)),
     )
 
 

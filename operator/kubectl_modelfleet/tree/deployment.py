@@ -13,10 +13,9 @@ from kubectl_modelfleet.seen.deployment import (
 )
 from kubectl_modelfleet.seen.pods import Pod
 from kubectl_modelfleet.tree.lines import Line, Tone
+from kubectl_modelfleet.tree.pods import pods_of
 from kubectl_modelfleet.tree.words import age, counted, percent, span
 
-# A tree of hundreds of pods shows nothing; those that are not ready are shown first.
-_MOST_PODS = 12
 _ALWAYS = {"Ready": Tone.WAITING, "Available": Tone.BAD}
 # On the way is said by Ready.
 _NEVER = "Reconciling"
@@ -88,7 +87,7 @@ def _revision(
         *(_steps(candidate, deployment, now) if candidate else ()),
         *_words_of_arm(deployment, revision),
         *([Line(revision.message, Tone.BAD)] if revision.message else ()),
-        *_pods(own, now),
+        *pods_of(own, now),
     ]
     return Line(" · ".join(told), _revision_tone(revision), tuple(below))
 
@@ -172,21 +171,6 @@ def _analysis(analysis: Analysis) -> list[Line]:
     return [Line(f"analysis: {verdict}{seen}{bad}{why}", tones.get(verdict, Tone.WAITING))]
 
 
-def _pods(pods: Sequence[Pod], now: datetime) -> list[Line]:
-    shown = sorted(pods, key=lambda pod: (pod.is_ready, pod.name))[:_MOST_PODS]
-    found = [_pod(pod, now) for pod in shown]
-    left = len(pods) - len(shown)
-    return [*found, Line(f"… and {left} more pods", Tone.FAINT)] if left else found
-
-
-def _pod(pod: Pod, now: datetime) -> Line:
-    told = [f"pod {pod.name}", pod.state]
-    if pod.restarts:
-        told.append(f"{pod.restarts} restart{'' if pod.restarts == 1 else 's'}")
-    told += filter(None, (pod.node, age(pod.since, now)))
-    return Line(" · ".join(told), Tone.GOOD if pod.is_ready else Tone.WAITING)
-
-
 def _strangers(deployment: Deployment, pods: Sequence[Pod], now: datetime) -> list[Line]:
     """Pods of revisions that the status no longer names: on their way out."""
     known = {item.name for item in deployment.revisions}
@@ -196,7 +180,7 @@ def _strangers(deployment: Deployment, pods: Sequence[Pod], now: datetime) -> li
         Line(
             f"former · {name or 'no revision'}",
             Tone.FAINT,
-            tuple(_pods([pod for pod in others if pod.revision == name], now)),
+            tuple(pods_of([pod for pod in others if pod.revision == name], now)),
         )
         for name in names
     ]

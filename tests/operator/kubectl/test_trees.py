@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from group_world import served as divided_and_served
 from kubectl_modelfleet.screen import plain_lines
 from kubectl_modelfleet.seen.deployment import read_deployment
 from kubectl_modelfleet.seen.pods import read_pods
@@ -62,6 +63,43 @@ def test_a_model_at_rest():
         "└── stable · old · version 1 · 4/4 ready · 100 %\n"
         "    └── pod old-1 · Ready · node-1 · 1h0m"
     )
+
+
+def members(revision, number, ready):
+    """The pods of a group of two, the first so many of them ready."""
+    group = f"{revision}-{number}"
+    for place in range(2):
+        body = pod(revision, f"{group}-{place}", **(READY if place < ready else {}))
+        body["metadata"]["labels"]["modelfleet.dev/group"] = group
+        yield body
+
+
+def test_groups_stand_above_their_members_and_those_that_are_not_whole_above_others():
+    world = divided_and_served(replicas=2)
+    old = world.stable()
+
+    tree = shown(named(world, old=old), [*members(old, 0, ready=2), *members(old, 1, ready=1)])
+
+    assert tree.partition("2/2 ready · 100 %\n")[2] == (
+        "    ├── group 1 · 1/2 members ready\n"
+        "    │   ├── member 1 · NotReady · node-1 · 1h0m\n"
+        "    │   └── member 0 · Ready · node-1 · 1h0m\n"
+        "    └── group 0 · 2/2 members ready\n"
+        "        ├── member 0 · Ready · node-1 · 1h0m\n"
+        "        └── member 1 · Ready · node-1 · 1h0m"
+    )
+
+
+def test_of_many_groups_the_whole_ones_hide_their_members():
+    world = divided_and_served(replicas=14)
+    old = world.stable()
+    pods = [body for number in range(14) for body in members(old, number, ready=2)]
+
+    tree = shown(named(world, old=old), pods)
+
+    assert tree.count("group ") == 12
+    assert tree.count("member ") == 0
+    assert tree.endswith("… and 2 more groups")
 
 
 def test_a_candidate_on_its_steps_with_what_routers_say():
