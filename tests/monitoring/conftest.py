@@ -36,8 +36,8 @@ class Model:
         return {"y": (inputs["x"] / 2 + 2).astype("float32")}
 """
 GOOD = {"DTYPE": "float32", "WORK": "pass"}
-# It takes whole numbers only, its time, and no fives.
-BAD = {"DTYPE": "int64", "WORK": "time.sleep(0.05); assert inputs['x'][0] % 5"}
+# It takes whole numbers only, much time (a busy machine makes the other slow too), and no fives.
+BAD = {"DTYPE": "int64", "WORK": "time.sleep(0.3); assert inputs['x'][0] % 5"}
 
 
 @dataclass
