@@ -45,6 +45,8 @@ PROGRAMS = {
     "kwok": Program("companions", "sigs.k8s.io/kwok/cmd/kwok"),
     "helm": Program("companions", "helm.sh/helm/v3/cmd/helm"),
     "pod": Program("pod", "."),
+    "grpcclient": Program("wire", "./grpcclient"),
+    "h2spec": Program("wire", "github.com/summerwind/h2spec/cmd/h2spec"),
 }
 
 
