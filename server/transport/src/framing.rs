@@ -6,7 +6,7 @@ use std::io::Read;
 use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
-use flate2::read::{GzDecoder, ZlibDecoder};
+use flate2::bufread::{GzDecoder, ZlibDecoder};
 use http::{HeaderMap, HeaderValue};
 
 pub const PREFIX: usize = 5;
@@ -88,6 +88,10 @@ impl<'a> Unpacking<'a> {
         match encoding {
             "gzip" => Ok(Unpacking::Gzip(GzDecoder::new(packed))),
             "deflate" => Ok(Unpacking::Deflate(ZlibDecoder::new(packed))),
+            "" | "identity" => {
+                let problem = "Compression bit set but no encoding configured";
+                Err(Status::new(Status::INTERNAL, problem))
+            }
             _ => {
                 let problem = format!("No messages packed by \"{encoding}\" can be read here");
                 Err(Status::new(Status::UNIMPLEMENTED, problem))
@@ -95,13 +99,21 @@ impl<'a> Unpacking<'a> {
         }
     }
 
-    /// Adds some more bytes to `plain`, and says how many; 0 at the end.
+    /// Adds some more bytes to `plain`, and says how many; 0 at the end, where nothing may follow.
     pub fn step(&mut self, plain: &mut Vec<u8>) -> Result<usize, Status> {
-        let read = match self {
-            Unpacking::Gzip(decoder) => decoder.take(STEP).read_to_end(plain),
-            Unpacking::Deflate(decoder) => decoder.take(STEP).read_to_end(plain),
+        let (read, left) = match self {
+            Unpacking::Gzip(decoder) => {
+                (decoder.take(STEP).read_to_end(plain), decoder.get_ref())
+            }
+            Unpacking::Deflate(decoder) => {
+                (decoder.take(STEP).read_to_end(plain), decoder.get_ref())
+            }
         };
-        read.map_err(|_| Status::new(Status::INTERNAL, "The message cannot be unpacked"))
+        match read {
+            Ok(0) if !left.is_empty() => Err(()),
+            other => other.map_err(|_| ()),
+        }
+        .map_err(|()| Status::new(Status::INTERNAL, "The message cannot be unpacked"))
     }
 }
 

@@ -256,7 +256,8 @@ impl Reader {
                 if self.buffer.len() >= PREFIX + size {
                     self.buffer.advance(PREFIX);
                     let message = self.buffer.split_to(size).freeze();
-                    if !is_packed {
+                    // Some clients say that a message of no bytes is packed.
+                    if !is_packed || message.is_empty() {
                         return Ok(Some(message));
                     }
                     return unpacked(&message, &self.encoding, held).await.map(Some);

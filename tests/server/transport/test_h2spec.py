@@ -60,7 +60,16 @@ def test_what_h2spec_sees_is_as_it_expects_or_allowed(transport, tmp_path):
     report = tmp_path / "report.xml"
     port = endpoint.start()
     try:
-        command = [str(program("h2spec")), "--strict", "-o", "1", "-p", str(port), "-j", str(report)]
+        command = [
+            str(program("h2spec")),
+            "--strict",
+            "-o",
+            "1",
+            "-p",
+            str(port),
+            "-j",
+            str(report),
+        ]
         subprocess.run(command, capture_output=True, timeout=120)
     finally:
         endpoint.stop(1)
