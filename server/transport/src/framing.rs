@@ -102,9 +102,7 @@ impl<'a> Unpacking<'a> {
     /// Adds some more bytes to `plain`, and says how many; 0 at the end, where nothing may follow.
     pub fn step(&mut self, plain: &mut Vec<u8>) -> Result<usize, Status> {
         let (read, left) = match self {
-            Unpacking::Gzip(decoder) => {
-                (decoder.take(STEP).read_to_end(plain), decoder.get_ref())
-            }
+            Unpacking::Gzip(decoder) => (decoder.take(STEP).read_to_end(plain), decoder.get_ref()),
             Unpacking::Deflate(decoder) => {
                 (decoder.take(STEP).read_to_end(plain), decoder.get_ref())
             }
