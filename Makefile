@@ -16,6 +16,10 @@ help: ## Show this list
 demo: tools $(ENV_STAMP) ## From nothing to a prediction on a real cluster (CLUSTER=current: on your kubeconfig's)
 	@$(PY) hack/demo up
 
+.PHONY: recommender
+recommender: $(ENV_STAMP) ## On the cluster of make demo: a model that kills one pod is served by four
+	@$(PY) hack/demo too-big
+
 .PHONY: down
 down: $(ENV_STAMP) ## Undo the demo: its objects, its cluster, its folders
 	@$(PY) hack/demo down

@@ -1,4 +1,4 @@
-"""`make demo` and `make down`: hack/demo up | down."""
+"""`make demo`, `make recommender` and `make down`: hack/demo up | too-big | down."""
 
 import os
 import sys
@@ -8,16 +8,17 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "cluster"))
 
 from place import DemoError, choose
 from story import tell, undo
+from too_big import tell as tell_too_big
 
 from testcluster.progress import Progress
 
-ACTS = {"up": tell, "down": undo}
+ACTS = {"up": tell, "too-big": tell_too_big, "down": undo}
 
 
 def main(words: list[str]) -> int:
     """Run one act; 1 when a stage failed, 2 when the words are not understood."""
     if len(words) != 1 or words[0] not in ACTS:
-        print("usage: hack/demo up | down", file=sys.stderr)
+        print(f"usage: hack/demo {' | '.join(ACTS)}", file=sys.stderr)
         return 2
     try:
         name = os.environ.get("CLUSTER_NAME", "modelfleet")

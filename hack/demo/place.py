@@ -114,10 +114,13 @@ class OwnCluster(Place):
     def load(self, program: str) -> None:
         run([CLUSTER, "load", "--name", self.name, self.image(program)])
 
-    def volume(self) -> str | None:
-        # Among the cluster's own files, so that it goes when the cluster goes.
+    def models_folder(self) -> Path:
+        """Where the node has the models; among the cluster's files, so that it goes with them."""
         kubeconfig = run([CLUSTER, "kubeconfig", "--name", self.name]).strip()
-        folder = Path(kubeconfig).parent / "demo-models"
+        return Path(kubeconfig).parent / "demo-models"
+
+    def volume(self) -> str | None:
+        folder = self.models_folder()
         folder.mkdir(exist_ok=True)
         # The pod that fills it is not root, and Kubernetes gives no hostPath to a pod's fsGroup.
         folder.chmod(0o777)
