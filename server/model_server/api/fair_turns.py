@@ -1,7 +1,7 @@
 """Which requests of an API run and which wait, so that no model keeps the others waiting."""
 
 import threading
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable
 
 from model_server.core.client import client
@@ -38,7 +38,7 @@ class FairTurns:
         self._own = own if callable(own) else lambda _model: own
         self._room = room
         self._lock = threading.Lock()
-        self._running: Counter[str] = Counter()
+        self._running: dict[str, int] = {}
         self._all_running = 0
         # By model, in the order of whose turn is next; only models that wait.
         self._waiting: dict[str, deque[_Waiting]] = {}
@@ -62,22 +62,28 @@ class FairTurns:
         """
         return _Turn(self, model)
 
-    def _give_back(self, model: str) -> None:
+    def give_back(self, model: str) -> None:
+        """A request that took a turn needs it no more."""
         with self._lock:
-            self._running[model] -= 1
-            if not self._running[model]:
+            running = self._running[model]
+            if running == 1:
                 del self._running[model]
+            else:
+                self._running[model] = running - 1
             self._all_running -= 1
             if self._waiting:
                 self._hand_out()
 
-    def _take(self, model: str) -> None:
+    def take(self, model: str) -> None:
+        """See ``turn``; the end of the block is when ``give_back`` is called."""
         with self._lock:
+            # Where nobody waits this is all there is to do.
             if model not in self._waiting and self._may_run(model):
                 self._run(model)
                 return
             waiting = self._wait(model)
         asking = client()
+        asking.about_to_wait()
         asking.when_gone(lambda: self._leave(model, waiting))
         waiting.ended.wait()
         asking.when_gone(None)
@@ -85,10 +91,12 @@ class FairTurns:
             raise ServingError(Code.CANCELLED, "The client is gone")
 
     def _may_run(self, model: str) -> bool:
-        return self._all_running < self._together or self._running[model] < self._own(model)
+        return self._all_running < self._together or (
+            self._running.get(model, 0) < self._own(model)
+        )
 
     def _run(self, model: str) -> None:
-        self._running[model] += 1
+        self._running[model] = self._running.get(model, 0) + 1
         self._all_running += 1
 
     def _wait(self, model: str) -> _Waiting:
@@ -143,7 +151,7 @@ class _Turn:
         self._model = model
 
     def __enter__(self) -> None:
-        self._turns._take(self._model)
+        self._turns.take(self._model)
 
     def __exit__(self, *_how: object) -> None:
-        self._turns._give_back(self._model)
+        self._turns.give_back(self._model)

@@ -2,8 +2,7 @@
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 from model_server.core.errors import Code, ServingError
 
@@ -32,16 +31,18 @@ class ModelCounts:
         """The model itself, or "", which has no limit: clients may make up many names."""
         return model if self._known(model) else ""
 
-    @contextmanager
-    def request(self, model: str, refused: Callable[[], None] = _tell_nobody) -> Iterator[None]:
+    def request(self, model: str, refused: Callable[[], None] = _tell_nobody) -> "_Counted":
         """Counts a request, of what ``counted_as`` says, until the end of the block.
 
         Raises ServingError, RESOURCE_EXHAUSTED, after ``refused`` was told, if it is one too many.
         """
+        return _Counted(self, model, refused)
+
+    def take(self, model: str, refused: Callable[[], None] = _tell_nobody) -> bool:
+        """See ``request``. Whether it was counted, and so ``give_back`` is to be called."""
         most = self._most(model) if model else _NO_LIMIT
         if most == _NO_LIMIT:
-            yield
-            return
+            return False
         with self._lock:
             if self._counts[model] >= most:
                 refused()
@@ -51,10 +52,29 @@ class ModelCounts:
                     " by --max_in_flight_requests_per_model; try again",
                 )
             self._counts[model] += 1
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._counts[model] -= 1
-                if not self._counts[model]:
-                    del self._counts[model]
+        return True
+
+    def give_back(self, model: str) -> None:
+        """A request that was counted is over."""
+        with self._lock:
+            self._counts[model] -= 1
+            if not self._counts[model]:
+                del self._counts[model]
+
+
+class _Counted:
+    """The block that a request is counted in."""
+
+    __slots__ = ("_counts", "_is_counted", "_model", "_refused")
+
+    def __init__(self, counts: ModelCounts, model: str, refused: Callable[[], None]) -> None:
+        self._counts = counts
+        self._model = model
+        self._refused = refused
+
+    def __enter__(self) -> None:
+        self._is_counted = self._counts.take(self._model, self._refused)
+
+    def __exit__(self, *_how: object) -> None:
+        if self._is_counted:
+            self._counts.give_back(self._model)

@@ -12,6 +12,7 @@ from typing import Any
 from google.protobuf.message import Message
 from tensorflow.core.example.example_pb2 import Example
 from tensorflow_serving.apis.classification_pb2 import ClassificationRequest, ClassificationResponse
+from tensorflow_serving.apis.inference_pb2 import MultiInferenceResponse
 from tensorflow_serving.apis.input_pb2 import Input
 from tensorflow_serving.apis.logging_pb2 import LogMetadata
 from tensorflow_serving.apis.model_pb2 import ModelSpec as ModelSpecMessage
@@ -41,6 +42,12 @@ _LOGS = {
     "Regress": "regress_log",
     "MultiInference": "multi_inference_log",
 }
+_RESPONSES: Mapping[str, type[Message]] = {
+    "Predict": PredictResponse,
+    "Classify": ClassificationResponse,
+    "Regress": RegressionResponse,
+    "MultiInference": MultiInferenceResponse,
+}
 # A field of ours in LogMetadata, far from upstream's: readers that do not know it pass over it.
 _Traced = define(
     "modelfleet/request_log.proto", {"TracedLogMetadata": (("trace_id", 10_001, "string"),)}, (), {}
@@ -62,14 +69,22 @@ class Recording:
     logs: RequestLogs
     saved_model_tags: Sequence[str] = ()
 
-    def messages(self, api: str, request: Any, response: Any, size: int) -> None:
-        """Records what was asked and answered in the messages of a gRPC method."""
+    def messages(self, api: str, request: Any, response: bytes, size: int) -> None:
+        """Records what was asked and answered in the messages of a gRPC method.
+
+        The response is serialized.
+        """
+        if not self.logs.are_on:
+            # What most servers do must cost them nothing.
+            return
         if api in _LOGS:
             asked = request.tasks[0] if api == "MultiInference" else request
             spec = asked.model_spec
             if not spec.signature_name.startswith(PART_PREFIX):
                 # What members of a group ask each other holds their token, and nobody replays it.
-                self._take(spec.name, api, size, lambda: (request, response))
+                self._take(
+                    spec.name, api, size, lambda: (request, _RESPONSES[api].FromString(response))
+                )
 
     def predict(self, spec: ModelSpec, inputs: Tensors, made: Prediction, size: int) -> None:
         """Records a predict of another transport."""
@@ -86,7 +101,7 @@ class Recording:
         self._take(spec.name, "Regress", size, partial(_task, "Regress", spec, examples, made))
 
     def _take(self, model: str, api: str, size: int, pair: Callable[[], Pair]) -> None:
-        sampled = self.logs.sample(model)
+        sampled = self.logs.sample(model) if self.logs.are_on else None
         if sampled is None:
             return
         trace = trace_context.current()

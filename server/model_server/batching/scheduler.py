@@ -37,6 +37,7 @@ class BatchScheduler:
         """
         asking = client()
         task = self._offered(call, inputs, asking)
+        asking.about_to_wait()
         # One who is gone leaves the queue at once; what runs already is waited for.
         asking.when_gone(lambda: self._leave(call, task))
         try:

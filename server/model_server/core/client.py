@@ -12,11 +12,21 @@ class Client:
     """
 
     def __init__(self, deadline: float | None = None, *, may_be_shed: bool = False) -> None:
-        self.deadline = deadline
-        self.may_be_shed = may_be_shed
+        self._deadline = deadline
+        self._may_be_shed = may_be_shed
         self._lock = threading.Lock()
         self._is_gone = False
         self._when_gone: Callable[[], object] | None = None
+
+    @property
+    def deadline(self) -> float | None:
+        """Until when, by ``time.monotonic``; None without an end."""
+        return self._deadline
+
+    @property
+    def may_be_shed(self) -> bool:
+        """Whether it rather waits, or is refused, than keeps others waiting."""
+        return self._may_be_shed
 
     def gone(self) -> None:
         """Nobody waits any more, also because the request was answered."""
@@ -25,6 +35,12 @@ class Client:
             call, self._when_gone = self._when_gone, None
         if call is not None:
             call()
+
+    def about_to_wait(self) -> None:
+        """The thread that works for this client is going to wait for others.
+
+        Whoever gave it the work may have another thread go on with what else there is.
+        """
 
     def when_gone(self, call: Callable[[], object] | None) -> None:
         """Calls this, and no other, when the client is gone; at once if it is gone already."""

@@ -84,6 +84,11 @@ class RequestLogs:
         placed = replace(destination, filename_prefix=prefix)
         return Output(f"{destination.type} {prefix}", collector(placed, self.limits))
 
+    @property
+    def are_on(self) -> bool:
+        """Whether any model's requests are recorded."""
+        return bool(self._configs)
+
     def sample(self, model: str) -> Sampled | None:
         """Decides whether the model's request at hand is recorded; None means no."""
         config = self._configs.get(model)

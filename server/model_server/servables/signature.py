@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,3 +41,8 @@ class Signature:
     outputs: Mapping[str, TensorSpec]
     method_name: str = PREDICT
     defaults: Tensors = field(default_factory=dict)
+
+    @cached_property
+    def every_output(self) -> tuple[str, ...]:
+        """The aliases of all outputs, in their order."""
+        return tuple(self.outputs)

@@ -4,6 +4,7 @@ Source: ``tensorflow/core/framework/tensor.proto`` and ``Tensor::FromProto``/``A
 """
 
 import math
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from model_server.servables.signature import Tensor
 # message does not bound what it unpacks to, so this does.
 _LARGEST_FILLED = 2**28
 # What protobuf can serialize, less what is around the values.
-_LARGEST_ENCODED = 2**31 - 2**10
+LARGEST_ENCODED = 2**31 - 2**10
 # TensorFlow allows 254 dimensions, numpy 64.
 _LARGEST_RANK = 64
 # numpy counts bytes in an int64, even those of an array without elements.
@@ -92,9 +93,14 @@ def decode(proto: TensorProto) -> Tensor:
 
 
 def _shape(proto: TensorProto) -> tuple[int, ...]:
-    if proto.tensor_shape.unknown_rank:
+    described = proto.tensor_shape
+    if described.unknown_rank:
         raise TensorError("unknown rank")
-    shape = tuple([dim.size for dim in proto.tensor_shape.dim])
+    return _sound(tuple([dim.size for dim in described.dim]))
+
+
+@lru_cache(maxsize=1024)
+def _sound(shape: tuple[int, ...]) -> tuple[int, ...]:
     if len(shape) > _LARGEST_RANK or (shape and min(shape) < 0):
         raise TensorError(f"not the shape of a tensor: {list(shape)[:8]}")
     if math.prod([size for size in shape if size]) > _LARGEST_SIZE:
@@ -148,6 +154,8 @@ def _strings(values: list[bytes], count: int) -> Tensor:
 
 def _values(proto: TensorProto, field: str, dtype: DType) -> Tensor:
     values = getattr(proto, field)
+    if dtype in _PACKED_TAGS and len(values) >= _PACKED_FROM:
+        return _unpacked(values, field, dtype)
     if field == "float8_val":
         return np.frombuffer(values, dtype.numpy)
     if field == "half_val":
@@ -162,6 +170,16 @@ def _values(proto: TensorProto, field: str, dtype: DType) -> Tensor:
     return np.array(values, dtype=dtype.numpy)
 
 
+def _unpacked(values: Any, field: str, dtype: DType) -> Tensor:
+    """Floats copied as a whole, because a list of them costs 50 nanoseconds for each."""
+    proto = TensorProto()
+    getattr(proto, field).MergeFrom(values)
+    packed = proto.SerializeToString()
+    begin = len(packed) - len(values) * dtype.numpy.itemsize
+    # Once more, because numbers that begin anywhere in memory are not for everybody.
+    return np.frombuffer(packed, dtype.numpy, offset=begin).copy()
+
+
 def encode(array: Tensor, proto: TensorProto, *, as_content: bool = False) -> None:
     """Writes an array into an empty TensorProto, by default one value for each element.
 
@@ -170,7 +188,7 @@ def encode(array: Tensor, proto: TensorProto, *, as_content: bool = False) -> No
     Raises TensorError for an array of a type TensorFlow does not know, EncodeError for one that no
     message can hold.
     """
-    if array.nbytes > _LARGEST_ENCODED:
+    if array.nbytes > LARGEST_ENCODED:
         raise EncodeError(f"{array.nbytes} bytes in a tensor")
     dtype = dtypes.BY_NUMPY.get(array.dtype)
     if dtype is None:

@@ -43,12 +43,13 @@ def complete(signature: Signature, inputs: Tensors) -> Tensors:
     Shapes are not compared: TensorFlow Serving leaves them to the graph, and clients rely on it.
     """
     fed: Mapping[str, Tensor] = {**signature.defaults, **inputs} if signature.defaults else inputs
-    for index, (alias, spec) in enumerate(signature.inputs.items()):
-        if fed[alias].dtype != spec.dtype.numpy:
-            sent = BY_NUMPY.get(fed[alias].dtype)
+    for alias, spec in signature.inputs.items():
+        sent = fed[alias].dtype
+        if sent is not spec.dtype.numpy and sent != spec.dtype.numpy:
+            known = BY_NUMPY.get(sent)
             raise _invalid(
-                f"Expects arg[{index}] to be {spec.dtype.name}"
-                f" but {sent.name if sent else fed[alias].dtype} is provided"
+                f"Expects arg[{list(signature.inputs).index(alias)}] to be {spec.dtype.name}"
+                f" but {known.name if known else sent} is provided"
             )
     return fed
 
@@ -56,7 +57,7 @@ def complete(signature: Signature, inputs: Tensors) -> Tensors:
 def select_outputs(signature: Signature, output_filter: Sequence[str]) -> tuple[str, ...]:
     """The aliases of the outputs to run: those filtered by, or all. Raises ServingError."""
     if not output_filter:
-        return tuple(signature.outputs)
+        return signature.every_output
     for position, alias in enumerate(output_filter):
         if alias not in signature.outputs:
             raise _invalid(

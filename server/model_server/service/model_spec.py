@@ -1,13 +1,12 @@
 """Which servable, and which of its signatures, a request is for."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from model_server.core.errors import Code, ServingError
 from model_server.servables.signature import DEFAULT_SIGNATURE
 
 
-@dataclass(frozen=True)
-class ModelSpec:
+class ModelSpec(NamedTuple):
     """A model's name, and at most one of version and label; neither means the highest available."""
 
     name: str

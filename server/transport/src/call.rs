@@ -81,7 +81,7 @@ impl Exchange {
 
 /// A call whose message has come.
 #[pyclass(frozen)]
-pub struct Call(pub Arc<Exchange>);
+pub struct Call(pub Arc<Exchange>, pub Arc<Queue>);
 
 #[pymethods]
 impl Call {
@@ -146,6 +146,18 @@ impl Call {
                 )
             })
             .collect()
+    }
+
+    /// What the client sent by this name, in lower case; the last text of several.
+    fn header(&self, name: &str) -> Option<String> {
+        let text = self.0.headers.get_all(name).iter().next_back()?;
+        Some(String::from_utf8_lossy(text.as_bytes()).into())
+    }
+
+    /// The thread that answers this call is going to wait, or to take long: another one takes the
+    /// calls that come.
+    fn step_aside(&self) {
+        self.1.step_aside();
     }
 
     /// Calls this in the watching thread when nobody waits any more; False if that is so already.

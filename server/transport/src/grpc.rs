@@ -168,7 +168,11 @@ async fn asked_python(
         queue: queue.clone(),
         _held: held,
     };
-    queue.push(exchange);
+    if !queue.push(exchange) {
+        queue.refused();
+        let problem = "Too many calls wait for a thread already; try again";
+        return Err(Status::new(Status::RESOURCE_EXHAUSTED, problem));
+    }
     let mut receiver = receiver;
     // A stream's further messages; most calls have none, and this ends at once.
     let mut reading = Box::pin(pass_on(reader, limits, more_sender));

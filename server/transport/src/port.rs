@@ -61,10 +61,10 @@ pub struct Port {
 impl Port {
     /// Limits of what clients can take: `in_flight` calls and `at_hand` bytes of their messages,
     /// `message` bytes of one, `connections` of each socket, `streams` of each connection,
-    /// `header` bytes; `threads` of Python that take calls. `more` starts one such thread,
+    /// `header` bytes; `waiting` calls that nobody took; `threads` of Python that take them. `more` starts one such thread,
     /// `refused` is told of each call above `in_flight`; `tls` returns the certificates of now.
     #[new]
-    #[pyo3(signature = (*, in_flight, at_hand, message, connections, streams, header, threads, more, refused, tls=None))]
+    #[pyo3(signature = (*, in_flight, at_hand, message, connections, streams, header, waiting, threads, more, refused, tls=None))]
     #[allow(clippy::too_many_arguments)]
     fn new(
         py: Python<'_>,
@@ -74,6 +74,7 @@ impl Port {
         connections: usize,
         streams: u32,
         header: u32,
+        waiting: usize,
         threads: usize,
         more: Py<PyAny>,
         refused: Py<PyAny>,
@@ -93,7 +94,7 @@ impl Port {
         };
         let settings = Settings {
             limits: Arc::new(limits),
-            queue: Arc::new(Queue::new(threads)),
+            queue: Arc::new(Queue::new(waiting, threads)),
             streams,
             header,
             connections,
@@ -146,7 +147,7 @@ impl Port {
     fn take(&self, py: Python<'_>) -> Option<Call> {
         let queue = &self.settings.queue;
         let call = queue.next().or_else(|| py.detach(|| queue.wait()));
-        call.map(Call)
+        call.map(|call| Call(call, queue.clone()))
     }
 
     /// What has to be done now, waited for: something to call; None at the end.
@@ -210,6 +211,8 @@ async fn serve(
     settings: Arc<Settings>,
     mut stage: watch::Receiver<Stage>,
 ) {
+    let queue = settings.queue.clone();
+    tokio::spawn(async move { queue.look_after().await });
     let mut accepting = tokio::task::JoinSet::new();
     let open = Arc::new(tokio::sync::Notify::new());
     let left = Arc::new(AtomicUsize::new(0));

@@ -1,43 +1,72 @@
-//! Calls that wait for a Python thread, and how many threads take them.
+//! Calls that wait for a Python thread, and the thread that takes them.
 //!
 //! One thread that answers one call after the other is the quickest, because threads of Python wait
-//! for each other. But a call may take long, or wait for others. So as a rule one thread runs; a
-//! call that nobody takes for `STALL` wakes a second one, and so on; and each call that took a
-//! shorter time than that lets one thread less run from then on.
+//! for each other. So one thread is the taker. But a call may take long, or wait for others, and
+//! must not hold up those behind it: then its thread steps aside, and a spare one is the taker from
+//! then on. A thread steps aside by itself where it knows that it will wait or that such calls are
+//! slow (`step_aside`), and is relieved after `STALL` where nobody knew (`look`). When it has
+//! answered it is a spare one, unless there is no taker.
 
 use std::cell::Cell;
 use std::collections::VecDeque;
-use std::sync::{Arc, Condvar, Mutex};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::time::Duration;
 
 use pyo3::prelude::*;
+use tokio::sync::Notify;
 
 use crate::call::Exchange;
 
-const STALL: Duration = Duration::from_micros(300);
-const CALM: Duration = Duration::from_millis(20);
+/// How long calls may wait for a taker that is inside one call.
+const STALL: Duration = Duration::from_millis(1);
 
 thread_local! {
-    /// When this thread took the call that it answers.
-    static TOOK: Cell<Option<Instant>> = const { Cell::new(None) };
+    /// The role that this thread had last.
+    static ROLE: Cell<u64> = const { Cell::new(0) };
+}
+
+/// A thread without a call. Whoever gives it a role takes it off the list of those that sleep.
+struct Sleeper {
+    woken: Condvar,
+    role: Mutex<u64>,
 }
 
 #[derive(Default)]
 struct State {
     calls: VecDeque<Arc<Exchange>>,
-    sleeping: Vec<Arc<Condvar>>,
-    /// Threads that answer calls, and how many of them are woken without waiting for a stall.
-    running: usize,
-    at_once: usize,
+    sleeping: Vec<Arc<Sleeper>>,
+    /// The role of the taker; each time it goes to a thread it gets a number of its own.
+    taker: Option<u64>,
+    roles: u64,
     taken: u64,
+    /// What was taken when somebody looked last; None while nobody has to look.
+    seen: Option<u64>,
     threads: usize,
     is_starting: bool,
-    /// Else it looks at the calls again by itself.
-    is_watcher_asleep: bool,
+    must_start: bool,
     /// What Python is to be told.
     gone: VecDeque<Py<PyAny>>,
     refused: usize,
     is_ended: bool,
+}
+
+impl State {
+    /// Makes the thread that asks the taker.
+    fn take_role(&mut self) {
+        self.roles += 1;
+        self.taker = Some(self.roles);
+        ROLE.set(self.roles);
+    }
+
+    fn has_role(&self) -> bool {
+        self.taker == Some(ROLE.get())
+    }
+
+    fn pop(&mut self) -> Option<Arc<Exchange>> {
+        let call = self.calls.pop_front()?;
+        self.taken += 1;
+        Some(call)
+    }
 }
 
 /// What the watching thread of Python has to do.
@@ -51,36 +80,53 @@ pub enum Event {
 pub struct Queue {
     state: Mutex<State>,
     watcher: Condvar,
+    busy: Notify,
+    most_calls: usize,
     most_threads: usize,
 }
 
 impl Queue {
-    pub fn new(most_threads: usize) -> Self {
-        let state = State {
-            at_once: 1,
-            ..State::default()
-        };
+    pub fn new(most_calls: usize, most_threads: usize) -> Self {
         Queue {
-            state: Mutex::new(state),
+            state: Mutex::default(),
             watcher: Condvar::new(),
+            busy: Notify::new(),
+            most_calls,
             most_threads,
         }
     }
 
-    pub fn push(&self, call: Arc<Exchange>) {
+    /// False where too many wait already.
+    pub fn push(&self, call: Arc<Exchange>) -> bool {
         let mut state = self.state.lock().unwrap();
-        state.calls.push_back(call);
-        if state.running < state.at_once {
-            if let Some(thread) = state.sleeping.pop() {
-                state.running += 1;
-                thread.notify_one();
-                if state.calls.len() == 1 {
-                    return;
-                }
-            }
+        if state.calls.len() >= self.most_calls {
+            return false;
         }
-        if state.is_watcher_asleep {
-            state.is_watcher_asleep = false;
+        state.calls.push_back(call);
+        if state.taker.is_none() {
+            self.appoint(&mut state);
+        } else if state.seen.is_none() {
+            state.seen = Some(state.taken);
+            self.busy.notify_one();
+        }
+        true
+    }
+
+    /// Makes a spare thread the taker, and has another one started where that was the last.
+    fn appoint(&self, state: &mut MutexGuard<State>) {
+        if let Some(sleeper) = state.sleeping.pop() {
+            state.roles += 1;
+            state.taker = Some(state.roles);
+            *sleeper.role.lock().unwrap() = state.roles;
+            sleeper.woken.notify_one();
+        }
+        self.keep_spare(state);
+    }
+
+    fn keep_spare(&self, state: &mut MutexGuard<State>) {
+        if state.sleeping.is_empty() && !state.is_starting && state.threads < self.most_threads {
+            state.is_starting = true;
+            state.must_start = true;
             self.watcher.notify_one();
         }
     }
@@ -98,8 +144,8 @@ impl Queue {
     pub fn end(&self) {
         let mut state = self.state.lock().unwrap();
         state.is_ended = true;
-        for thread in state.sleeping.drain(..) {
-            thread.notify_one();
+        for sleeper in state.sleeping.drain(..) {
+            sleeper.woken.notify_one();
         }
         self.watcher.notify_one();
     }
@@ -109,51 +155,91 @@ impl Queue {
         let mut state = self.state.lock().unwrap();
         state.is_starting = false;
         state.threads += 1;
-        state.running += 1;
     }
 
-    /// A call if one waits and this thread is needed for it, without ever waiting itself.
+    /// A call if one waits and this thread is the taker, without ever waiting itself.
     pub fn next(&self) -> Option<Arc<Exchange>> {
-        let now = Instant::now();
-        let was_short = TOOK
-            .replace(Some(now))
-            .is_some_and(|took| now - took < STALL);
         let mut state = self.state.lock().unwrap();
-        state.taken += 1;
-        if was_short && state.at_once > 1 {
-            state.at_once -= 1;
+        if state.has_role() {
+            return state.pop();
         }
-        if state.running > state.at_once && was_short {
+        if state.taker.is_some() || state.calls.is_empty() {
             return None;
         }
-        state.calls.pop_front()
+        state.take_role();
+        self.keep_spare(&mut state);
+        state.pop()
     }
 
-    /// Sleeps until there is a call that this thread is needed for; None at the end.
+    /// Sleeps until there is a call and this thread is the taker; None at the end.
     pub fn wait(&self) -> Option<Arc<Exchange>> {
         let mut state = self.state.lock().unwrap();
         loop {
-            if state.running <= state.at_once || state.is_ended {
-                if let Some(call) = state.calls.pop_front() {
-                    state.taken += 1;
-                    TOOK.set(Some(Instant::now()));
-                    return Some(call);
+            let may_take = state.has_role() || state.taker.is_none() || state.is_ended;
+            if may_take && !state.calls.is_empty() {
+                if !state.has_role() {
+                    state.take_role();
+                    self.keep_spare(&mut state);
                 }
+                return state.pop();
             }
-            state.running -= 1;
+            if state.has_role() {
+                state.taker = None;
+            }
             if state.is_ended {
                 return None;
             }
-            let me = Arc::new(Condvar::new());
+            let me = Arc::new(Sleeper {
+                woken: Condvar::new(),
+                role: Mutex::new(0),
+            });
             state.sleeping.push(me.clone());
-            // Whoever wakes a thread counts it as running, and takes it off the list.
-            while !state.is_ended && state.sleeping.iter().any(|other| Arc::ptr_eq(other, &me)) {
-                state = me.wait(state).unwrap();
+            let mut role = 0;
+            while role == 0 && !state.is_ended {
+                state = me.woken.wait(state).unwrap();
+                role = *me.role.lock().unwrap();
             }
-            if state.is_ended {
-                state.running += 1;
+            ROLE.set(role);
+        }
+    }
+
+    /// The thread that asks takes no more calls until it has answered its own.
+    pub fn step_aside(&self) {
+        let mut state = self.state.lock().unwrap();
+        if state.has_role() {
+            state.taker = None;
+            if !state.calls.is_empty() {
+                self.appoint(&mut state);
             }
         }
+    }
+
+    /// Relieves takers that are inside one call while others wait, for as long as it is polled.
+    pub async fn look_after(&self) {
+        loop {
+            self.busy.notified().await;
+            loop {
+                tokio::time::sleep(STALL).await;
+                if !self.look() {
+                    break;
+                }
+            }
+        }
+    }
+
+    /// Whether to look again.
+    fn look(&self) -> bool {
+        let mut state = self.state.lock().unwrap();
+        if state.calls.is_empty() {
+            state.seen = None;
+            return false;
+        }
+        if state.taker.is_none() || state.seen == Some(state.taken) {
+            state.taker = None;
+            self.appoint(&mut state);
+        }
+        state.seen = Some(state.taken);
+        true
     }
 
     /// Sleeps until Python has to be told something.
@@ -170,30 +256,10 @@ impl Queue {
             if state.is_ended {
                 return Event::End;
             }
-            if state.calls.is_empty() && state.at_once <= 1 {
-                state.is_watcher_asleep = true;
-                state = self.watcher.wait(state).unwrap();
-                state.is_watcher_asleep = false;
-                continue;
-            }
-            let before = state.taken;
-            let patience = if state.calls.is_empty() { CALM } else { STALL };
-            state = self.watcher.wait_timeout(state, patience).unwrap().0;
-            if state.taken != before || state.calls.is_empty() {
-                if patience == CALM && state.calls.is_empty() {
-                    state.at_once -= 1;
-                }
-                continue;
-            }
-            if let Some(thread) = state.sleeping.pop() {
-                state.running += 1;
-                state.at_once = state.running;
-                thread.notify_one();
-            } else if !state.is_starting && state.threads < self.most_threads {
-                state.is_starting = true;
-                state.at_once = state.running + 1;
+            if std::mem::take(&mut state.must_start) {
                 return Event::StartThread;
             }
+            state = self.watcher.wait(state).unwrap();
         }
     }
 }

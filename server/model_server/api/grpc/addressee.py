@@ -5,23 +5,65 @@ depends on the model. Source: protobuf's wire format, and the field numbers of `
 by which a name is field 1 of field 1, and of the tasks of a MultiInferenceRequest.
 """
 
+from functools import lru_cache
+
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _FIXED = {_FIXED64: 8, _FIXED32: 4}
+# Its tag and kind in one byte.
+_FIELD_1 = 1 << 3 | _BYTES
 _DEPTHS = {"Predict": 2, "Classify": 2, "Regress": 2, "MultiInference": 3}
 
 
 def model_of(path: str, message: bytes) -> str:
     """The model that a call of this method runs; "" if it runs none, or is no message."""
-    depth = _DEPTHS.get(path.rpartition("/")[2])
+    depth = _depth(path)
     if depth is None:
         return ""
     try:
+        if depth == 2 and (spec := _first_if_only(message)) is not None:
+            return _name(spec)
         for _ in range(depth - 1):
             # A message that comes in pieces is all of them, one after the other.
             message = b"".join(_fields_1(message))
         return str([b"", *_fields_1(message)][-1], "utf-8")
     except (IndexError, ValueError):
         return ""
+
+
+@lru_cache(maxsize=64)
+def _depth(path: str) -> int | None:
+    return _DEPTHS.get(path.rpartition("/")[2])
+
+
+# Small, and the same for most requests.
+@lru_cache(maxsize=1024)
+def _name(spec: bytes) -> str:
+    return str([b"", *_fields_1(spec)][-1], "utf-8")
+
+
+def _first_if_only(message: bytes) -> bytes | None:
+    """A short field 1 at the beginning, where clients put it, if nothing but other fields follows.
+
+    None if it has to be looked for, as ``_fields_1`` does.
+    """
+    if message[0] != _FIELD_1 or message[1] >= 0x80:
+        return None
+    end = at = 2 + message[1]
+    size = len(message)
+    while at < size:
+        tag = message[at]
+        if tag & 7 != _BYTES or not _FIELD_1 < tag < 0x80:
+            return None
+        at += 1
+        byte = message[at]
+        length, shift = byte & 0x7F, 7
+        while byte >= 0x80 and shift < 64:
+            at += 1
+            byte = message[at]
+            length |= (byte & 0x7F) << shift
+            shift += 7
+        at += 1 + length
+    return message[2:end] if at == size else None
 
 
 def _fields_1(message: bytes) -> list[bytes]:

@@ -16,6 +16,7 @@ from model_server.api.codes import details, grpc_status
 from model_server.api.criticality import HEADER, may_be_shed
 from model_server.api.fair_turns import FairTurns
 from model_server.api.grpc.addressee import model_of
+from model_server.api.grpc.metadata import header
 from model_server.api.grpc.receiving import Receiving
 from model_server.api.grpc.standard_services import Health, add_reflection
 from model_server.api.grpc.traced import traced
@@ -201,7 +202,7 @@ class GrpcEndpoint:
         self._methods.handlers = {
             **{
                 path: self._received(
-                    traced(self._tracing, path, handler), partial(self._turn, path)
+                    traced(self._tracing, path, handler, header), partial(self._turn, path)
                 )
                 for path, handler in handlers.items()
             },
@@ -214,7 +215,9 @@ class GrpcEndpoint:
 
         def answer_received(sent: Iterator[bytes], context: grpc.ServicerContext) -> bytes:
             with self._message(sent, context) as request:
-                asking = Client(_deadline(context), may_be_shed=_may_be_shed(context))
+                asking = Client(
+                    _deadline(context), may_be_shed=may_be_shed(header(context, HEADER))
+                )
                 if not context.add_callback(asking.gone):
                     # Nobody waits for the answer any more.
                     return b""
@@ -256,12 +259,6 @@ class GrpcEndpoint:
         self._reflections.cancel()
         self._server.stop(grace).wait()
         self._receiving.end()
-
-
-def _may_be_shed(context: grpc.ServicerContext) -> bool:
-    return any(
-        may_be_shed(value) for name, value in context.invocation_metadata() if name == HEADER
-    )
 
 
 def _deadline(context: grpc.ServicerContext) -> float | None:

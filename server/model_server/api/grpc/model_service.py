@@ -12,7 +12,7 @@ from tensorflow_serving.apis.model_management_pb2 import (
     ReloadConfigResponse,
 )
 
-from model_server.api.grpc.unary import Handler, unary
+from model_server.api.grpc.unary import Handler, serializing, unary
 from model_server.api.messages.specs import required_spec
 from model_server.service.metrics.serving import first_points
 from model_server.service.service import Service
@@ -30,8 +30,10 @@ class ModelService:
     def handlers(self) -> dict[str, Handler]:
         """The handler of each method, by its full path."""
         return {
-            f"/{SERVICE}/GetModelStatus": unary(GetModelStatusRequest, self.status),
-            f"/{SERVICE}/HandleReloadConfigRequest": unary(ReloadConfigRequest, self.reload),
+            f"/{SERVICE}/GetModelStatus": unary(GetModelStatusRequest, serializing(self.status)),
+            f"/{SERVICE}/HandleReloadConfigRequest": unary(
+                ReloadConfigRequest, serializing(self.reload)
+            ),
         }
 
     def status(self, request: GetModelStatusRequest) -> GetModelStatusResponse:

@@ -18,10 +18,11 @@ from tensorflow_serving.apis.get_model_metadata_pb2 import (
     GetModelMetadataResponse,
 )
 from tensorflow_serving.apis.inference_pb2 import MultiInferenceRequest, MultiInferenceResponse
-from tensorflow_serving.apis.predict_pb2 import PredictRequest, PredictResponse
+from tensorflow_serving.apis.predict_pb2 import PredictRequest
 from tensorflow_serving.apis.regression_pb2 import RegressionRequest, RegressionResponse
 
-from model_server.api.grpc.unary import Handler, unary
+from model_server.api.grpc.unary import Handler, serializing, unary
+from model_server.api.messages import predictions
 from model_server.api.messages.examples import (
     examples,
     fill_classifications,
@@ -52,16 +53,16 @@ class PredictionService:
 
     service: Service
     as_content: bool = False
-    answered: Callable[[str, Any, Message, int], None] = lambda *_exchange: None
+    answered: Callable[[str, Any, bytes, int], None] = lambda *_exchange: None
 
     def handlers(self) -> dict[str, Handler]:
         """The handler of each method, by its full path."""
-        methods: dict[str, tuple[type[Message], Callable[[Any], Message]]] = {
+        methods: dict[str, tuple[type[Message], Callable[[Any], bytes]]] = {
             "Predict": (PredictRequest, self.predict),
-            "Classify": (ClassificationRequest, self.classify),
-            "Regress": (RegressionRequest, self.regress),
-            "MultiInference": (MultiInferenceRequest, self.multi_inference),
-            "GetModelMetadata": (GetModelMetadataRequest, self.metadata),
+            "Classify": (ClassificationRequest, serializing(self.classify)),
+            "Regress": (RegressionRequest, serializing(self.regress)),
+            "MultiInference": (MultiInferenceRequest, serializing(self.multi_inference)),
+            "GetModelMetadata": (GetModelMetadataRequest, serializing(self.metadata)),
         }
         return {
             f"/{SERVICE}/{name}": unary(
@@ -71,21 +72,18 @@ class PredictionService:
         }
 
     def _recorded(self, api: str, request: Any) -> AbstractContextManager[None]:
-        asked = request.tasks[0] if api == "MultiInference" and request.tasks else request
-        name = asked.model_spec.name if hasattr(asked, "model_spec") else ""
+        if api != "MultiInference":
+            name = request.model_spec.name
+        else:
+            name = request.tasks[0].model_spec.name if request.tasks else ""
         return self.service.metrics.request(name, api, "GRPC")
 
-    def predict(self, request: PredictRequest) -> PredictResponse:
-        """Runs a signature. Raises ServingError."""
+    def predict(self, request: PredictRequest) -> bytes:
+        """Runs a signature; the PredictResponse serialized. Raises ServingError."""
         call = PredictCall(
-            required_spec(request), partial(_decode, request.inputs), list(request.output_filter)
+            required_spec(request), partial(_decode, request.inputs), request.output_filter
         )
-        prediction = self.service.predict(call)
-        response = PredictResponse()
-        for alias, array in prediction.outputs.items():
-            tensors.encode(array, response.outputs[alias], as_content=self.as_content)
-        fill(response.model_spec, prediction.name, prediction.version, prediction.signature_name)
-        return response
+        return predictions.response(self.service.predict(call), as_content=self.as_content)
 
     def classify(self, request: ClassificationRequest) -> ClassificationResponse:
         """Labels and scores for Examples. Raises ServingError."""

@@ -18,7 +18,7 @@ from model_server.api.grpc.profiler_messages import (
     TerminateRequest,
     TerminateResponse,
 )
-from model_server.api.grpc.unary import Handler, unary, with_context
+from model_server.api.grpc.unary import Handler, serializing, unary, with_context
 from model_server.core.errors import Code, ServingError
 from model_server.servables import profiling
 
@@ -37,8 +37,8 @@ class ProfilerService:
         """The handler of each method, by its full path."""
         return {
             f"/{SERVICE}/Profile": with_context(ProfileRequest, self.profile),
-            f"/{SERVICE}/Terminate": unary(TerminateRequest, self.terminate),
-            f"/{SERVICE}/Monitor": unary(MonitorRequest, self.monitor),
+            f"/{SERVICE}/Terminate": unary(TerminateRequest, serializing(self.terminate)),
+            f"/{SERVICE}/Monitor": unary(MonitorRequest, serializing(self.monitor)),
         }
 
     def profile(self, request: Any, context: grpc.ServicerContext) -> Any:

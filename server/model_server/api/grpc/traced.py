@@ -1,16 +1,21 @@
 """A gRPC method with a span around each call, in the trace that the call's metadata names."""
 
+from collections.abc import Callable
+from typing import Any
+
 import grpc
 
 from model_server.api.codes import is_fault
 from model_server.api.grpc.unary import Handler
 from model_server.core.errors import Code
 from model_server.telemetry import trace_context
-from model_server.telemetry.trace_context import TraceContext
 from model_server.telemetry.tracing import NO_TRACING, Asked, Tracing
 
+# What a call's metadata says by a name.
+Header = Callable[[Any, str], str | None]
 
-def traced(tracing: Tracing, path: str, handler: Handler) -> Handler:
+
+def traced(tracing: Tracing, path: str, handler: Handler, header: Header) -> Handler:
     """The unary method at this path, with its spans told to ``tracing``."""
     answer = handler.unary_unary
     assert answer is not None, "all methods of the server are unary"
@@ -19,7 +24,9 @@ def traced(tracing: Tracing, path: str, handler: Handler) -> Handler:
     about = {"rpc.system": "grpc", "rpc.service": service, "rpc.method": method}
 
     def answer_traced(request: bytes, context: grpc.ServicerContext) -> bytes:
-        parent = _parent(context)
+        text = header(context, trace_context.HEADER)
+        state = text and header(context, trace_context.STATE_HEADER)
+        parent = trace_context.parse(text, state or "") if text else None
         if parent is None and tracing is NO_TRACING:
             # What most servers do must cost them nothing.
             return answer(request, context)
@@ -33,16 +40,6 @@ def traced(tracing: Tracing, path: str, handler: Handler) -> Handler:
                     span.fail(code.name)
 
     return grpc.unary_unary_rpc_method_handler(answer_traced)
-
-
-def _parent(context: grpc.ServicerContext) -> TraceContext | None:
-    header = state = ""
-    for name, text in context.invocation_metadata():
-        if name == trace_context.HEADER:
-            header = str(text)
-        elif name == trace_context.STATE_HEADER:
-            state = str(text)
-    return trace_context.parse(header, state) if header else None
 
 
 def _code(context: grpc.ServicerContext) -> Code:

@@ -22,18 +22,23 @@ else:
     GenericHandler = grpc.GenericRpcHandler
 
 
-# Given the request, the response, and the size of both in bytes.
-Answered = Callable[[Any, Message, int], None]
+# Given the request, the response serialized, and the size of both in bytes.
+Answered = Callable[[Any, bytes, int], None]
 Recorded = Callable[[Any], AbstractContextManager[None]]
+
+
+def serializing(call: Callable[[Any], Message]) -> Callable[[Any], bytes]:
+    """The same call for ``unary``."""
+    return lambda request: call(request).SerializeToString()
 
 
 def unary(
     request: type[Message],
-    call: Callable[[Any], Message],
+    call: Callable[[Any], bytes],
     recorded: Recorded = lambda _request: nullcontext(),
     answered: Answered = lambda _request, _response, _size: None,
 ) -> Handler:
-    """A handler that parses a ``request`` and serializes what ``call`` makes of it.
+    """A handler that parses a ``request``; ``call`` makes a serialized response of it.
 
     ``recorded`` surrounds the call, given the request; ``answered`` is told of those that succeed.
     """
@@ -41,9 +46,8 @@ def unary(
     def answer(data: bytes, _context: grpc.ServicerContext) -> bytes:
         parsed = request.FromString(data)
         with recorded(parsed):
-            response = call(parsed)
-            answer = response.SerializeToString()
-        answered(parsed, response, len(data) + len(answer))
+            answer = call(parsed)
+        answered(parsed, answer, len(data) + len(answer))
         return answer
 
     return _handler(request, answer)

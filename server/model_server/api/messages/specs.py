@@ -19,10 +19,10 @@ def spec_of(message: ModelSpecMessage) -> ModelSpec:
     """The spec that a message holds."""
     choice = message.WhichOneof("version_choice")
     return ModelSpec(
-        name=message.name,
-        version=message.version.value if choice == "version" else None,
-        label=message.version_label if choice == "version_label" else None,
-        signature_name=message.signature_name,
+        message.name,
+        message.version.value if choice == "version" else None,
+        message.version_label if choice == "version_label" else None,
+        message.signature_name,
     )
 
 

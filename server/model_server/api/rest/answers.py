@@ -1,7 +1,6 @@
 """The REST API's actions: a route and a body in, the text of the answer out."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 
 from model_server.api.rest import predict_json, status_json
 from model_server.api.rest.predict_json import Form
@@ -59,7 +58,7 @@ class Answers:
             decoded.append(parsed.tensors(signature))
             return decoded[0][1]
 
-        spec = replace(route.spec, signature_name=parsed.signature_name)
+        spec = route.spec._replace(signature_name=parsed.signature_name)
         prediction = self._service.predict(PredictCall(spec, decode, not_found=_not_found))
         form, inputs = decoded[0]
         text = predict_json.response(prediction.outputs, form)

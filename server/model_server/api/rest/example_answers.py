@@ -1,6 +1,6 @@
 """The REST API's actions that need TensorFlow's protos: classify, regress, metadata."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from model_server.api.recording import Recording
 from model_server.api.rest import examples_json, metadata_json, predict_json
@@ -41,4 +41,4 @@ class ExampleAnswers:
 def _parse(route: Route, body: bytes) -> tuple[ModelSpec, Examples]:
     document = predict_json.read_object(body)
     name = predict_json.signature_name(document)
-    return replace(route.spec, signature_name=name), examples_json.examples_of(document)
+    return route.spec._replace(signature_name=name), examples_json.examples_of(document)

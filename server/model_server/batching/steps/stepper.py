@@ -54,6 +54,7 @@ class Stepper:
             return self._cell.head(self._cell.start(0))
         task, asking = Sequences(inputs, lengths), client()
         self._add(task)
+        asking.about_to_wait()
         asking.when_gone(task.answer.cancel)
         try:
             return _await(task, asking)

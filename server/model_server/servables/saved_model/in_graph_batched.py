@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from model_server.core.client import client
 from model_server.core.errors import Code, ServingError
 from model_server.servables.saved_model.model import SavedModel
 from model_server.servables.signature import Signature, Tensor, Tensors
@@ -27,6 +28,7 @@ class InGraphBatched:
     def run(self, signature: Signature, inputs: Tensors, outputs: Sequence[str]) -> list[Tensor]:
         """See Servable.run. Raises ServingError, by the request's own fault or for a full queue."""
         if _has_rows(inputs):
+            client().about_to_wait()
             try:
                 return self._run(signature, inputs, outputs)
             except ServingError as error:
@@ -44,6 +46,7 @@ class InGraphBatched:
     def run_jointly(self, signatures: Sequence[Signature], inputs: Tensors) -> list[Tensors]:
         """See JointServable. Raises ServingError."""
         if _has_rows(inputs) and not self._whole:
+            client().about_to_wait()
             try:
                 return self._batched.run_jointly(signatures, inputs)
             except ServingError as error:

@@ -41,6 +41,20 @@ class Family:
     points: Mapping[Labels, float | Distribution]
 
 
+# Held for each change of any metric. One for all, so that what is counted together takes it once:
+# it is never held for long, and Python's threads run one at a time anyway.
+changing = threading.Lock()
+
+
+class Cell:
+    """What was counted for one set of label values; to be changed while ``changing`` is held."""
+
+    __slots__ = ("value",)
+
+    def __init__(self) -> None:
+        self.value = 0
+
+
 class Counter:
     """Counts up."""
 
@@ -49,22 +63,28 @@ class Counter:
     def __init__(self, name: str, *label_names: str) -> None:
         self.name = name
         self.label_names = label_names
-        self._values: dict[Labels, int] = {}
-        self._lock = threading.Lock()
+        self._cells: dict[Labels, Cell] = {}
+
+    def cell(self, labels: Labels) -> Cell:
+        """The cell of these label values, to be kept by who counts for them again and again."""
+        with changing:
+            return self._cell(labels)
+
+    def _cell(self, labels: Labels) -> Cell:
+        return self._cells.get(labels) or self._cells.setdefault(
+            _bounded(labels, self._cells), Cell()
+        )
 
     def add(self, labels: Labels, amount: int = 1) -> None:
         """Counts, for these label values."""
-        with self._lock:
-            try:
-                self._values[labels] += amount
-            except KeyError:
-                labels = _bounded(labels, self._values)
-                self._values[labels] = self._values.get(labels, 0) + amount
+        with changing:
+            self._cell(labels).value += amount
 
     def collect(self) -> Family:
         """What was counted until now."""
-        with self._lock:
-            return Family(self.name, self.kind, self.label_names, dict(self._values))
+        with changing:
+            points = {labels: cell.value for labels, cell in self._cells.items()}
+        return Family(self.name, self.kind, self.label_names, points)
 
 
 class Gauge(Counter):
@@ -88,6 +108,26 @@ class ComputedGauge:
         return Family(self.name, Kind.GAUGE, self._label_names, dict(self._compute()))
 
 
+class Samples:
+    """The samples of one set of label values; to be changed while ``changing`` is held."""
+
+    __slots__ = ("_bounds", "_counts", "_total")
+
+    def __init__(self, bounds: tuple[float, ...]) -> None:
+        self._bounds = bounds
+        self._counts = [0] * (len(bounds) + 1)
+        self._total = 0.0
+
+    def put(self, sample: float) -> None:
+        """Counts one sample."""
+        self._counts[bisect_right(self._bounds, sample)] += 1
+        self._total += sample
+
+    def distribution(self) -> Distribution:
+        """What was put until now."""
+        return Distribution(self._bounds, tuple(self._counts), self._total)
+
+
 class Histogram:
     """Sorts samples into buckets that do not include their upper bound, as TensorFlow's."""
 
@@ -95,27 +135,27 @@ class Histogram:
         self.name = name
         self._label_names = label_names
         self._bounds = tuple(bounds)
-        self._cells: dict[Labels, tuple[list[int], list[float]]] = {}
-        self._lock = threading.Lock()
+        self._cells: dict[Labels, Samples] = {}
+
+    def cell(self, labels: Labels) -> Samples:
+        """The samples of these label values, to be kept by who has more of them."""
+        with changing:
+            return self._cell(labels)
+
+    def _cell(self, labels: Labels) -> Samples:
+        return self._cells.get(labels) or self._cells.setdefault(
+            _bounded(labels, self._cells), Samples(self._bounds)
+        )
 
     def add(self, labels: Labels, sample: float) -> None:
         """Counts one sample, for these label values."""
-        index = bisect_right(self._bounds, sample)
-        with self._lock:
-            cell = self._cells.get(labels)
-            if cell is None:
-                labels = _bounded(labels, self._cells)
-                cell = self._cells.setdefault(labels, ([0] * (len(self._bounds) + 1), [0.0]))
-            cell[0][index] += 1
-            cell[1][0] += sample
+        with changing:
+            self._cell(labels).put(sample)
 
     def collect(self) -> Family:
         """What was sorted until now."""
-        with self._lock:
-            points = {
-                labels: Distribution(self._bounds, tuple(counts), total[0])
-                for labels, (counts, total) in self._cells.items()
-            }
+        with changing:
+            points = {labels: cell.distribution() for labels, cell in self._cells.items()}
         return Family(self.name, Kind.HISTOGRAM, self._label_names, points)
 
 

@@ -14,13 +14,19 @@ class outcome:
     these, and a generator would cost it twice as much.
     """
 
-    __slots__ = ("_began", "_ended")
+    __slots__ = ("_began", "_begin", "_ended")
 
-    def __init__(self, ended: Callable[[Code, float], None]) -> None:
+    def __init__(
+        self,
+        ended: Callable[[Code, float], None],
+        begin: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        """``begin`` is told of the beginning, and says when it is."""
         self._ended = ended
+        self._begin = begin
 
     def __enter__(self) -> None:
-        self._began = time.perf_counter()
+        self._began = self._begin()
 
     def __exit__(
         self,
@@ -28,10 +34,8 @@ class outcome:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._ended(_code(error), self._began)
+        self._ended(Code.OK if error is None else _code(error), self._began)
 
 
-def _code(error: BaseException | None) -> Code:
-    if error is None:
-        return Code.OK
+def _code(error: BaseException) -> Code:
     return error.code if isinstance(error, ServingError) else Code.INTERNAL

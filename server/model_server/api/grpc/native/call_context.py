@@ -16,13 +16,15 @@ class Aborted(Exception):
 class CallContext:
     """Stands where handlers expect a ``grpc.ServicerContext``; thread-safe as the call is."""
 
+    # What most calls never set.
+    _code: grpc.StatusCode | None = None
+    _details = ""
+    _metadata: Sequence[tuple[str, str]] | None = None
+    _when_gone: list[Callable[[], object]] | None = None
+
     def __init__(self, call: Any) -> None:
         """``call`` is a ``modelfleet_transport.Call``."""
         self._call = call
-        self._code: grpc.StatusCode | None = None
-        self._details = ""
-        self._metadata: Sequence[tuple[str, str]] | None = None
-        self._when_gone: list[Callable[[], object]] = []
 
     def abort(self, code: grpc.StatusCode, details: str) -> NoReturn:
         """Ends the call with this status. Raises Aborted."""
@@ -64,14 +66,15 @@ class CallContext:
 
     def add_callback(self, callback: Callable[[], object]) -> bool:
         """Calls this when nobody waits any more; False, and never, if that is so already."""
-        self._when_gone.append(callback)
-        if len(self._when_gone) > 1:
+        if self._when_gone is not None:
+            self._when_gone.append(callback)
             return self.is_active()
+        self._when_gone = [callback]
         registered: bool = self._call.when_gone(self._gone)
         return registered
 
     def _gone(self) -> None:
-        for callback in self._when_gone:
+        for callback in self._when_gone or ():
             try:
                 callback()
             except Exception:
@@ -83,6 +86,15 @@ class CallContext:
         if self._metadata is None:
             self._metadata = self._call.metadata()
         return self._metadata
+
+    def header(self, name: str) -> str | None:
+        """What the client sent by this name, without a look at all else."""
+        found: str | None = self._call.header(name)
+        return found
+
+    def step_aside(self) -> None:
+        """Has another thread take the calls that come while this one is answered."""
+        self._call.step_aside()
 
     def peer(self) -> str:
         """The client's address."""

@@ -11,18 +11,18 @@ from typing import Any
 import grpc
 
 from model_server.api.codes import details, grpc_status
-from model_server.api.criticality import HEADER, may_be_shed
 from model_server.api.fair_turns import FairTurns
 from model_server.api.grpc.addressee import model_of
 from model_server.api.grpc.endpoint import CannotListen, Listen
 from model_server.api.grpc.native import sockets
+from model_server.api.grpc.native.call_client import CallClient
 from model_server.api.grpc.native.call_context import Aborted, CallContext
 from model_server.api.grpc.native.dispatching import Answer, Registry
 from model_server.api.grpc.receiving import Receiving
 from model_server.api.grpc.standard_services import Health, add_reflection
 from model_server.api.grpc.traced import traced
 from model_server.api.grpc.unary import Handler
-from model_server.core.client import Client, working_for
+from model_server.core.client import working_for
 from model_server.core.errors import Code, ServingError
 from model_server.telemetry.tracing import NO_TRACING, Tracing
 
@@ -31,8 +31,11 @@ _log = logging.getLogger(__name__)
 # Threads for requests that wait for their turn, and for streams of reflection.
 _WAITING = 1024
 _STREAMING = 64
-# Seconds; a deadline beyond is none.
-_LONG = 86_400.0
+# Calls that came and that no thread took yet.
+_QUEUED = 16_384
+# Seconds. Who takes longer than that is not waited for by the calls behind it: a hand-over to
+# another thread costs about a tenth of it.
+_SLOW = 0.0003
 # What of --grpc_channel_arguments this transport knows, and what it is by default; bytes of a
 # message are as many as protobuf can read.
 _ARGUMENTS = {
@@ -62,6 +65,8 @@ class NativeEndpoint:
         self._refused = refused
         self._tracing = tracing
         self._turns = FairTurns(listen.threads, listen.own, _WAITING, refused)
+        # The models whose last call was slow.
+        self._slow: set[str] = set()
         self._port = self._extension()
         self._methods: dict[str, Answer] | None = None
         self._threads: list[threading.Thread] = []
@@ -88,6 +93,7 @@ class NativeEndpoint:
             return Port(
                 in_flight=listen.in_flight,
                 at_hand=listen.at_hand,
+                waiting=_QUEUED,
                 threads=listen.threads + _WAITING + _STREAMING,
                 more=self._start_thread,
                 refused=self._refused,
@@ -153,7 +159,11 @@ class NativeEndpoint:
     ) -> None:
         """See GrpcEndpoint."""
         in_turn: dict[str, Answer] = {
-            path: partial(self._in_turn, path, traced(self._tracing, path, handler).unary_unary)
+            path: partial(
+                self._in_turn,
+                path,
+                traced(self._tracing, path, handler, CallContext.header).unary_unary,
+            )
             for path, handler in handlers.items()
         }
         self._methods = in_turn | {
@@ -161,21 +171,34 @@ class NativeEndpoint:
         }
 
     def _in_turn(self, path: str, answer: Any, call: Any, context: CallContext) -> None:
-        request = call.message()
-        asking = Client(_deadline(context), may_be_shed=_may_be_shed(context))
-        if not context.add_callback(asking.gone):
+        if call.is_gone:
             # Nobody waits for the answer any more.
             return
+        request = call.message()
         counts = self._listen.models
         model = counts.counted_as(model_of(path, request))
         limit = counts.request(model, self._refused)
         try:
-            with working_for(asking), limit, self._turns.turn(model):
-                response = answer(request, context)
+            with working_for(CallClient(context)), limit, self._turns.turn(model):
+                response = self._paced(model, answer, request, context)
         except ServingError as error:
             # Of the limit or the turn: what a handler raises it tells itself.
             context.abort(grpc_status(error.code), details(error.message))
         call.answer(response)
+
+    def _paced(self, model: str, answer: Any, request: bytes, context: CallContext) -> Any:
+        slow = self._slow
+        was_slow = model in slow
+        if was_slow:
+            context.step_aside()
+        began = time.perf_counter()
+        response = answer(request, context)
+        if (time.perf_counter() - began > _SLOW) is not was_slow:
+            if was_slow:
+                slow.discard(model)
+            else:
+                slow.add(model)
+        return response
 
     def stop(self, grace: float) -> None:
         """Refuses new calls, waits for running ones at most ``grace`` seconds, closes the ports."""
@@ -191,15 +214,11 @@ class NativeEndpoint:
 
 
 def _at_once(answer: Any, call: Any, context: CallContext) -> None:
-    with working_for(Client(_deadline(context))):
+    # They mostly wait.
+    context.step_aside()
+    with working_for(CallClient(context)):
         response = answer(call.message(), context)
     call.answer(response)
-
-
-def _may_be_shed(context: CallContext) -> bool:
-    return any(
-        may_be_shed(value) for name, value in context.invocation_metadata() if name == HEADER
-    )
 
 
 def _not_yet(_call: Any, context: CallContext) -> None:
@@ -208,11 +227,6 @@ def _not_yet(_call: Any, context: CallContext) -> None:
 
 def _unknown(_call: Any, context: CallContext) -> None:
     context.abort(grpc.StatusCode.UNIMPLEMENTED, "Method not found!")
-
-
-def _deadline(context: CallContext) -> float | None:
-    remaining = context.time_remaining()
-    return None if remaining is None or remaining > _LONG else time.monotonic() + remaining
 
 
 def _arguments(given: tuple[tuple[str, int | str], ...]) -> dict[str, int]:
