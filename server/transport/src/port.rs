@@ -64,7 +64,7 @@ impl Port {
     /// `header` bytes; `waiting` calls that nobody took; `threads` of Python that take them. `more` starts one such thread,
     /// `refused` is told of each call above `in_flight`; `tls` returns the certificates of now.
     #[new]
-    #[pyo3(signature = (*, in_flight, at_hand, message, connections, streams, header, waiting, threads, more, refused, tls=None))]
+    #[pyo3(signature = (*, in_flight, at_hand, message, connections, streams, header, threads, more, refused, tls=None, waiting=16_384))]
     #[allow(clippy::too_many_arguments)]
     fn new(
         py: Python<'_>,
@@ -74,11 +74,11 @@ impl Port {
         connections: usize,
         streams: u32,
         header: u32,
-        waiting: usize,
         threads: usize,
         more: Py<PyAny>,
         refused: Py<PyAny>,
         tls: Option<Py<PyAny>>,
+        waiting: usize,
     ) -> PyResult<Self> {
         let certificates = tls
             .map(|now| Certificates::new(py, now))
