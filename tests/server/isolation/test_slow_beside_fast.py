@@ -11,6 +11,7 @@ from tensorflow_serving.apis.predict_pb2 import PredictRequest
 
 from server.conftest import Running, serve
 from server.isolation import slow_models
+from server.transports import NAMES
 
 LONG = 60
 PATH = "/monitoring/prometheus/metrics"
@@ -79,8 +80,11 @@ def in_flight(page: str) -> float:
         pytest.param({"enable_batching": True, "batching_parameters": ONE_ROW}, id="batched"),
     ],
 )
-def test_a_fast_model_answers_whatever_a_slow_one_has_at_hand(serving, options):
-    running = serving(grpc_max_threads=4, rest_api_num_threads=4, **options)
+@pytest.mark.parametrize("transport", NAMES)
+def test_a_fast_model_answers_whatever_a_slow_one_has_at_hand(serving, transport, options):
+    running = serving(
+        grpc_max_threads=4, rest_api_num_threads=4, grpc_transport=transport, **options
+    )
     # So that the batch threads know that there are others.
     assert over_grpc(running, "fast").result().outputs["y"].float_val == [3]
     slow = [over_grpc(running, "slow") for _ in range(12)]
