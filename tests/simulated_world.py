@@ -10,6 +10,7 @@ from model_operator.domain.manifests import ObjectKey, key_of
 from model_operator.domain.placement.capacity import Inventory
 from model_operator.domain.seen.observed import Observed, Routing
 from model_operator.domain.seen.pods import Pod
+from model_operator.domain.seen.troubles import Trouble
 from model_operator.domain.wish.spec import parse
 from model_operator.plan.plan import Plan, make_plan
 
@@ -42,6 +43,7 @@ class World:
     image: str = IMAGE
     routing: Routing | None = None
     has_router_pods: bool = False
+    group_troubles: dict[str, Trouble] = field(default_factory=dict)
     _uids: Any = field(default_factory=lambda: itertools.count(1))
 
     def observe(self) -> Observed:
@@ -53,6 +55,7 @@ class World:
             inventory=self.inventory,
             routing=self.routing,
             has_router_pods=self.has_router_pods,
+            group_troubles=self.group_troubles,
         )
 
     def plan(self) -> Plan:

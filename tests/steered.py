@@ -5,7 +5,10 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
+
+import yaml
 
 from installed import ROOT, Installed, eventually
 
@@ -102,6 +105,13 @@ class Steered(Applied):
         before = self.calls.came
         enough = self.calls.until(lambda came: came.since(before).requests >= requests)
         return enough.since(before)
+
+
+def models_folder(installed: Installed) -> Path:
+    """Where the models of the demo's claim lie on this machine."""
+    volume = choose("own", installed.name).volume()
+    assert volume is not None
+    return Path(yaml.safe_load(volume)["spec"]["hostPath"]["path"])
 
 
 @contextmanager

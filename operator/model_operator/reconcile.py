@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -33,6 +33,7 @@ from model_operator.domain.seen.troubles import (
     trouble_of_answer,
     trouble_of_events,
 )
+from model_operator.domain.seen.workloads import lacks_pods
 from model_operator.domain.wish.spec import Identity, ModelDeployment, identify, parse
 from model_operator.metrics.operation import Metrics
 from model_operator.plan.analysis.stretch import Stretches
@@ -120,10 +121,22 @@ class Reconciler:
             current,
             tuple(pods),
             has_router_pods=bool(seen.router_pods),
+            group_troubles=await self._group_troubles(namespace, current.values()),
         )
         if self._settings.router is None:
             return body, observed
         return body, replace(observed, routing=await self._routing(seen, observed))
+
+    async def _group_troubles(
+        self, namespace: str, children: Iterable[Manifest]
+    ) -> dict[str, Trouble]:
+        """Why StatefulSets have not all of their pods: only events tell."""
+        lacking = [item for item in children if item["kind"] == "StatefulSet" and lacks_pods(item)]
+        told = await asyncio.gather(
+            *(self._cluster.warnings_about(namespace, uid_of(item)) for item in lacking)
+        )
+        found = zip(lacking, map(trouble_of_events, told), strict=True)
+        return {key_of(item).name: trouble for item, trouble in found if trouble}
 
     async def _routing(self, seen: Seen, observed: Observed) -> Routing | None:
         name, record = seen.body["metadata"]["name"], observed.record()

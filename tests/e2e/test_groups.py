@@ -1,16 +1,13 @@
 """A model that is divided among pods, on a real cluster, under callers that never stop."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
-from place import choose
 
 from e2e import divided_model
 from installed import Installed, eventually
-from steered import Applied, Steered, steered
+from steered import Applied, Steered, models_folder, steered
 
 pytestmark = pytest.mark.cluster
 
@@ -21,11 +18,8 @@ _WITHIN = 300.0
 @pytest.fixture(scope="module")
 def live(installed: Installed) -> Iterator[Steered]:
     """Two groups of two members that serve version 1, and their callers."""
-    volume = choose("own", installed.name).volume()
-    assert volume is not None
-    models = Path(yaml.safe_load(volume)["spec"]["hostPath"]["path"])
     for version in (1, 2):
-        divided_model.save(models / "divided", version)
+        divided_model.save(models_folder(installed) / "divided", version)
     applied = Applied(installed, "divided", "divided")
     with steered(applied, version=1, **SHARDING) as running:
         yield running

@@ -167,6 +167,17 @@ def test_a_spent_quota_is_named_in_the_status(operator, lab):
     assert "exceeded quota: small" in condition(lab, "Ready")["message"]
 
 
+def test_a_spent_quota_is_named_for_the_group_that_it_keeps_from_being_whole(operator, lab):
+    lab.run("create", "quota", "small", "--hard=pods=0")
+
+    lab.apply(manifest(sharding={"shards": 2}))
+
+    eventually(lambda: waits_for(lab, "QuotaExceeded"))
+    message = condition(lab, "Ready")["message"]
+    assert message.startswith("version 1 waits for 1 whole group; group 0: ")
+    assert "exceeded quota: small" in message
+
+
 def test_a_missing_service_account_is_named_in_the_status(operator, lab):
     lab.apply(manifest(scheduling={"serviceAccountName": "nobody"}))
 

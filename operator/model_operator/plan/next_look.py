@@ -61,7 +61,11 @@ def _asks_again(situation: Situation) -> datetime | None:
     """When to ask anew what the wanted revision waits for."""
     if waits_for_node(situation):
         return situation.clock.now + _COUNT_AGAIN
-    pods = situation.observed.pods_of(situation.choice.wanted.name)
+    wanted = situation.choice.wanted.name
+    if any(not group.has_all_pods for group in situation.observed.groups_of(wanted)):
+        # Why they are not created, nothing tells without being asked.
+        return situation.clock.now + _ASK_AGAIN
+    pods = situation.observed.pods_of(wanted)
     if any(pod.waits_since for pod in pods):
         return situation.clock.now + STUCK_AFTER
     if any(pod.is_running and not pod.is_ready for pod in pods):

@@ -1,6 +1,7 @@
 """What passes do over the life of a model that is divided among groups of pods."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -300,6 +301,19 @@ def test_the_member_that_knows_why_is_heard_before_those_that_wait_for_it():
     world.settle()
 
     assert world.condition("Ready")["reason"] == "OutOfMemory"
+
+
+def test_what_keeps_members_from_being_created_is_told_and_asked_again():
+    world = divided(replicas=1)
+    world.settle()
+    [only] = groups(world)
+
+    world.group_troubles = {only: Trouble("QuotaExceeded", "exceeded quota: small")}
+    world.settle()
+
+    assert world.condition("Ready")["reason"] == "QuotaExceeded"
+    assert world.condition("Ready")["message"].endswith("; group 0: exceeded quota: small")
+    assert world.plan().again_at == world.now + timedelta(seconds=5)
 
 
 def test_behind_a_router_a_group_is_reached_by_it_and_its_own_members_alone():

@@ -17,6 +17,7 @@ from model_operator.domain.placement.capacity import Inventory
 from model_operator.domain.routing.routers import leads_to_router
 from model_operator.domain.routing.traffic import Ports, Recorded, recorded
 from model_operator.domain.seen.pods import Pod
+from model_operator.domain.seen.troubles import Trouble
 from model_operator.domain.seen.workloads import (
     Group,
     Workload,
@@ -57,7 +58,8 @@ class Observed:
     `children` are controlled by the ModelDeployment. `foreign` are objects of others that bear a
     name it needs. `inventory` is None when the nodes were not looked at or may not be. `routing` is
     None where routers are switched off; `has_router_pods` says whether any still runs. `answers`
-    are those of Prometheus to what the analysis asks.
+    are those of Prometheus to what the analysis asks. `group_troubles` tell by the names of groups
+    what keeps their members from being created.
     """
 
     status: Manifest = field(default_factory=dict)
@@ -68,6 +70,7 @@ class Observed:
     routing: Routing | None = None
     has_router_pods: bool = False
     answers: Answers = field(default_factory=Answers)
+    group_troubles: Mapping[str, Trouble] = field(default_factory=dict)
 
     def workloads(self) -> dict[str, Workload]:
         """What keeps the pods of revisions, by revision name."""
@@ -81,7 +84,8 @@ class Observed:
     def groups_of(self, revision: str) -> tuple[Group, ...]:
         """The groups of a revision that are there to stay, by number."""
         sets = [item for item in self._of_kind("StatefulSet") if _is_of(item, revision)]
-        return groups_of(sets, [pod for pod in self.pods if pod.revision == revision])
+        pods = [pod for pod in self.pods if pod.revision == revision]
+        return groups_of(sets, pods, self.group_troubles)
 
     def placed(self, revision: str) -> int:
         """The replicas of a revision that nodes have taken; of a group, all members."""

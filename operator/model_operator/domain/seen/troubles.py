@@ -68,6 +68,8 @@ _EVENT_REASONS = {
     "FailedAttachVolume": "MountFailed",
     "FailedMapVolume": "MountFailed",
     "FailedCreatePodSandBox": "SandboxFailed",
+    # Of a StatefulSet, whose status says nothing of it.
+    "FailedCreate": "FailedCreate",
 }
 # What the broad reasons of Kubernetes mean where their words are known.
 _BY_WORDS = (
@@ -114,7 +116,10 @@ def trouble_of_workload(deployment: Manifest) -> Trouble | None:
 
 
 def trouble_of_events(events: Iterable[Manifest]) -> Trouble | None:
-    """Why a pod's containers cannot be made, by its Warning events; None when they do not tell."""
+    """Why a pod's containers, or a group's pods, cannot be made, by the Warning events about it.
+
+    None when they do not tell.
+    """
     return most_telling(
         _trouble(_EVENT_REASONS[event["reason"]], event.get("message") or event["reason"])
         for event in events

@@ -1,6 +1,6 @@
 """What keeps the pods of a revision: a Deployment, or groups of StatefulSets' pods."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from model_operator.domain import names
@@ -29,7 +29,7 @@ class Group:
     """One copy of a model that is divided: the members that a StatefulSet keeps.
 
     `ready` counts the members that are ready, `pods` are all that are there, those on their way
-    out too. `is_current` is as a Workload's.
+    out too. `is_current` is as a Workload's. `trouble` is what keeps members from being created.
     """
 
     name: str
@@ -37,6 +37,7 @@ class Group:
     ready: int
     is_current: bool
     pods: tuple[Pod, ...] = ()
+    trouble: Trouble | None = None
 
     @property
     def number(self) -> int:
@@ -51,6 +52,11 @@ class Group:
     def staying(self) -> tuple[Pod, ...]:
         """The members that are not on their way out."""
         return tuple(pod for pod in self.pods if not pod.is_terminating)
+
+    @property
+    def has_all_pods(self) -> bool:
+        """Whether all members are there, ready or not."""
+        return len(self.staying) >= self.shards
 
     @property
     def is_placed(self) -> bool:
@@ -79,8 +85,13 @@ def workload_of(manifest: Manifest) -> Workload:
     )
 
 
-def groups_of(sets: Iterable[Manifest], pods: Iterable[Pod]) -> tuple[Group, ...]:
-    """The groups that StatefulSets keep, by number; those on their way out are none."""
+def groups_of(
+    sets: Iterable[Manifest], pods: Iterable[Pod], troubles: Mapping[str, Trouble]
+) -> tuple[Group, ...]:
+    """The groups that StatefulSets keep, by number; those on their way out are none.
+
+    `troubles` are those of groups by name.
+    """
     members: dict[str, list[Pod]] = {}
     for pod in pods:
         members.setdefault(pod.group, []).append(pod)
@@ -91,11 +102,19 @@ def groups_of(sets: Iterable[Manifest], pods: Iterable[Pod]) -> tuple[Group, ...
             ready=_ready(manifest),
             is_current=_is_current(manifest),
             pods=tuple(members.get(manifest["metadata"]["name"], ())),
+            trouble=troubles.get(manifest["metadata"]["name"]),
         )
         for manifest in sets
         if not is_terminating(manifest)
     ]
     return tuple(sorted(found, key=lambda group: group.number))
+
+
+def lacks_pods(manifest: Manifest) -> bool:
+    """Whether a StatefulSet was seen by its controller and has not all of its pods."""
+    status = manifest.get("status") or {}
+    is_seen = int(status.get("observedGeneration") or 0) > 0
+    return is_seen and int(status.get("replicas") or 0) < _asked(manifest)
 
 
 def workload_of_groups(members: Manifest, groups: Sequence[Group]) -> Workload:

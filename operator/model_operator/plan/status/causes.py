@@ -29,6 +29,10 @@ def trouble_of(observed: Observed, revision: str) -> Trouble | None:
     """What keeps a revision from being ready, for all its pods; the most telling of it."""
     workload = observed.workloads().get(revision)
     troubles = [workload.trouble] if workload and workload.trouble else []
+    for group in observed.groups_of(revision):
+        if group.trouble and not group.is_whole:
+            said = f"group {group.number}: {group.trouble.message}"
+            troubles.append(Trouble(group.trouble.reason, said))
     for pod in observed.pods_of(revision):
         if pod.trouble and not pod.is_ready:
             troubles.append(Trouble(pod.trouble.reason, f"{_whose(pod)}: {pod.trouble.message}"))
