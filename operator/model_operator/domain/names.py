@@ -21,8 +21,10 @@ ARM_LABEL = f"{GROUP}/arm"
 GROUP_KEY_LABEL = f"{GROUP}/group-key"
 # Pods of a group that asks for accelerators wait at this gate until all of them fit at once.
 GANG_GATE = f"{GROUP}/gang"
-# When the operator took the gate away.
-RELEASED_ANNOTATION = f"{GROUP}/released"
+# When the operator took the gate of a pod away.
+OPENED_ANNOTATION = f"{GROUP}/gate-opened"
+# Of the pods of a group: how they stand to each other, as in "Exclusive cloud.google.com/rack".
+TOPOLOGY_ANNOTATION = f"{GROUP}/topology"
 # Of a group's objects and pods: which of its revision's groups they are.
 GROUP_LABEL = f"{GROUP}/group"
 # How many groups a revision should have, on the Service by which their members find each other.
@@ -35,6 +37,7 @@ REST_PORT = 8501
 # Names of objects become label values and pod host names: 63 characters (RFC 1123).
 LONGEST_NAME = 63
 _DIGEST_LENGTH = 10
+_KEY_LENGTH = 16
 # A StatefulSet's name, a '-' and a hash of ten characters become the value of a label. Of its 52
 # characters the digest has ten, the number of the group up to five, and two are '-'.
 _LONGEST_STEM = 35
@@ -65,6 +68,11 @@ def number_at_end(name: str) -> int:
 def members_name(revision: str) -> str:
     """The Service under which the members of a revision's groups have their addresses."""
     return f"{_short(revision)}-members"
+
+
+def group_key(namespace: str, group: str) -> str:
+    """What tells a group from all others in the cluster, as the value of a label."""
+    return digest(f"{namespace}/{group}")[:_KEY_LENGTH]
 
 
 def token_name(deployment: str) -> str:

@@ -106,7 +106,7 @@ def test_a_group_that_was_let_in_takes_its_domain_before_it_has_nodes():
     first, second = members(mode=Mode.EXCLUSIVE), members(mode=Mode.EXCLUSIVE, group="second")
     before = inventory(*TWO_RACKS)
 
-    after = with_members(before, first, room_for(first, before))
+    after = with_members(before, first, room_for(first, before).selector)
 
     assert room_for(second, after) == Room(8, {RACK: "a"})
 
@@ -137,7 +137,7 @@ def overbooked(found):
 def test_members_that_fit_all_find_a_node_when_they_are_let_in(found, count, each):
     wanted = members(count, each)
     room = room_for(wanted, found)
-    before, after = settled(found), settled(with_members(settled(found), wanted, room))
+    before, after = settled(found), settled(with_members(settled(found), wanted, room.selector))
 
     placed = [use for use in after.uses if use.group == "own"]
 
@@ -154,6 +154,6 @@ def test_members_that_stand_together_fit_in_the_domain_that_they_are_told(found,
     )
 
     if room.pods >= 2:
-        after = settled(with_members(settled(found), wanted, room))
+        after = settled(with_members(settled(found), wanted, room.selector))
         standing = {use.node for use in after.uses if use.group == "own"}
         assert standing and standing <= {item.name for item in alone.nodes}

@@ -87,9 +87,9 @@ def settled(inventory: Inventory) -> Inventory:
     return replace(inventory, uses=tuple(uses), claims=())
 
 
-def with_members(inventory: Inventory, members: Members, room: Room) -> Inventory:
-    """What is left for others once those members may get nodes."""
-    demand = replace(members.demand, selector={**members.demand.selector, **room.selector})
+def with_members(inventory: Inventory, members: Members, selector: Mapping[str, str]) -> Inventory:
+    """What is left for others once those members may get nodes, of those with the labels."""
+    demand = replace(members.demand, selector={**members.demand.selector, **selector})
     claims = [Claim(demand, members.group)] * members.count
     return replace(inventory, claims=(*inventory.claims, *claims))
 

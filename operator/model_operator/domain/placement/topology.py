@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from model_operator.domain import names
 from model_operator.domain.errors import InvalidSpec
+from model_operator.domain.manifests import Manifest
 
 _LABEL = re.compile(
     r"([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
@@ -49,3 +51,15 @@ def parse_topology(given: Any, path: str) -> Topology:
     if mode not in set(Mode):
         raise InvalidSpec(f"{path}.mode", f"use {', '.join(Mode)}")
     return Topology(key, Mode(mode))
+
+
+def annotations_of(topology: Topology) -> dict[str, str]:
+    """How a pod template tells of it."""
+    return {names.TOPOLOGY_ANNOTATION: f"{topology.mode} {topology.key}"}
+
+
+def topology_of(template: Manifest) -> Topology | None:
+    """That of the pods made from a template."""
+    annotations = template["metadata"].get("annotations") or {}
+    mode, _, key = annotations.get(names.TOPOLOGY_ANNOTATION, "").partition(" ")
+    return Topology(key, Mode(mode)) if mode else None

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from model_operator.domain import names
 from model_operator.domain.conditions import moment
 from model_operator.domain.manifests import Manifest, is_terminating, label_of, uid_of
+from model_operator.domain.seen.gates import Gate, gate_of
 from model_operator.domain.seen.troubles import Trouble, trouble_of_pod
 
 # Volumes are mounted and the network is made in seconds; what takes longer may be stuck.
@@ -22,6 +23,7 @@ class Pod:
     since when a node has it and no container has been made. `leaves_by` is when a pod that is on
     its way out should be gone. `arm` is empty for pods of the main model, `group` for those that
     hold a whole model. `was_ready` means that it was ready since its server began, and is not now.
+    `gate` is None for a pod that never waited for others of its group.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Pod:
     leaves_by: datetime | None = None
     group: str = ""
     was_ready: bool = False
+    gate: Gate | None = None
 
     @property
     def member(self) -> int:
@@ -76,6 +79,7 @@ def pod_of(manifest: Manifest) -> Pod:
         waits_since=None if is_terminating(manifest) else _waits_since(status),
         group=label_of(manifest, names.GROUP_LABEL),
         was_ready=_was_ready(status),
+        gate=gate_of(manifest),
     )
 
 

@@ -1,0 +1,67 @@
+"""Which groups may leave their gates: those for whose waiting members there is room at once."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from model_operator.domain.placement.capacity import Inventory, demand_of
+from model_operator.domain.placement.packing import Members, room_for, with_members
+from model_operator.domain.placement.topology import Topology, topology_of
+from model_operator.domain.seen.gangs import begun, members, waiting
+from model_operator.domain.seen.gates import Gate
+from model_operator.domain.seen.pods import Pod
+from model_operator.domain.seen.workloads import Group
+from model_operator.domain.wish.revision import Revision
+
+
+@dataclass(frozen=True)
+class Release:
+    """Members of one group, all that wait, whose gates are taken away at `opened`.
+
+    `selector` keeps them to the domain in which there is room.
+    """
+
+    pods: tuple[Pod, ...]
+    opened: datetime
+    selector: Mapping[str, str] = field(default_factory=dict)
+
+
+def releases_of(
+    groups: Iterable[tuple[Group, Revision]], inventory: Inventory | None, now: datetime
+) -> tuple[Release, ...]:
+    """The releases in the order of the groups, each with what those before it leave.
+
+    A release that was begun goes on, whatever is free now: half a group is of no use to anybody.
+    Without an inventory none is held back, since nobody can tell; the scheduler decides.
+    """
+    found = []
+    for group, revision in groups:
+        demand, topology = demand_of(revision.template), topology_of(revision.template)
+        wish = members(group, demand, topology) if demand else None
+        if wish is None:
+            continue
+        release = _release(group, wish, inventory, now)
+        if release is None:
+            continue
+        found.append(release)
+        if inventory:
+            inventory = with_members(inventory, wish, release.selector)
+    return tuple(found)
+
+
+def _release(
+    group: Group, wish: Members, inventory: Inventory | None, now: datetime
+) -> Release | None:
+    if gate := begun(group):
+        return _continued(group, gate, wish.topology)
+    if inventory is None:
+        return Release(waiting(group), now)
+    room = room_for(wish, inventory)
+    return Release(waiting(group), now, room.selector) if room.pods >= wish.count else None
+
+
+def _continued(group: Group, gate: Gate, topology: Topology | None) -> Release:
+    """The same release for those that still wait."""
+    chosen = {} if topology is None else {topology.key: gate.selector.get(topology.key)}
+    selector = {key: domain for key, domain in chosen.items() if domain}
+    return Release(waiting(group), gate.opened or gate.made, selector)
