@@ -187,7 +187,7 @@ def test_accelerators_that_are_accepted(api_server, accelerator):
         ),
         pytest.param(
             tpu("tpu-v6e-slice", "2x4", count=4),
-            "spec.accelerator.tpu.topology: 2x4 with 4 chips a host spans 2 hosts",
+            "spec.accelerator.tpu.topology: spans several hosts",
             id="two hosts",
         ),
         pytest.param(

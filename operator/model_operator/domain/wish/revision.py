@@ -8,6 +8,7 @@ from model_operator.domain import names
 from model_operator.domain.manifests import Manifest
 from model_operator.domain.placement.accelerator import Accelerator
 from model_operator.domain.wish.batching import Batching
+from model_operator.domain.wish.sharding import GangScheduling, Sharding
 from model_operator.domain.wish.spec import ModelDeployment
 
 
@@ -72,8 +73,7 @@ def user_input(deployment: ModelDeployment) -> Manifest:
     if deployment.scheduling.fields:
         asked["scheduling"] = deployment.scheduling.fields
     if deployment.sharding:
-        # How a group recovers changes no pod, so it is no part of this.
-        asked["sharding"] = {"shards": deployment.sharding.shards}
+        asked["sharding"] = _sharding_input(deployment.sharding)
     if deployment.arm:
         # So that no revision belongs to two, whatever versions they come to.
         asked["arm"] = deployment.arm_name
@@ -99,6 +99,16 @@ def _accelerator_input(accelerator: Accelerator) -> Manifest:
         asked["sharing"] = {"strategy": sharing.strategy.value, "clients": sharing.clients}
     if tpu := accelerator.tpu:
         asked["tpu"] = {"type": tpu.type, "topology": tpu.topology}
+    return asked
+
+
+def _sharding_input(sharding: Sharding) -> Manifest:
+    # How a group recovers changes no pod, so it is no part of this.
+    asked: Manifest = {"shards": sharding.shards}
+    if topology := sharding.topology:
+        asked["topology"] = {"key": topology.key, "mode": topology.mode.value}
+    if sharding.gang_scheduling is not GangScheduling.GATED:
+        asked["gangScheduling"] = sharding.gang_scheduling.value
     return asked
 
 

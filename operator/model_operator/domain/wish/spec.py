@@ -16,7 +16,7 @@ from model_operator.domain.wish.batching import Batching, parse_batching
 from model_operator.domain.wish.commands import Command, parse_commands
 from model_operator.domain.wish.model import Model, parse_model
 from model_operator.domain.wish.rollout import Rollout, parse_rollout
-from model_operator.domain.wish.sharding import Sharding, parse_sharding
+from model_operator.domain.wish.sharding import Sharding, parse_sharding, require_recovery
 
 _SERVICE_NAME = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
 
@@ -128,11 +128,12 @@ def parse(body: Manifest, allows_node_paths: bool = False) -> ModelDeployment:
     serving = _serving(spec.get("serving") or {})
     variants = parse_variants(spec.get("variants") or (), main)
     shadow = parse_shadow(spec["shadow"], main) if spec.get("shadow") else None
+    sharding = _sharding(spec, [model, *(arm.model for arm in (*variants, shadow) if arm)])
     return ModelDeployment(
         identity=identity,
         model=model,
         serving=serving,
-        accelerator=_accelerator(spec, serving),
+        accelerator=_accelerator(spec, serving, sharding),
         scheduling=parse_scheduling(spec.get("scheduling") or {}),
         replicas=replicas,
         rollout=parse_rollout(spec.get("rollout") or {}),
@@ -141,7 +142,7 @@ def parse(body: Manifest, allows_node_paths: bool = False) -> ModelDeployment:
         variants=variants,
         shadow=shadow,
         requests=parse_requests(spec.get("traffic") or {}),
-        sharding=_sharding(spec, [model, *(arm.model for arm in (*variants, shadow) if arm)]),
+        sharding=sharding,
     )
 
 
@@ -163,10 +164,13 @@ def _serving(serving: Manifest) -> Serving:
     )
 
 
-def _accelerator(spec: Manifest, serving: Serving) -> Accelerator | None:
+def _accelerator(spec: Manifest, serving: Serving, sharding: Sharding | None) -> Accelerator | None:
     if "accelerator" not in spec:
         return None
-    accelerator = parse_accelerator(mapping(spec, "spec.accelerator"))
+    shards = sharding.shards if sharding else None
+    accelerator = parse_accelerator(mapping(spec, "spec.accelerator"), shards)
+    if sharding and accelerator.tpu:
+        require_recovery(sharding, accelerator.tpu)
     for part in ("requests", "limits"):
         if accelerator.resource in (serving.resources.get(part) or {}):
             field = f"spec.serving.resources.{part}"
