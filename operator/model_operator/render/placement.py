@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from model_operator.domain.manifests import Manifest
 from model_operator.domain.placement.scheduling import Scheduling
+from model_operator.domain.placement.topology import Topology
 from model_operator.domain.wish.spec import ModelDeployment
 from model_operator.render import accelerator as accelerators
 from model_operator.render.metadata import pod_selector
@@ -33,10 +34,16 @@ def spread(deployment: ModelDeployment, revision: str) -> list[Manifest]:
     ]
 
 
-def placement(deployment: ModelDeployment) -> Manifest:
-    """The other parts of the pod's spec; what nobody asked for is absent."""
+def placement(deployment: ModelDeployment, topology: Topology | None = None) -> Manifest:
+    """The other parts of the pod's spec; what nobody asked for is absent.
+
+    With a topology, nodes that are in none of its domains are out of question.
+    """
     scheduling, accelerator = deployment.scheduling, deployment.accelerator
     terms = accelerators.node_terms(accelerator) if accelerator else []
+    if topology:
+        labelled = {"matchExpressions": [{"key": topology.key, "operator": "Exists"}]}
+        terms = [_both(term, labelled) for term in terms] or [labelled]
     demanded = accelerators.tolerations(accelerator) if accelerator else []
     tolerated = scheduling.items("tolerations")
     parts = {

@@ -2,10 +2,14 @@
 
 from model_operator.domain import names
 from model_operator.domain.manifests import Manifest
+from model_operator.domain.placement.capacity import taken_by
+from model_operator.domain.placement.topology import annotations_of
 from model_operator.domain.wish.model import Scheme, Source
+from model_operator.domain.wish.sharding import GangScheduling
 from model_operator.domain.wish.spec import ModelDeployment
 from model_operator.render import accelerator as accelerators
 from model_operator.render.groups import member
+from model_operator.render.groups.topology import topology_for
 from model_operator.render.metadata import child_labels
 from model_operator.render.model_flags import batching_flags, platform_flags
 from model_operator.render.placement import placement, spread
@@ -22,9 +26,10 @@ _START_FAILURES = 150
 
 def pod_template(deployment: ModelDeployment, revision: str, default_image: str) -> Manifest:
     """The template for a new revision; it passes the `restricted` Pod Security Standard."""
-    name = deployment.identity.name
+    name, topology = deployment.identity.name, topology_for(deployment)
+    annotations = {"annotations": annotations_of(topology)} if topology else {}
     return {
-        "metadata": {"labels": child_labels(name, revision, deployment.arm_name)},
+        "metadata": {"labels": child_labels(name, revision, deployment.arm_name)} | annotations,
         "spec": {
             "automountServiceAccountToken": False,
             "enableServiceLinks": False,
@@ -38,13 +43,23 @@ def pod_template(deployment: ModelDeployment, revision: str, default_image: str)
                 *([member.volume(name)] if deployment.sharding else []),
             ],
         }
-        | placement(deployment),
+        | placement(deployment, topology)
+        | _gates(deployment),
     }
+
+
+def _gates(deployment: ModelDeployment) -> Manifest:
+    """Members that take accelerators wait for each other; others may go as nodes have room."""
+    sharding, resources = deployment.sharding, {"resources": _resources(deployment)}
+    if sharding is None or sharding.gang_scheduling is not GangScheduling.GATED:
+        return {}
+    takes = taken_by({"containers": [resources]})
+    return {"schedulingGates": [{"name": names.GANG_GATE}]} if takes else {}
 
 
 def _server_container(deployment: ModelDeployment, revision: str, default_image: str) -> Manifest:
     serving = deployment.serving
-    optional = {"env": _environment(deployment), "resources": _resources(deployment)}
+    optional = {"env": _environment(deployment, revision), "resources": _resources(deployment)}
     return {
         "name": names.SERVER_CONTAINER,
         "image": serving.image or default_image,
@@ -76,11 +91,16 @@ def _resources(deployment: ModelDeployment) -> Manifest:
     return resources | {"limits": limits}
 
 
-def _environment(deployment: ModelDeployment) -> list[Manifest]:
+def _environment(deployment: ModelDeployment, revision: str) -> list[Manifest]:
     given, accelerator = deployment.serving.env, deployment.accelerator
     names_given = {variable["name"] for variable in given}
     demanded = accelerators.environment(accelerator) if accelerator else []
-    demanded += member.environment() if deployment.sharding else []
+    if sharding := deployment.sharding:
+        demanded += member.environment()
+        # After that, whose variable it uses.
+        if accelerator and accelerator.tpu and accelerator.tpu.hosts > 1:
+            hosts = member.hosts(revision, sharding.shards)
+            demanded += accelerators.member_environment(accelerator.tpu, hosts)
     return [*(item for item in demanded if item["name"] not in names_given), *given]
 
 

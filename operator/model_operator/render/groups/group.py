@@ -2,10 +2,12 @@
 
 from model_operator.domain import names
 from model_operator.domain.manifests import Manifest
+from model_operator.domain.placement.topology import topology_of
 from model_operator.domain.routing.routers import SELECTOR
 from model_operator.domain.wish.revision import Revision
 from model_operator.domain.wish.spec import Identity
 from model_operator.render.groups.member import secret_data
+from model_operator.render.groups.topology import affinity
 from model_operator.render.metadata import child_metadata, pod_selector
 
 
@@ -13,7 +15,6 @@ def group(identity: Identity, revision: Revision, name: str) -> Manifest:
     """The StatefulSet of one copy of a model that is divided."""
     metadata = child_metadata(identity, name, revision.name, revision.arm)
     of_group = {names.GROUP_LABEL: name}
-    template = revision.template["metadata"]
     return {
         "apiVersion": "apps/v1",
         "kind": "StatefulSet",
@@ -27,10 +28,19 @@ def group(identity: Identity, revision: Revision, name: str) -> Manifest:
             "updateStrategy": {"type": "OnDelete"},
             "revisionHistoryLimit": 1,
             "selector": {"matchLabels": pod_selector(identity.name, revision.name) | of_group},
-            "template": revision.template
-            | {"metadata": template | {"labels": template["labels"] | of_group}},
+            "template": _member_template(revision.template, identity.namespace, name),
         },
     }
+
+
+def _member_template(template: Manifest, namespace: str, group: str) -> Manifest:
+    """The revision's, with what tells members of this group from those of others."""
+    key = names.group_key(namespace, group)
+    own = {names.GROUP_LABEL: group, names.GROUP_KEY_LABEL: key}
+    metadata, spec = template["metadata"], template["spec"]
+    if topology := topology_of(template):
+        spec = spec | {"affinity": affinity(spec.get("affinity") or {}, topology, key)}
+    return template | {"metadata": metadata | {"labels": metadata["labels"] | own}, "spec": spec}
 
 
 def members_service(identity: Identity, revision: Revision, groups: int) -> Manifest:

@@ -11,9 +11,14 @@ _TOKEN = "token"
 
 def flags(revision: str, shards: int) -> list[str]:
     """Flags of model-server. It finds its own place by the number at the end of its host's name."""
-    service = names.members_name(revision)
-    members = (f"$({_GROUP})-{member}.{service}:{names.GRPC_PORT}" for member in range(shards))
+    members = (f"{host}:{names.GRPC_PORT}" for host in hosts(revision, shards))
     return [f"--shard_members={','.join(members)}", f"--shard_token_file={_FOLDER}/{_TOKEN}"]
+
+
+def hosts(revision: str, shards: int) -> list[str]:
+    """The names of all members' hosts by number, for use where the variable is expanded."""
+    service = names.members_name(revision)
+    return [f"$({_GROUP})-{member}.{service}" for member in range(shards)]
 
 
 def environment() -> list[Manifest]:
