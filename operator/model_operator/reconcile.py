@@ -10,6 +10,7 @@ from http import HTTPStatus
 
 from model_operator.cluster.cache import Seen, Watched, Written
 from model_operator.cluster.client import Cluster
+from model_operator.cluster.gates import Gates
 from model_operator.cluster.inventory import Inventories
 from model_operator.cluster.readiness import Readiness
 from model_operator.cluster.routers import Routers, takes_requests
@@ -24,7 +25,9 @@ from model_operator.domain.manifests import (
     key_of,
     uid_of,
 )
+from model_operator.domain.placement.capacity import Inventory
 from model_operator.domain.routing.traffic import choose_ports
+from model_operator.domain.seen.gangs import Release
 from model_operator.domain.seen.observed import Observed, Routing, arm_of
 from model_operator.domain.seen.pods import Pod
 from model_operator.domain.seen.troubles import (
@@ -37,6 +40,8 @@ from model_operator.domain.seen.workloads import lacks_pods
 from model_operator.domain.wish.spec import Identity, ModelDeployment, identify, parse
 from model_operator.metrics.operation import Metrics
 from model_operator.plan.analysis.stretch import Stretches
+from model_operator.plan.groups.gated import Gated
+from model_operator.plan.groups.release import releases_of
 from model_operator.plan.pace import Pace
 from model_operator.plan.plan import Plan, make_plan, plan_for_invalid, plan_for_refused
 from model_operator.plan.rollout.queries import questions, require_prometheus
@@ -73,6 +78,7 @@ class Reconciler:
         self._cluster = surroundings.cluster
         self._inventories = surroundings.inventories
         self._readiness = surroundings.readiness
+        self._gates = Gates(surroundings.cluster, surroundings.inventories)
         self._routers = Routers(surroundings.readiness)
         self._written = surroundings.written
         self._metrics = surroundings.metrics
@@ -242,9 +248,17 @@ class Reconciler:
         for key in plan.delete:
             await self._delete(identity, observed, key)
         await self._tell(identity, plan)
+        if plan.gated:
+            await self._open_gates(identity, plan.gated)
         # Only now: whatever is wrong with an arm holds up nothing else.
         if refused := next(iter(refusals.values()), None):
             raise refused
+
+    async def _open_gates(self, identity: Identity, gated: Gated) -> None:
+        def decide(inventory: Inventory | None) -> Sequence[Release]:
+            return releases_of(gated, inventory, datetime.now(UTC))
+
+        await self._gates.open(identity.namespace, decide)
 
     async def _make_token(self, identity: Identity, observed: Observed) -> None:
         """What groups know their members by; one that is there stays, and is not looked at."""

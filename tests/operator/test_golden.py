@@ -83,6 +83,13 @@ ARMS = model_deployment(
     variants=[{"name": "big", "model": {"version": 9}, "weight": 20, "replicas": 2}],
     shadow={"model": {"version": 10}, "percent": 10},
 )
+SLICE = model_deployment(
+    accelerator={
+        "resource": "google.com/tpu",
+        "tpu": {"type": "tpu-v5-lite-podslice", "topology": "4x4"},
+    },
+    sharding={"shards": 4, "recovery": "WholeGroup"},
+)
 SHARDED = model_deployment(sharding={"shards": 3, "recovery": "Member"}, replicas=2)
 
 
@@ -97,6 +104,7 @@ SHARDED = model_deployment(sharding={"shards": 3, "recovery": "Member"}, replica
         pytest.param(BATCHED, "batched.yaml", id="batches of a platform"),
         pytest.param(FILE, "file.yaml", id="a folder of the node"),
         pytest.param(ARMS, "arms.yaml", id="a variant and a shadow"),
+        pytest.param(SLICE, "slice.yaml", id="a TPU slice of four hosts"),
         pytest.param(SHARDED, "sharded.yaml", id="two groups of three shards"),
     ],
 )

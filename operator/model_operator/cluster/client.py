@@ -14,16 +14,20 @@ from model_operator.cluster.connection import NotConnected
 from model_operator.domain import conditions, names
 from model_operator.domain.errors import ApiError
 from model_operator.domain.manifests import Manifest, ObjectKey
+from model_operator.domain.seen.gangs import Release
+from model_operator.domain.seen.pods import Pod
 from model_operator.domain.wish.spec import Identity
 
 # How a request ended: verb, kind, HTTP status (0 when no answer came), and after how many seconds.
 RequestObserver = Callable[[str, str, int, float], None]
 
 _APPLY = "application/apply-patch+yaml"
+_MERGE = "application/strategic-merge-patch+json"
 # A hung request must not hold a worker; the pass is repeated with back-off.
 _TIMEOUT_SECONDS = 15
 _PAGE = 500
 _FORBIDDEN = 403
+_NOT_FOUND = 404
 _CONFLICT = 409
 _PATHS = {
     "Deployment": ("/apis/apps/v1", "deployments"),
@@ -116,7 +120,26 @@ class Cluster:
         try:
             await self._request("DELETE", key.kind, path, options)
         except ApiError as error:
-            if error.status not in {404, 409}:
+            if error.status not in {_NOT_FOUND, _CONFLICT}:
+                raise
+
+    async def open_gate(self, namespace: str, pod: Pod, release: Release) -> None:
+        """Let the scheduler have a pod, of which other gates stay; nothing if the pod is gone.
+
+        Raises:
+            ApiError: refused.
+        """
+        path = f"{_path('Pod', namespace)}/{pod.name}"
+        opened = {names.OPENED_ANNOTATION: conditions.timestamp(release.opened)}
+        gate = {"name": names.GANG_GATE, "$patch": "delete"}
+        patch = {
+            "metadata": {"uid": pod.uid, "annotations": opened},
+            "spec": {"nodeSelector": dict(release.selector), "schedulingGates": [gate]},
+        }
+        try:
+            await self._request("PATCH", "Pod", path, patch, _MERGE)
+        except ApiError as error:
+            if error.status not in {_NOT_FOUND, _CONFLICT}:
                 raise
 
     async def read(self, namespace: str, key: ObjectKey) -> Manifest | None:
@@ -129,7 +152,7 @@ class Cluster:
         try:
             found = await self._request("GET", key.kind, path)
         except ApiError as error:
-            if error.status == 404:
+            if error.status == _NOT_FOUND:
                 return None
             raise
         return found | {"kind": key.kind}

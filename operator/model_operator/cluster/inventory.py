@@ -42,6 +42,11 @@ class Inventories:
         self._is_forbidden = False
         self._lock = asyncio.Lock()
 
+    @property
+    def is_forbidden(self) -> bool:
+        """True when the last look was refused for want of rights."""
+        return self._is_forbidden
+
     async def latest(self, of_now: bool = False) -> Inventory | None:
         """None when it cannot be read, for lack of rights or else.
 

@@ -1,10 +1,11 @@
 """When to look again though nothing happens."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from model_operator.domain.seen.pods import STUCK_AFTER
 from model_operator.plan.arms.tracks import Tracks
+from model_operator.plan.groups.gated import gates_due
 from model_operator.plan.rollout.course import dead_at
 from model_operator.plan.status.causes import waits_for_node
 from model_operator.plan.status.situation import Situation
@@ -20,12 +21,15 @@ _COUNT_AGAIN = timedelta(seconds=30)
 _COUNT_REQUESTS_AGAIN = timedelta(seconds=30)
 
 
-def next_look(tracks: Tracks, situations: Iterable[Situation]) -> datetime | None:
+def next_look(tracks: Tracks, situations: Sequence[Situation]) -> datetime | None:
     """The first moment at which something is due for the main model, an arm, or one that goes."""
     if tracks.main.deployment.suspend:
         return None
     moments = [until for gone in tracks.gone for until in gone.kept.values()]
     moments += [due for situation in situations if (due := _due(situation))]
+    for track, situation in zip(tracks.all, situations, strict=True):
+        if due := gates_due([track], track.clock.now, situation.is_late):
+            moments.append(due)
     return min(moments, default=None)
 
 

@@ -17,6 +17,7 @@ from model_operator.plan.arms.track import Track
 from model_operator.plan.arms.tracks import tracks_of
 from model_operator.plan.desired import desired_objects
 from model_operator.plan.differences import covers
+from model_operator.plan.groups.gated import Gated, gated_groups, taken_back
 from model_operator.plan.groups.token import needs_token
 from model_operator.plan.next_look import next_look
 from model_operator.plan.rollout.change import Phase
@@ -41,7 +42,8 @@ class Plan:
     of requests. `again_at` is when to look again though nothing happens. `phase` is that of a
     change of revision. `needs_inventory` means that a plan made with the cluster's accelerators at
     hand may be another; `gives_up` that an old revision loses a replica by what they show, which
-    should be looked at once more.
+    should be looked at once more. `gated` are the groups that wait at their gates, which are let in
+    as there is room.
     """
 
     apply: tuple[Manifest, ...] = ()
@@ -52,6 +54,7 @@ class Plan:
     needs_inventory: bool = False
     gives_up: bool = False
     needs_token: bool = False
+    gated: Gated = ()
     phase: Phase | State | None = None
     is_only_counts: bool = False
     is_only_requests: bool = False
@@ -67,12 +70,13 @@ def make_plan(
     doable = tuple(item for item in missing if key_of(item) not in observed.foreign)
     doable = () if deployment.suspend else doable
     routes = [item for item in missing if item["kind"] in _ROUTES and not arm_of(item)]
+    gated = gated_groups(tracks.all)
     situations = situations_of(tracks, is_routed=all(item in doable for item in routes))
     plan = _with_status(observed, status(tracks, situations))
     plan = replace(
         plan,
         again_at=next_look(tracks, situations),
-        needs_inventory=any(waits_for_node(situation) for situation in situations),
+        needs_inventory=bool(gated) or any(map(waits_for_node, situations)),
         phase=_phase(tracks.main.course),
         gives_up=any(_gives_up(track) for track in tracks.all),
     )
@@ -83,6 +87,7 @@ def make_plan(
         plan,
         apply=doable,
         needs_token=needs_token(deployment.identity, observed, doable),
+        gated=gated,
         delete=(
             *undesired_guards(observed, desired),
             *(() if routes else unneeded(tracks, limit)),
@@ -90,6 +95,7 @@ def make_plan(
         announcements=(
             *plan.announcements,
             *announced_orders(deployment, tracks.main.observed),
+            *taken_back(tracks.all),
         ),
     )
 

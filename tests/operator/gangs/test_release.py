@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from model_operator.domain.placement.capacity import Claim, Inventory, Node, demand_of
 from model_operator.domain.placement.packing import settled
 from model_operator.domain.placement.topology import Mode, Topology, annotations_of
-from model_operator.domain.seen.gangs import STRANDED_AFTER, is_stranded, stranded_at
+from model_operator.domain.seen.gangs import STRANDED_AFTER, Release, is_stranded, stranded_at
 from model_operator.domain.seen.gates import Gate
 from model_operator.domain.seen.pods import Pod, pod_of
 from model_operator.domain.seen.workloads import Group
 from model_operator.domain.wish.revision import Revision
-from model_operator.plan.groups.release import Release, releases_of
+from model_operator.plan.groups.release import releases_of
 
 GPU = "nvidia.com/gpu"
 NOW = datetime(2030, 1, 1, 12, tzinfo=UTC)

@@ -1,6 +1,7 @@
 """Groups whose pods get nodes together or not at all: which wait, and which got stuck half way."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from model_operator.domain.placement.capacity import Demand
@@ -12,6 +13,18 @@ from model_operator.domain.seen.workloads import Group
 
 # The scheduler needs seconds, and a volume that is made for a pod about a minute.
 STRANDED_AFTER = timedelta(seconds=120)
+
+
+@dataclass(frozen=True)
+class Release:
+    """Members of one group, all that wait, whose gates are taken away at `opened`.
+
+    `selector` keeps them to the domain in which there is room.
+    """
+
+    pods: tuple[Pod, ...]
+    opened: datetime
+    selector: Mapping[str, str] = field(default_factory=dict)
 
 
 def waiting(group: Group) -> tuple[Pod, ...]:

@@ -1,29 +1,15 @@
 """Which groups may leave their gates: those for whose waiting members there is room at once."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 from datetime import datetime
 
 from model_operator.domain.placement.capacity import Inventory, demand_of
 from model_operator.domain.placement.packing import Members, room_for, with_members
 from model_operator.domain.placement.topology import Topology, topology_of
-from model_operator.domain.seen.gangs import begun, members, waiting
+from model_operator.domain.seen.gangs import Release, begun, members, waiting
 from model_operator.domain.seen.gates import Gate
-from model_operator.domain.seen.pods import Pod
 from model_operator.domain.seen.workloads import Group
 from model_operator.domain.wish.revision import Revision
-
-
-@dataclass(frozen=True)
-class Release:
-    """Members of one group, all that wait, whose gates are taken away at `opened`.
-
-    `selector` keeps them to the domain in which there is room.
-    """
-
-    pods: tuple[Pod, ...]
-    opened: datetime
-    selector: Mapping[str, str] = field(default_factory=dict)
 
 
 def releases_of(

@@ -1,9 +1,12 @@
 """Which groups of a revision stay, and which are made."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from itertools import count, islice
 
 from model_operator.domain import names
+from model_operator.domain.seen.gangs import is_stranded
 from model_operator.domain.seen.observed import Observed
 from model_operator.domain.seen.workloads import Group
 from model_operator.domain.wish.sharding import Recovery
@@ -18,21 +21,35 @@ def groups_of(track: Track) -> Mapping[str, tuple[str, ...]]:
     sharding = track.deployment.sharding
     recovery = sharding.recovery if sharding else Recovery.MEMBER
     return {
-        name: standing(observed, name, course.replicas_of(name), recovery)
+        name: standing(observed, name, course.replicas_of(name), Rules(recovery, track.clock.now))
         for name in sorted(course.in_use & known.keys())
         if known[name].shards is not None
     }
 
 
-def standing(observed: Observed, revision: str, wanted: int, recovery: Recovery) -> tuple[str, ...]:
+@dataclass(frozen=True)
+class Rules:
+    """What decides whether a group may stay: how it recovers, and the time."""
+
+    recovery: Recovery
+    now: datetime
+
+    def lets_stay(self, group: Group) -> bool:
+        """False for one that is to begin anew.
+
+        Either it lost a member and recovers as a whole, or nodes were found for some only.
+        """
+        is_broken = self.recovery is Recovery.WHOLE_GROUP and group.has_lost_member
+        return not is_broken and not is_stranded(group, self.now)
+
+
+def standing(observed: Observed, revision: str, wanted: int, rules: Rules) -> tuple[str, ...]:
     """The names of `wanted` groups: of those that are there the best ones, then new ones.
 
-    As long as one is wanted, a whole one stays. With WholeGroup one that has lost a member makes
-    room for another, so that all members begin anew, once for each loss.
+    As long as one is wanted, a whole one stays. One that is to begin anew makes room for another,
+    once for each loss.
     """
-    there = observed.groups_of(revision)
-    if recovery is Recovery.WHOLE_GROUP:
-        there = tuple(group for group in there if not group.has_lost_member)
+    there = [group for group in observed.groups_of(revision) if rules.lets_stay(group)]
     kept = sorted(there, key=_worth)[:wanted]
     made = islice(_unused(observed, revision), wanted - len(kept))
     return (*(group.name for group in kept), *made)

@@ -9,6 +9,7 @@ from model_operator.domain import conditions
 from model_operator.domain.conditions import ConditionType
 from model_operator.domain.evidence.stage import State
 from model_operator.domain.manifests import Manifest
+from model_operator.domain.placement import packing
 from model_operator.domain.placement.capacity import (
     Demand,
     demand_of,
@@ -16,8 +17,11 @@ from model_operator.domain.placement.capacity import (
     lacks,
     supply_for,
 )
+from model_operator.domain.placement.topology import topology_of
+from model_operator.domain.seen.gangs import members
 from model_operator.domain.seen.observed import Observed
 from model_operator.domain.seen.troubles import UNSCHEDULABLE
+from model_operator.domain.wish.revision import Revision
 from model_operator.domain.wish.spec import ModelDeployment
 from model_operator.plan.rollout.change import Change, Phase, Pods, Room, Step, advance
 from model_operator.plan.rollout.choice import Choice
@@ -166,7 +170,7 @@ def room_for(
     held = demand_of(old.template) if old else None
     if demand is None or old is None or held is None or held.resource != demand.resource:
         return Room(False, is_clearing)
-    is_short = _is_short(observed, choice.wanted.name, demand)
+    is_short = _is_short(observed, choice.wanted, demand)
     if observed.inventory is not None:
         return Room(is_short and _holds_what_fits(observed, choice.serving, demand), is_clearing)
     # Without a look at the nodes: what was given up before must have been taken up.
@@ -176,7 +180,18 @@ def room_for(
     return Room(is_short and given * of_old < (taken + 1) * of_one, is_clearing)
 
 
-def _is_short(observed: Observed, wanted: str, demand: Demand) -> bool:
+def _is_short(observed: Observed, wanted: Revision, demand: Demand) -> bool:
+    """Groups wait at their gates and there is room for none, or the scheduler finds none."""
+    topology, groups = topology_of(wanted.template), observed.groups_of(wanted.name)
+    gated = [wish for group in groups if (wish := members(group, demand, topology))]
+    if not gated:
+        return _is_short_of_nodes(observed, wanted.name, demand)
+    return observed.inventory is not None and not any(
+        packing.room_for(wish, observed.inventory).pods >= wish.count for wish in gated
+    )
+
+
+def _is_short_of_nodes(observed: Observed, wanted: str, demand: Demand) -> bool:
     """A pod waits for accelerators by the scheduler's words, and the nodes have none free.
 
     Of a group all that wait need some, or those that have some hold them for nothing.

@@ -3,8 +3,9 @@
 from model_operator.domain import names
 from model_operator.domain.seen.observed import Observed
 from model_operator.domain.seen.pods import Pod
-from model_operator.domain.seen.troubles import Trouble, most_telling
+from model_operator.domain.seen.troubles import UNSCHEDULABLE, Trouble, most_telling
 from model_operator.plan.rollout.course import was_given_up
+from model_operator.plan.status.gates import held_at_gates
 from model_operator.plan.status.shortage import lacks_node, with_counts
 from model_operator.plan.status.situation import Situation
 
@@ -22,6 +23,8 @@ def trouble_in(situation: Situation, name: str) -> Trouble | None:
     revision = situation.revisions().get(name)
     if trouble is None or revision is None:
         return trouble
+    if trouble.reason == UNSCHEDULABLE and (held := held_at_gates(situation.observed, revision)):
+        return held
     return with_counts(trouble, revision, situation.observed.inventory)
 
 

@@ -24,13 +24,27 @@ def with_counts(trouble: Trouble, revision: Revision, inventory: Inventory | Non
     supply = supply_for(demand, inventory)
     if supply.pods > 0:
         return trouble  # It waits for something else, and the scheduler says for what.
+    found = counts(demand, inventory)
+    return Trouble(
+        trouble.reason, f"needs {demanded(demand, revision)}; {found} ({trouble.message})"
+    )
+
+
+def demanded(demand: Demand, revision: Revision) -> str:
+    """What each pod takes, with the product that the user asked for."""
+    product = (revision.input.get("accelerator") or {}).get("product")
+    wish = f"{demand.count} {demand.resource}"
+    return f"{wish} with product {product}" if product else wish
+
+
+def counts(demand: Demand, inventory: Inventory) -> str:
+    """What is free on the nodes that match, or why none does."""
+    supply = supply_for(demand, inventory)
     if supply.nodes == 0:
-        found = _without_nodes(demand, inventory)
-    else:
-        found = f"nodes that match have {supply.free} free of {supply.total}"
-        found += f", no node {demand.count} together" if supply.free >= demand.count else ""
-    wish = f"needs {demand.count} {demand.resource}{_wish(revision)}"
-    return Trouble(trouble.reason, f"{wish}; {found} ({trouble.message})")
+        return _without_nodes(demand, inventory)
+    found = f"nodes that match have {supply.free} free of {supply.total}"
+    is_scattered = supply.pods == 0 and supply.free >= demand.count
+    return f"{found}, no node {demand.count} together" if is_scattered else found
 
 
 def _without_nodes(demand: Demand, inventory: Inventory) -> str:
@@ -43,8 +57,3 @@ def _without_nodes(demand: Demand, inventory: Inventory) -> str:
     known = sorted({resource for node in inventory.nodes for resource in node.accelerators})
     others = f"; there are: {', '.join(known[:_MOST_NAMED])}" if known else ""
     return f"no node of this cluster has any{others}"
-
-
-def _wish(revision: Revision) -> str:
-    product = (revision.input.get("accelerator") or {}).get("product")
-    return f" with product {product}" if product else ""
