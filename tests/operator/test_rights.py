@@ -128,6 +128,23 @@ def test_with_rights_in_one_namespace_it_makes_groups_and_tells_nobody_their_tok
     assert plain not in told
 
 
+def test_where_it_may_not_look_at_nodes_it_lets_groups_in_at_once(started_in_one_namespace):
+    api, process = started_in_one_namespace
+    api.apply(manifest(sharding={"shards": 2}, accelerator={"resource": "nvidia.com/gpu"}))
+    [group] = eventually(lambda: api.all("statefulsets"))
+
+    # No controller runs here that would.
+    for member in range(2):
+        template = group["spec"]["template"]
+        name = f"{group['metadata']['name']}-{member}"
+        metadata = {"name": name, "labels": template["metadata"]["labels"]}
+        pod = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": template["spec"]}
+        api.run("create", "-f", "-", stdin=yaml.safe_dump(pod))
+
+    eventually(lambda: not any(pod["spec"].get("schedulingGates") for pod in api.all("pods")))
+    assert process.stop() == 0
+
+
 def test_with_rights_everywhere_it_counts_the_accelerators_of_all_nodes(
     installed, new_namespace, start_with_rights
 ):
