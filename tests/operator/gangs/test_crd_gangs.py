@@ -38,7 +38,7 @@ def test_where_groups_may_stand(api_server, sharding, accelerator):
     api_server.apply(manifest(sharding, accelerator))
 
     stored = api_server.get("md", "ranker")["spec"]["sharding"]
-    assert stored == {"recovery": "Member", "gangScheduling": "Gated"} | sharding
+    assert stored == {"recovery": "Member"} | sharding
 
 
 @pytest.mark.parametrize(
