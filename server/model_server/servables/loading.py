@@ -9,10 +9,10 @@ from typing import Protocol
 from model_server.core.loader import Resources
 from model_server.core.servable import ServableId
 from model_server.servables.batched import unbatched
-from model_server.servables.platform import GroupServable, Platform, Servable
+from model_server.servables.platform import GroupServable, PartialPlatform, Platform, Servable
 from model_server.servables.quiet import short_turns
 from model_server.servables.registry import Platforms, check_servable
-from model_server.storage.folders import Folder
+from model_server.storage.folders import Folder, Needs
 
 # TensorFlow Serving's rule of thumb: a model in memory takes what its files take, and a fifth more.
 _RAM_PER_BYTE = 1.2
@@ -60,8 +60,10 @@ class VersionLoader:
     surroundings: Surroundings
 
     def estimate(self) -> Resources:
-        """See Loader. Counts the files, whatever the platform."""
-        return Resources(ram_bytes=int(self.folder.size() * _RAM_PER_BYTE))
+        """See Loader. Counts what is needed of the files, whatever the platform."""
+        needs = self._needs(self.platforms.platform(self.platform))
+        share = needs.share if needs is not None else 1
+        return Resources(ram_bytes=int(self.folder.size() * share * _RAM_PER_BYTE))
 
     def load(self) -> Servable:
         """See Loader. Raises ServingError."""
@@ -71,7 +73,7 @@ class VersionLoader:
     def _loaded(self) -> Servable:
         platform = self.platforms.platform(self.platform)
         try:
-            local = self.folder.fetch()
+            local = self.folder.fetch(self._needs(platform))
             with self.surroundings.recorded(self.id, self.path):
                 servable = platform.load(self.id.name, self.id.version, local)
                 check_servable(self.platform, servable)
@@ -79,6 +81,9 @@ class VersionLoader:
         except BaseException:
             self.folder.drop()
             raise
+
+    def _needs(self, platform: Platform) -> Needs | None:
+        return platform.needs if isinstance(platform, PartialPlatform) else None
 
     def _prepared(self, platform: Platform, loaded: Servable, local: str) -> Servable:
         batch, warm_up = self.surroundings.batch, self.surroundings.warm_up

@@ -11,6 +11,7 @@ from typing import Any, Protocol, runtime_checkable
 from model_server.options.batching import Batching
 from model_server.options.shards import Shards
 from model_server.servables.signature import Signature, Tensor, Tensors
+from model_server.storage.folders import Needs
 
 
 class Servable(Protocol):
@@ -85,3 +86,12 @@ class Platform(Protocol):
 
     def unload(self, servable: Any) -> None:
         """Gives back what ``load`` took; nobody runs the servable any more."""
+
+
+@runtime_checkable
+class PartialPlatform(Protocol):
+    """A platform that may read just a part of a version's files."""
+
+    @property
+    def needs(self) -> Needs | None:
+        """What it reads of them; None for everything."""

@@ -11,6 +11,7 @@ from model_server.servables.saved_model.saved_models import SavedModels
 if TYPE_CHECKING:
     from model_server.servables.sharding.group.groups import Groups
     from model_server.servables.sharding.group.sharded_model import ShardedModel
+    from model_server.servables.sharding.plan.needs import MemberNeeds
     from model_server.servables.tflite.model import TfLite, TfLiteModel
 
 
@@ -21,6 +22,11 @@ class TensorFlow:
         self._saved_models = SavedModels(runtime)
         self._groups = _groups(runtime, runtime.shards) if runtime.shards else None
         self._lite = _lite(runtime) if runtime.prefer_tflite else None
+
+    @property
+    def needs(self) -> "MemberNeeds | None":
+        """See PartialPlatform."""
+        return self._groups.needs if self._groups is not None else None
 
     def load(
         self, name: str, version: int, path: str

@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,6 +20,23 @@ _PART = 8 * 2**20
 _PARTS_AT_A_TIME = 4
 _MOST_FILES = 10_000
 
+# The bytes of files, by their path in the folder.
+Ranges = Mapping[str, Sequence[range]]
+
+
+class Needs(Protocol):
+    """What a load reads of a version's files, where that may not be all of them."""
+
+    @property
+    def share(self) -> float:
+        """About what part of all bytes that is."""
+
+    def is_in_parts(self, file: str) -> bool:
+        """Whether just some bytes may be needed of this file, told by its path in the folder."""
+
+    def ranges(self, folder: str) -> Ranges | None:
+        """The bytes that are, given a folder with all other files; None for all of them."""
+
 
 class Folder(Protocol):
     """A version's folder, wherever it is."""
@@ -27,8 +44,11 @@ class Folder(Protocol):
     def size(self) -> int:
         """The bytes of all files. Raises ServingError, OSError."""
 
-    def fetch(self) -> str:
-        """The path on this machine where all files are. Raises ServingError."""
+    def fetch(self, needs: Needs | None = None) -> str:
+        """The path on this machine where all files are, or what is needed of them.
+
+        Raises ServingError.
+        """
 
     def drop(self) -> None:
         """What ``fetch`` gave is not needed any more."""
@@ -52,7 +72,7 @@ class LocalFolder:
                     continue
         return size
 
-    def fetch(self) -> str:
+    def fetch(self, needs: Needs | None = None) -> str:
         """See Folder."""
         return self.path
 
@@ -73,18 +93,25 @@ class RemoteFolder:
         with _explaining(self.url):
             return sum(file.size for file in _listed(*file_system(self.url)).values())
 
-    def fetch(self) -> str:
-        """See Folder. Raises ServingError: UNAVAILABLE if the files change meanwhile."""
+    def fetch(self, needs: Needs | None = None) -> str:
+        """See Folder. Raises ServingError: UNAVAILABLE if the files change meanwhile.
+
+        Files of which not all is needed have holes where the rest would be.
+        """
         self.drop()
         with _explaining(self.url):
             opened, path = file_system(self.url)
             files = _listed(opened, path)
-            size = sum(file.size for file in files.values())
-            self._place = self.cache.reserve(size)
-            _log.info("Fetching %s: %d files, %d bytes", self.url, len(files), size)
+            whole, in_parts = _divided(files, needs)
+            self._place = self._reserved(whole)
             try:
                 unfinished = Path(self._place) / "unfinished"
-                _copy(opened, files, unfinished)
+                _copy(opened, files, whole, unfinished)
+                if needs is not None and in_parts:
+                    wanted = _within(in_parts, needs.ranges(str(unfinished)))
+                    self.cache.extend(self._place, _bytes(wanted))
+                    _log.info("Fetching %d bytes more of %s", _bytes(wanted), self.url)
+                    _copy(opened, files, wanted, unfinished)
                 if _listed(*file_system(self.url)) != files:
                     raise _changed()
                 # Under its own name only when whole.
@@ -95,6 +122,10 @@ class RemoteFolder:
             self.cache.settle(self._place)
             _log.info("Fetched %s", self.url)
             return str(whole)
+
+    def _reserved(self, wanted: Ranges) -> str:
+        _log.info("Fetching %s: %d files, %d bytes", self.url, len(wanted), _bytes(wanted))
+        return self.cache.reserve(_bytes(wanted))
 
     def drop(self) -> None:
         """See Folder."""
@@ -151,11 +182,36 @@ def _told(told: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     return tuple(sorted((key, str(value)) for key, value in told.items()))
 
 
-def _copy(opened: Any, files: Mapping[str, _File], into: Path) -> None:
-    for inside in files:
+def _divided(files: Mapping[str, _File], needs: Needs | None) -> tuple[Ranges, Ranges]:
+    """All bytes of the files that are needed whole, and those of the others."""
+    every = {inside: (range(file.size),) for inside, file in files.items()}
+    in_parts = {inside for inside in every if needs is not None and needs.is_in_parts(inside)}
+    return (
+        {inside: ranges for inside, ranges in every.items() if inside not in in_parts},
+        {inside: every[inside] for inside in in_parts},
+    )
+
+
+def _within(files: Ranges, needed: Ranges | None) -> Ranges:
+    """What there is of it: who misses the end of a file tells by which model."""
+    if needed is None:
+        return files
+    return {
+        inside: [range(each.start, min(each.stop, whole.stop)) for each in needed.get(inside, ())]
+        for inside, (whole,) in files.items()
+    }
+
+
+def _bytes(wanted: Ranges) -> int:
+    return sum(len(each) for ranges in wanted.values() for each in ranges)
+
+
+def _copy(opened: Any, files: Mapping[str, _File], wanted: Ranges, into: Path) -> None:
+    for inside in wanted:
         target = into / inside
         target.parent.mkdir(parents=True, exist_ok=True)
         target.touch()
+        os.truncate(target, files[inside].size)
 
     def copy(part: tuple[str, int, int]) -> None:
         inside, start, end = part
@@ -168,14 +224,15 @@ def _copy(opened: Any, files: Mapping[str, _File], into: Path) -> None:
 
     # In parts, so that neither a large file nor a slow one needs much memory or a long answer.
     with ThreadPoolExecutor(_PARTS_AT_A_TIME, thread_name_prefix="fetch") as pool:
-        for _ in pool.map(copy, list(_parts(files))):
+        for _ in pool.map(copy, list(_parts(wanted))):
             pass
 
 
-def _parts(files: Mapping[str, _File]) -> Iterator[tuple[str, int, int]]:
-    for inside, file in files.items():
-        for start in range(0, file.size, _PART):
-            yield inside, start, min(start + _PART, file.size)
+def _parts(wanted: Ranges) -> Iterator[tuple[str, int, int]]:
+    for inside, ranges in wanted.items():
+        for each in ranges:
+            for start in range(each.start, each.stop, _PART):
+                yield inside, start, min(start + _PART, each.stop)
 
 
 def _changed() -> ServingError:

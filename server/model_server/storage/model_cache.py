@@ -57,6 +57,15 @@ class ModelCache:
             self._pending.add(folder)
             return folder
 
+    def extend(self, folder: str, size: int) -> None:
+        """Room for so many bytes more in a folder that is not settled yet.
+
+        Raises ServingError, RESOURCE_EXHAUSTED, where they do not fit.
+        """
+        with self._guard:
+            self._check(size, Path(folder))
+            self._taken[folder] += size
+
     def settle(self, folder: str) -> None:
         """All of its bytes are on the disk now."""
         with self._guard:

@@ -3,6 +3,7 @@
 import threading
 import time
 from contextlib import contextmanager
+from pathlib import Path
 
 import tensorflow as tf
 
@@ -11,15 +12,15 @@ from model_server.servables.sharding.group.loading import Place, load_member, so
 
 
 class Group:
-    """All members of a group; each asks the others through it."""
+    """All members of a group; each asks the others through it, and may have a folder of its own."""
 
-    def __init__(self, folder, shards):
+    def __init__(self, folder, shards, folders=()):
         self.asked = []
         self._loaded = threading.Event()
         self.members = []
-        source = source_of(folder, ["serve"])
+        sources = [source_of(Path(each), ["serve"]) for each in folders or [folder] * shards]
         config = tf.compat.v1.ConfigProto(inter_op_parallelism_threads=-1)
-        for member in range(shards):
+        for member, source in enumerate(sources):
             self.members.append(load_member(source, Place(member, shards, self.ask), config))
         self._loaded.set()
         until = time.monotonic() + 30
@@ -56,9 +57,9 @@ class Group:
 
 
 @contextmanager
-def grouped(folder, shards):
+def grouped(folder, shards, folders=()):
     """A group that is closed at the end."""
-    group = Group(folder, shards)
+    group = Group(folder, shards, folders)
     try:
         yield group
     finally:

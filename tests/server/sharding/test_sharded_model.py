@@ -14,6 +14,7 @@ from model_server.servables.sharding.cut.cutting import CannotCut
 from model_server.servables.sharding.group.loading import Place, load_member, source_of
 from server.sharding import models
 from server.sharding.groups import Group, grouped
+from server.sharding.whole_models import whole_answers
 
 MODELS = {
     "gathers": models.recommender,
@@ -41,15 +42,6 @@ REQUESTS = {
 @pytest.fixture(scope="module", params=MODELS.values(), ids=MODELS.keys())
 def folder(request, tmp_path_factory):
     return request.param(tmp_path_factory.mktemp("model") / "1")
-
-
-def whole_answers(folder, requests):
-    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
-        loaded = tf.compat.v1.saved_model.load(session, ["serve"], str(folder))
-        signature = loaded.signature_def["serving_default"]
-        outputs = {alias: info.name for alias, info in signature.outputs.items()}
-        feed = signature.inputs["ids"].name
-        return [session.run(outputs, {feed: ids}) for ids in requests]
 
 
 @pytest.mark.parametrize("shards", [2, 3])

@@ -21,6 +21,8 @@ class S3Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.buckets = buckets
         self.requests: list[str] = []
+        # What was given away of objects: the path, and how many bytes.
+        self.served: list[tuple[str, int]] = []
         self.asks_for_key = True
         self.before: Callable[[str], object] = lambda _path: None
 
@@ -79,6 +81,7 @@ class _Handler(BaseHTTPRequestHandler):
             part = content[int(first) : int(last) + 1 if last else None]
             status = 206
             more = {"Content-Range": f"bytes {first}-{int(first) + len(part) - 1}/{len(content)}"}
+        self.server.served.append((self.path, len(part)))
         self._answer(status, part, {"ETag": _tag(content), "Last-Modified": _HTTP_DATE, **more})
 
     def _list(self, objects: dict[str, bytes], query: dict[str, list[str]]) -> None:

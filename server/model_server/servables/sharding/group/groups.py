@@ -10,11 +10,12 @@ from model_server.options.shards import Shards
 from model_server.servables.platform import Runtime
 from model_server.servables.saved_model.saved_models import load_error
 from model_server.servables.saved_model.session_config import session_config
+from model_server.servables.sharding.asking.peers import Peers
 from model_server.servables.sharding.checkpoint.checkpoint_index import BrokenIndex
 from model_server.servables.sharding.cut.cutting import CannotCut
 from model_server.servables.sharding.group.loading import Place, load_member, source_of
-from model_server.servables.sharding.group.peers import Peers
 from model_server.servables.sharding.group.sharded_model import ShardedModel
+from model_server.servables.sharding.plan.needs import MemberNeeds
 
 _log = logging.getLogger(__name__)
 
@@ -27,6 +28,7 @@ class Groups:
         self._config = session_config(runtime)
         self._shards = shards
         self._peers = Peers(shards)
+        self.needs = MemberNeeds(shards.rank, len(shards.members), runtime.tags)
 
     def load(self, name: str, version: int, path: str) -> ShardedModel:
         """See Platform.load. Raises ServingError, NOT_FOUND where the folder has no SavedModel."""

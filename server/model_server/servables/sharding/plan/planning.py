@@ -32,10 +32,15 @@ def plan_of(folder: Path, shards: int, tags: frozenset[str] = _SERVING_TAGS) -> 
     Raises:
         CannotPlan: it is none, is damaged, or holds what cannot be looked into.
     """
+    return read_plan(folder, shards, tags)[0]
+
+
+def read_plan(folder: Path, shards: int, tags: frozenset[str]) -> tuple[ShardPlan, CheckpointIndex]:
+    """The same, and the index that it was made of. Raises CannotPlan."""
     try:
         meta_graph = loader_impl.SavedModelLoader(str(folder)).get_meta_graph_def_from_tags(tags)
         index = read_index((folder / _INDEX).read_bytes())
-        return make_plan(variables_of(meta_graph, index), shards)
+        return make_plan(variables_of(meta_graph, index), shards), index
     except BrokenIndex as error:
         raise CannotPlan(f"{folder / _INDEX}: {error}") from error
     except (OSError, ValueError, RuntimeError) as error:
