@@ -32,7 +32,7 @@ from model_server.api.messages.specs import fill, required_spec, spec_of
 from model_server.core.errors import Code, ServingError
 from model_server.servables import tensors
 from model_server.servables.definitions import signature_defs
-from model_server.servables.signature import Signature, Tensors
+from model_server.servables.signature import PART_PREFIX, Signature, Tensors
 from model_server.service.classify import Classes
 from model_server.service.feeding import check_input_names
 from model_server.service.inference import InferenceTask
@@ -83,7 +83,10 @@ class PredictionService:
         call = PredictCall(
             required_spec(request), partial(_decode, request.inputs), request.output_filter
         )
-        return predictions.response(self.service.predict(call), as_content=self.as_content)
+        made = self.service.predict(call)
+        # Members of a group read each other's rows so in a tenth of the time.
+        is_of_member = made.signature_name.startswith(PART_PREFIX)
+        return predictions.response(made, as_content=self.as_content or is_of_member)
 
     def classify(self, request: ClassificationRequest) -> ClassificationResponse:
         """Labels and scores for Examples. Raises ServingError."""

@@ -1,6 +1,6 @@
 """Which member is asked for which rows of a split table, and the rows put together again; pure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -15,25 +15,29 @@ Ids = NDArray[np.int32] | NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Lookup:
-    """Rows to be found for `ids`, which may have any shape; `bounds` are those of the split."""
+    """Rows to be found for ids of this `shape`.
 
-    ids: Ids
-    order: NDArray[np.intp]
-    ends: NDArray[np.intp]
+    `wanted` has each id once and in order, so that those of each member are together: member k's
+    are before place `ends[k]`, and after those of the one before. `places` says for each id where
+    it is among them. `bounds` are those of the split.
+    """
+
+    shape: tuple[int, ...]
+    wanted: Ids
+    places: NDArray[np.intp]
+    ends: tuple[int, ...]
     bounds: tuple[int, ...]
 
     @property
     def members(self) -> list[int]:
         """Those that have some of the rows."""
-        return [member for member, _ in self._places()]
+        return [member for member in range(len(self.ends)) if self._count(member)]
 
     def question(self, member: int) -> Tensor:
         """The numbers of its rows at one member; none where it has none of them."""
-        flat = self.ids.reshape(-1)
-        place = dict(self._places()).get(member)
-        if place is None:
-            return flat[:0]
-        return flat[place] - flat.dtype.type(self.bounds[member])
+        end = self.ends[member]
+        mine = self.wanted[end - self._count(member) : end]
+        return mine - mine.dtype.type(self.bounds[member])
 
     def joined(
         self, answers: Mapping[int, Tensor], row: tuple[int, ...], dtype: np.dtype[Any]
@@ -48,24 +52,21 @@ class Lookup:
         Raises:
             ServingError: INTERNAL, where an answer has another shape or type than was asked for.
         """
-        found = np.empty((self.ids.size, *row), dtype)
-        for member, place in self._places():
-            answer = answers[member]
-            if answer.shape != (len(place), *row) or answer.dtype != dtype:
+        parts = [answers[member] for member in self.members]
+        for member, answer in zip(self.members, parts, strict=True):
+            if answer.shape != (self._count(member), *row) or answer.dtype != dtype:
                 raise ServingError(
                     Code.INTERNAL,
                     f"member {member} answered {answer.dtype} of shape {answer.shape} for"
-                    f" {len(place)} rows of shape {row}",
+                    f" {self._count(member)} rows of shape {row}",
                 )
-            found[place] = answer
-        return found.reshape(self.ids.shape + row)
+        if not parts:
+            return np.empty(self.shape + row, dtype)
+        found = parts[0] if len(parts) == 1 else np.concatenate(parts)
+        return found.take(self.places, 0).reshape(self.shape + row)
 
-    def _places(self) -> Iterator[tuple[int, NDArray[np.intp]]]:
-        start = 0
-        for member, end in enumerate(self.ends):
-            if end > start:
-                yield member, self.order[start:end]
-            start = end
+    def _count(self, member: int) -> int:
+        return self.ends[member] - (self.ends[member - 1] if member else 0)
 
 
 def lookup(tensor: Tensor, bounds: tuple[int, ...]) -> Lookup:
@@ -76,15 +77,16 @@ def lookup(tensor: Tensor, bounds: tuple[int, ...]) -> Lookup:
     """
     # Gathers take no other types.
     ids = cast(Ids, tensor)
+    wanted, places = np.unique(ids.reshape(-1), return_inverse=True)
+    if len(wanted) and (wanted[0] < 0 or wanted[-1] >= bounds[-1]):
+        raise _outside(ids, bounds[-1])
+    ends = np.searchsorted(wanted, bounds[1:])
+    return Lookup(ids.shape, cast(Ids, wanted), places, tuple(ends.tolist()), bounds)
+
+
+def _outside(ids: Ids, rows: int) -> ServingError:
     flat = ids.reshape(-1)
-    outside = (flat < 0) | (flat >= bounds[-1])
-    if outside.any():
-        place = np.unravel_index(int(outside.argmax()), ids.shape)
-        where = ",".join(str(each) for each in place)
-        raise ServingError(
-            Code.INVALID_ARGUMENT, f"indices[{where}] = {ids[place]} is not in [0, {bounds[-1]})"
-        )
-    members = np.searchsorted(np.asarray(bounds[1:]), flat, side="right")
-    order = np.argsort(members, kind="stable")
-    ends = np.searchsorted(members[order], np.arange(len(bounds) - 1), side="right")
-    return Lookup(ids, order, ends, bounds)
+    place = np.unravel_index(int(((flat < 0) | (flat >= rows)).argmax()), ids.shape)
+    where = ",".join(str(each) for each in place)
+    said = f"indices[{where}] = {ids[place]} is not in [0, {rows})"
+    return ServingError(Code.INVALID_ARGUMENT, said)

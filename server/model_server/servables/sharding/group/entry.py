@@ -7,6 +7,7 @@ from typing import Protocol
 from model_server.core.errors import Code, ServingError
 from model_server.servables.dtypes import dtype_of
 from model_server.servables.saved_model.model import SavedModel
+from model_server.servables.sharding.asking.questions import Answer
 from model_server.servables.sharding.cut.cutting import Cut, Use
 from model_server.servables.sharding.cut.lookup import Lookup, lookup
 from model_server.servables.sharding.cut.part import (
@@ -18,8 +19,6 @@ from model_server.servables.sharding.cut.part import (
 )
 from model_server.servables.sharding.plan.shard_plan import Split, Whole
 from model_server.servables.signature import Signature, Tensor, Tensors, TensorSpec
-
-Answer = Tensors | ServingError
 
 
 class Members(Protocol):

@@ -9,12 +9,11 @@ import numpy as np
 from model_server.core.errors import Code, ServingError
 from model_server.servables.dtypes import BOOL, INT64, STRING
 from model_server.servables.saved_model.model import SavedModel
-from model_server.servables.sharding.group.entry import Answer
+from model_server.servables.sharding.asking.questions import TOKEN, Answer
 from model_server.servables.signature import PART_PREFIX, Signature, Tensor, Tensors, TensorSpec
 
 SUMS = "sums"
 PROVEN = "proven"
-TOKEN = "token"
 
 # Asks other members; see Members.ask.
 AskOthers = Callable[[str, Mapping[int, Tensors]], list[Answer]]

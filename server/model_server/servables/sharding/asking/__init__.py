@@ -1,0 +1,1 @@
+"""How a member's questions get to other members, and their answers back."""
