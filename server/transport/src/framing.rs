@@ -27,6 +27,7 @@ impl Status {
     pub const RESOURCE_EXHAUSTED: u8 = 8;
     pub const UNIMPLEMENTED: u8 = 12;
     pub const INTERNAL: u8 = 13;
+    pub const UNAVAILABLE: u8 = 14;
 
     pub fn new(code: u8, message: impl Into<String>) -> Self {
         Status {
@@ -58,6 +59,27 @@ fn percent_encoded(text: &str) -> String {
         }
     }
     encoded
+}
+
+/// The text of a header grpc-message.
+pub fn percent_decoded(encoded: &[u8]) -> String {
+    let mut plain = Vec::with_capacity(encoded.len());
+    let mut rest = encoded;
+    while let [first, more @ ..] = rest {
+        let hex = more.get(..2).and_then(|hex| std::str::from_utf8(hex).ok());
+        let byte = hex.and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        match (first, byte) {
+            (b'%', Some(byte)) => {
+                plain.push(byte);
+                rest = &more[2..];
+            }
+            _ => {
+                plain.push(*first);
+                rest = more;
+            }
+        }
+    }
+    String::from_utf8_lossy(&plain).into_owned()
 }
 
 /// How many bytes a message has, and whether it is packed, by the prefix before it.

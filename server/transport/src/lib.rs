@@ -3,11 +3,12 @@
 //!
 //! One file per concern: `port` (sockets, connections, drain), `tls`, `grpc` (one call on the
 //! wire), `framing` (messages and statuses), `queue` (calls and the threads that take them),
-//! `call` (what Python sees of one).
+//! `call` (what Python sees of one), `lines` (calls to other servers).
 
 mod call;
 mod framing;
 mod grpc;
+mod lines;
 mod port;
 mod queue;
 mod tls;
@@ -17,5 +18,6 @@ use pyo3::prelude::*;
 #[pymodule]
 fn modelfleet_transport(module: &Bound<PyModule>) -> PyResult<()> {
     module.add_class::<port::Port>()?;
-    module.add_class::<call::Call>()
+    module.add_class::<call::Call>()?;
+    module.add_function(wrap_pyfunction!(lines::ask, module)?)
 }
