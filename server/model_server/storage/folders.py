@@ -102,11 +102,11 @@ class RemoteFolder:
         with _explaining(self.url):
             opened, path = file_system(self.url)
             files = _listed(opened, path)
-            whole, in_parts = _divided(files, needs)
-            self._place = self._reserved(whole)
+            first, in_parts = _divided(files, needs)
+            self._place = self._reserved(first)
             try:
                 unfinished = Path(self._place) / "unfinished"
-                _copy(opened, files, whole, unfinished)
+                _copy(opened, files, first, unfinished)
                 if needs is not None and in_parts:
                     wanted = _within(in_parts, needs.ranges(str(unfinished)))
                     self.cache.extend(self._place, _bytes(wanted))

@@ -31,7 +31,7 @@ type Senders = Arc<Mutex<HashMap<String, (u64, Sender)>>>;
 /// Where a question goes: HOST:PORT, and how often a connection to it has failed anywhere in the
 /// process. One that was made before the last failure is not used again: it may lead nowhere.
 #[derive(Clone, FromPyObject)]
-struct Target(String, u64);
+pub struct Target(String, u64);
 
 /// Connections by address, and what drives them.
 struct Lines {

@@ -4,13 +4,10 @@ Stored sums are masked, so that a sum over data that holds sums is still a good 
 ``tensorflow/tsl/lib/hash/crc32c.h``.
 """
 
-from typing import BinaryIO
-
 import google_crc32c
 
 _MASK_DELTA = 0xA282EAD8
 _ALL = 0xFFFFFFFF
-_PIECE = 1 << 20
 # Castagnoli's polynomial, lowest bit first.
 _POLYNOMIAL = 0x82F63B78
 
@@ -20,23 +17,6 @@ _Matrix = list[int]
 def masked(data: bytes) -> int:
     """The sum of some bytes as files hold it."""
     return mask(google_crc32c.value(data))
-
-
-def masked_of(file: BinaryIO, offset: int, size: int) -> int:
-    """The sum of a range of a file as files hold it; it is never in memory as a whole.
-
-    Raises:
-        OSError: the file cannot be read, or ends before the range does.
-    """
-    file.seek(offset)
-    crc, left = 0, size
-    while left:
-        piece = file.read(min(left, _PIECE))
-        if not piece:
-            raise OSError(f"it ends {left} bytes before byte {offset + size}")
-        crc = google_crc32c.extend(crc, piece)
-        left -= len(piece)
-    return mask(crc)
 
 
 def mask(crc: int) -> int:

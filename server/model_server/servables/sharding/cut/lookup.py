@@ -8,9 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_server.core.errors import Code, ServingError
+from model_server.servables.sharding.tables.table import Ids, outside
 from model_server.servables.signature import Tensor
-
-Ids = NDArray[np.int32] | NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -79,14 +78,6 @@ def lookup(tensor: Tensor, bounds: tuple[int, ...]) -> Lookup:
     ids = cast(Ids, tensor)
     wanted, places = np.unique(ids.reshape(-1), return_inverse=True)
     if len(wanted) and (wanted[0] < 0 or wanted[-1] >= bounds[-1]):
-        raise _outside(ids, bounds[-1])
+        raise outside(ids, bounds[-1])
     ends = np.searchsorted(wanted, bounds[1:])
     return Lookup(ids.shape, cast(Ids, wanted), places, tuple(ends.tolist()), bounds)
-
-
-def _outside(ids: Ids, rows: int) -> ServingError:
-    flat = ids.reshape(-1)
-    place = np.unravel_index(int(((flat < 0) | (flat >= rows)).argmax()), ids.shape)
-    where = ",".join(str(each) for each in place)
-    said = f"indices[{where}] = {ids[place]} is not in [0, {rows})"
-    return ServingError(Code.INVALID_ARGUMENT, said)

@@ -1,4 +1,4 @@
-"""What a member computes for the entries of its group: a graph around its share; pure protobuf."""
+"""What a member does for the entries of its group: rows are gathered, the rest is a graph; pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,38 +16,65 @@ from model_server.servables.signature import PART_PREFIX, Signature, TensorSpec
 
 @dataclass(frozen=True)
 class Held:
-    """A variable, or its rows, as a member holds it: the node of its handle, its type."""
+    """A variable as a member's graph holds it: the node of its handle, its type."""
 
     placed: Placed
     handle: str
     dtype: int
 
-    def rows_on(self, member: int) -> range | None:
-        """The rows that lie on a member; None for all of it."""
-        if not isinstance(self.placed, Split):
-            return None
-        return range(self.placed.bounds[member], self.placed.bounds[member + 1])
-
 
 @dataclass(frozen=True)
 class Part:
-    """A member's graph, the variables to fill in it, and what entries may ask of it, by name."""
+    """A member's graph, the variables to fill in it, and what entries may ask of it, by name.
+
+    `gathers` are outputs of these signatures that are not the graph's: rows of tables, by alias.
+    `computed` are the signatures without them, those that have any other.
+    """
 
     graph: GraphDef
     held: tuple[Held, ...]
     signatures: Mapping[str, Signature]
+    gathers: Mapping[str, Mapping[str, Split]]
+
+    @property
+    def computed(self) -> dict[str, Signature]:
+        found = {}
+        for name, signature in self.signatures.items():
+            gathered = self.gathers[name].keys()
+            inputs = {
+                alias: spec
+                for alias, spec in signature.inputs.items()
+                if alias.partition(".")[0] not in gathered
+            }
+            outputs = {
+                alias: spec for alias, spec in signature.outputs.items() if alias not in gathered
+            }
+            if outputs:
+                found[name] = Signature(name, inputs, outputs)
+        return found
+
+    @property
+    def tables(self) -> dict[str, Split]:
+        """The tables that rows are gathered from, by the variable's name."""
+        every = [each for found in self.gathers.values() for each in found.values()]
+        return {each.variable.name: each for each in every}
 
 
 def part_of(cut: Cut, identity: str, member: int) -> Part:
     """The part of one member of the group with this identity."""
-    builder = _Builder(member)
-    signatures = {}
+    builder = _Builder()
+    signatures, gathers = {}, {}
     for name, levels in cut.levels.items():
         for level, uses in enumerate(levels):
             mine = [use for use in uses if is_held(use.placed, member)]
             asked = part_signature(identity, name, level)
             signatures[asked] = builder.signature(asked, uses, mine)
-    return Part(builder.graph, tuple(builder.held.values()), signatures)
+            gathers[asked] = {
+                str(number): use.placed
+                for number, use in enumerate(uses)
+                if use in mine and isinstance(use.placed, Split)
+            }
+    return Part(builder.graph, tuple(builder.held.values()), signatures, gathers)
 
 
 def part_signature(identity: str, signature: str, level: int) -> str:
@@ -76,10 +103,9 @@ def input_alias(number: int, place: int) -> str:
 
 
 class _Builder:
-    def __init__(self, member: int) -> None:
+    def __init__(self) -> None:
         self.graph = GraphDef()
         self.held: dict[str, Held] = {}
-        self._member = member
         self._nodes: set[str] = set()
 
     def signature(self, name: str, uses: tuple[Use, ...], mine: list[Use]) -> Signature:
@@ -96,7 +122,7 @@ class _Builder:
 
     def _add(self, use: Use) -> str:
         name = f"use/{use.node}"
-        if name in self._nodes:
+        if isinstance(use.placed, Split) or name in self._nodes:
             return name
         self._nodes.add(name)
         kinds = asked_kinds(use)
@@ -104,18 +130,8 @@ class _Builder:
             placeholder = self.graph.node.add(name=f"{name}/{place}", op="Placeholder")
             placeholder.attr["dtype"].type = kind
             placeholder.attr["shape"].shape.unknown_rank = True
-        if isinstance(use.placed, Split):
-            self._add_gather(name, use, kinds[0])
-        else:
-            self._add_copy(name, use)
+        self._add_copy(name, use)
         return name
-
-    def _add_gather(self, name: str, use: Use, ids: int) -> None:
-        held = self._held(use)
-        node = self.graph.node.add(name=name, op="ResourceGather")
-        node.input.extend([held.handle, f"{name}/0"])
-        node.attr["dtype"].type = held.dtype
-        node.attr["Tindices"].type = ids
 
     def _add_copy(self, name: str, use: Use) -> None:
         held = self._held(use)
@@ -140,11 +156,9 @@ class _Builder:
 
     def _new(self, placed: Placed, variable: Variable) -> Held:
         held = Held(placed, f"held/{variable.name}", variable.dtype)
-        rows = held.rows_on(self._member)
-        shape = variable.shape if rows is None else (len(rows), *variable.shape[1:])
         handle = self.graph.node.add(name=held.handle, op="VarHandleOp")
         handle.attr["dtype"].type = held.dtype
-        handle.attr["shape"].shape.CopyFrom(tensor_shape.TensorShape(shape).as_proto())
+        handle.attr["shape"].shape.CopyFrom(tensor_shape.TensorShape(variable.shape).as_proto())
         handle.attr["shared_name"].s = held.handle.encode()
         value = self.graph.node.add(name=f"{held.handle}/value", op="ReadVariableOp")
         value.input.append(held.handle)

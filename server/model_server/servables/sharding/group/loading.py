@@ -22,10 +22,16 @@ from model_server.servables.sharding.group.member_part import (
     AllMembers,
     AskOthers,
     MemberPart,
+    Share,
     sums_of,
 )
 from model_server.servables.sharding.group.sharded_model import ShardedModel
-from model_server.servables.sharding.group.shares import Checkpoint, fill_copies, fill_part
+from model_server.servables.sharding.group.shares import (
+    Checkpoint,
+    fill_copies,
+    fill_whole,
+    table_of,
+)
 from model_server.servables.sharding.plan.planning import variables_of
 from model_server.servables.sharding.plan.shard_plan import Copied, ShardPlan, Split, make_plan
 
@@ -124,12 +130,18 @@ class _Member:
 
     def _part(self) -> MemberPart:
         part = part_of(self._cut, self._identity, self._place.member)
+        checkpoint, member = self._source.checkpoint, self._place.member
+        tables = {name: table_of(checkpoint, each, member) for name, each in part.tables.items()}
         with _session(part.graph, self._config) as session:
-            sums = fill_part(session, self._source.checkpoint, part.held, self._place.member)
+            fill_whole(session, checkpoint, part.held)
+        gathers = {
+            name: {alias: tables[each.variable.name] for alias, each in found.items()}
+            for name, found in part.gathers.items()
+        }
+        share = Share(part.signatures, gathers, SavedModel(session, {}, part.computed))
         # Nothing has a sum of nothing.
-        of_tables = sums_of([sums.get(table.name, 0) for table in self._tables])
-        graph = SavedModel(session, {}, part.signatures)
-        return MemberPart(self._identity, graph, of_tables, self._place.token)
+        crcs = [tables[each.name].crc if each.name in tables else 0 for each in self._tables]
+        return MemberPart(self._identity, share, sums_of(crcs), self._place.token)
 
     def _graph(self) -> SavedModel:
         copied = [each.variable for each in self._plan.placed if isinstance(each, Copied)]

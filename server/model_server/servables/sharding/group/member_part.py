@@ -10,6 +10,8 @@ from model_server.core.errors import Code, ServingError
 from model_server.servables.dtypes import BOOL, INT64, STRING
 from model_server.servables.saved_model.model import SavedModel
 from model_server.servables.sharding.asking.questions import TOKEN, Answer
+from model_server.servables.sharding.cut.part import input_alias
+from model_server.servables.sharding.tables.table import Table
 from model_server.servables.signature import PART_PREFIX, Signature, Tensor, Tensors, TensorSpec
 
 SUMS = "sums"
@@ -24,12 +26,48 @@ def hello_signature(identity: str) -> str:
     return f"{PART_PREFIX}{identity}/hello"
 
 
+class Share:
+    """The tables and variables that a member holds, and what is computed with them.
+
+    `gathers` are outputs, by signature and alias, that are rows of a table; `graph` has the others.
+    """
+
+    def __init__(
+        self,
+        signatures: Mapping[str, Signature],
+        gathers: Mapping[str, Mapping[str, Table]],
+        graph: SavedModel,
+    ) -> None:
+        self.signatures = signatures
+        self._gathers = gathers
+        self._graph = graph
+
+    def run(self, name: str, inputs: Tensors, outputs: Sequence[str]) -> Sequence[Tensor]:
+        """The outputs of a signature, in that order. Raises ServingError."""
+        gathers = self._gathers[name]
+        found = {
+            alias: table.gathered(inputs[input_alias(int(alias), 0)])
+            for alias, table in gathers.items()
+            if alias in outputs
+        }
+        rest = [alias for alias in outputs if alias not in gathers]
+        if rest:
+            computed = self._graph.run(self._graph.signatures[name], inputs, rest)
+            found |= dict(zip(rest, computed, strict=True))
+        return [found[alias] for alias in outputs]
+
+    def close(self) -> None:
+        """Gives back the memory of what nobody else has."""
+        self._gathers = {name: {} for name in self._gathers}
+        self._graph.close()
+
+
 class MemberPart:
     """Runs a member's part of a model for whoever shows the group's token, if it has one."""
 
-    def __init__(self, identity: str, graph: SavedModel, sums: Tensor, token: bytes) -> None:
+    def __init__(self, identity: str, share: Share, sums: Tensor, token: bytes) -> None:
         self._hello = hello_signature(identity)
-        self._graph = graph
+        self._share = share
         self.sums = sums
         self._token = token
         # Whether this member has found that the group has the stored rows. Until then nobody gets
@@ -37,7 +75,7 @@ class MemberPart:
         self.is_proven = False
         told = {SUMS: TensorSpec(SUMS, INT64, (-1,)), PROVEN: TensorSpec(PROVEN, BOOL, ())}
         hello = Signature(self._hello, {}, told)
-        every = [*graph.signatures.values(), hello]
+        every = [*share.signatures.values(), hello]
         self.signatures = {each.name: self._guarded(each) for each in every}
 
     def _guarded(self, signature: Signature) -> Signature:
@@ -61,11 +99,11 @@ class MemberPart:
         if name == self._hello:
             told = {SUMS: self.sums, PROVEN: np.array(self.is_proven)}
             return [told[alias] for alias in outputs]
-        return self._graph.run(self._graph.signatures[name], inputs, outputs)
+        return self._share.run(name, inputs, outputs)
 
     def close(self) -> None:
         """Gives back the memory of the member's share."""
-        self._graph.close()
+        self._share.close()
 
 
 def _shown(inputs: Tensors) -> bytes:

@@ -1,27 +1,24 @@
-"""How the variables of a member, and only those, come out of a checkpoint into a session.
+"""How the variables of a member, and only those, come out of a checkpoint.
 
 TensorFlow's restore reads a stored tensor whole, whatever slice of it is asked for. A row range of
-a tensor is a range of bytes, though, so an index of our own declares it to be a tensor.
+a tensor is a range of bytes, though, and those are read here.
 """
 
-import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
 
-from model_server.servables.sharding.checkpoint.checkpoint_index import (
-    CheckpointIndex,
-    StoredTensor,
-    index_bytes,
-    rows_of,
-)
-from model_server.servables.sharding.checkpoint.checksums import masked_of, unmask
+from model_server.servables.sharding.checkpoint.checkpoint_index import CheckpointIndex, rows_of
 from model_server.servables.sharding.cut.part import Held
 from model_server.servables.sharding.cut.rewriting import HANDLE
-from model_server.servables.sharding.plan.shard_plan import Variable
+from model_server.servables.sharding.plan.shard_plan import Split, Variable
+from model_server.servables.sharding.tables.held_tables import HELD
+from model_server.servables.sharding.tables.reading import are_equal, read_rows
+from model_server.servables.sharding.tables.table import Content, Table
 
 _DATA = "{prefix}.data-{file:05d}-of-{files:05d}"
 
@@ -70,53 +67,61 @@ def fill_copies(session: Any, checkpoint: Checkpoint, variables: Iterable[Variab
     )
 
 
-def fill_part(
-    session: Any, checkpoint: Checkpoint, held: Iterable[Held], member: int
-) -> dict[str, int]:
-    """Fills the variables of a member's part, and reads no others.
+def fill_whole(session: Any, checkpoint: Checkpoint, held: Iterable[Held]) -> None:
+    """Fills the variables of a member's graph, which lie on it whole.
 
-    Returns:
-        The plain CRC-32C of each range of rows, by the variable's name.
+    Raises:
+        tf.errors.OpError: the checkpoint is damaged.
+    """
+    _run(
+        session,
+        [
+            _Fill(
+                each.handle,
+                checkpoint.prefix,
+                each.placed.variable.key,
+                each.placed.variable.slice,
+                each.dtype,
+            )
+            for each in held
+        ],
+    )
+
+
+def table_of(checkpoint: Checkpoint, split: Split, member: int) -> Table:
+    """A member's rows of a table, and no others; those that another model has are shared.
 
     Raises:
         OSError: a data file cannot be read.
         tf.errors.OpError: the checkpoint is damaged.
     """
-    fills, ranges = [], {}
-    with tempfile.TemporaryDirectory(prefix="model-server-share-") as folder:
-        share = str(Path(folder) / "share")
-        for each in held:
-            stored = checkpoint.index.tensors[each.placed.variable.key]
-            rows = each.rows_on(member)
-            if rows is None or stored.is_sliced:
-                slice_ = _slice(each.placed.variable, rows)
-                fills.append(_Fill(each.handle, checkpoint.prefix, stored.key, slice_, each.dtype))
-                continue
-            crc = _sum_of_rows(checkpoint, stored, rows)
-            ranges[each.placed.variable.name] = rows_of(stored, rows, each.handle, crc)
-            fills.append(_Fill(each.handle, share, each.handle, "", each.dtype))
-        for file in {each.file for each in ranges.values()}:
-            link = _DATA.format(prefix=share, file=file, files=checkpoint.index.files)
-            Path(link).symlink_to(checkpoint.data(file).resolve())
-        Path(f"{share}.index").write_bytes(index_bytes(checkpoint.index.files, ranges.values()))
-        _run(session, fills)
-    return {name: unmask(each.crc) for name, each in ranges.items()}
-
-
-def _sum_of_rows(checkpoint: Checkpoint, stored: StoredTensor, rows: range) -> int:
+    stored = checkpoint.index.tensors[split.variable.key]
+    rows = range(split.bounds[member], split.bounds[member + 1])
+    if stored.is_sliced:
+        return _of_slices(checkpoint, split.variable, rows)
     part = rows_of(stored, rows, stored.key, 0)
     path = checkpoint.data(stored.file)
-    try:
-        with path.open("rb") as file:
-            return masked_of(file, part.offset, part.size)
-    except OSError as error:
-        raise OSError(f"{path}: {error}") from error
+    content = Content(stored.dtype, stored.shape, stored.crc, rows.start, rows.stop)
+    return HELD.table(
+        content,
+        partial(read_rows, path, part),
+        lambda table: are_equal(table, path, part),
+    )
 
 
-def _slice(variable: Variable, rows: range | None) -> str:
+def _of_slices(checkpoint: Checkpoint, variable: Variable, rows: range) -> Table:
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        (value,) = tf.raw_ops.RestoreV2(
+            prefix=checkpoint.prefix,
+            tensor_names=[variable.key],
+            shape_and_slices=[_slice(variable, rows)],
+            dtypes=[tf.as_dtype(variable.dtype)],
+        )
+        return Table(session.run(value), 0)
+
+
+def _slice(variable: Variable, rows: range) -> str:
     """TensorFlow's description of some rows of a variable, which may be a part of a larger one."""
-    if rows is None:
-        return variable.slice
     whole, first = [str(size) for size in variable.shape], 0
     parts = [f"0,{size}" for size in variable.shape]
     if variable.slice:
