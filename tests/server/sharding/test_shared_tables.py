@@ -1,0 +1,80 @@
+"""Rows that several models have are in memory once, for as long as any of them has them."""
+
+import gc
+
+import numpy as np
+import pytest
+
+from model_server.core.errors import Code, ServingError
+from model_server.servables.sharding.tables.held_tables import HELD, HeldTables
+from model_server.servables.sharding.tables.table import Content, Table
+from server.sharding import models
+from server.sharding.groups import grouped
+from server.sharding.whole_models import whole_answers
+
+ROWS = np.arange(12, dtype=np.float32).reshape(4, 3)
+CONTENT = Content(1, (4, 3), 7, 0, 4)
+TABLES_OF_RECOMMENDER = 4 * (40_000 * 64 + 30_001 * 16)
+IDS = np.array([3, 19_999, 12_345, 3])
+
+
+def held_bytes():
+    gc.collect()
+    return HELD.bytes
+
+
+def test_a_table_is_read_once_and_forgotten_with_the_last_who_has_it():
+    held = HeldTables()
+    first = held.table(CONTENT, lambda: Table(ROWS, 0), lambda _table: False)
+    second = held.table(CONTENT, lambda: pytest.fail("read again"), lambda table: True)
+    assert second is first
+    del first
+    assert held.bytes == ROWS.nbytes
+    del second
+    gc.collect()
+    assert held.bytes == 0
+
+
+def test_a_table_with_the_same_checksum_and_other_rows_is_another():
+    held = HeldTables()
+    first = held.table(CONTENT, lambda: Table(ROWS, 0), lambda _table: False)
+    other = held.table(CONTENT, lambda: Table(ROWS + 1, 0), lambda table: table.rows is None)
+    assert np.array_equal(first.rows, ROWS)
+    assert np.array_equal(other.rows, ROWS + 1)
+
+
+@pytest.mark.parametrize("wrong", [[-1], [0, 4], [[1, 2], [3, 9]]])
+def test_ids_without_a_row_are_refused_wherever_they_come_from(wrong):
+    with pytest.raises(ServingError, match=r"indices\[[\d,]+\] = .* is not in \[0, 4\)") as caught:
+        Table(ROWS, 0).gathered(np.array(wrong))
+    assert caught.value.code is Code.INVALID_ARGUMENT
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    """Two models with the same two tables, and one of which only one table is the same."""
+    root = tmp_path_factory.mktemp("models")
+    made = [models.recommender(root / "one"), models.recommender(root / "two")]
+    return [*made, models.recommender(root / "other", users=40_002)]
+
+
+def test_two_models_of_a_group_hold_the_same_tables_once(folders):
+    before = held_bytes()
+    with grouped(folders[0], 2) as first:
+        assert held_bytes() - before == TABLES_OF_RECOMMENDER
+        with grouped(folders[1], 2) as second:
+            assert held_bytes() - before == TABLES_OF_RECOMMENDER
+            check(second, folders[1])
+        del second
+        check(first, folders[0])
+        with grouped(folders[2], 2):
+            # The items are the same; the users are not.
+            assert held_bytes() - before == TABLES_OF_RECOMMENDER + 4 * 40_002 * 64
+    del first
+    assert held_bytes() == before
+
+
+def check(group, folder):
+    (wanted,) = whole_answers(folder, [IDS])
+    for found in group.answers({"ids": IDS}):
+        assert np.array_equal(found["scores"], wanted["scores"])
