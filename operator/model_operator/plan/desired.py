@@ -22,7 +22,7 @@ def desired_objects(tracks: Tracks) -> list[Manifest]:
     identity = main.deployment.identity
     return [
         record(identity, main.course.choice.wanted),
-        network_policy(identity, spares_groups=_has_groups_behind_router(main)),
+        network_policy(identity, _has_groups_behind_router(main), _has_slices(tracks)),
         *_workloads(main),
         *_revision_services(main),
         *_routes(tracks),
@@ -71,6 +71,15 @@ def _has_groups_behind_router(track: Track) -> bool:
     observed = track.observed
     is_divided = any(key.kind == "StatefulSet" for key in observed.children)
     return observed.is_behind_router and (is_divided or track.deployment.sharding is not None)
+
+
+def _has_slices(tracks: Tracks) -> bool:
+    return any(
+        revision.is_slice
+        for track in tracks.all
+        for revision in _remembered(track).values()
+        if revision.name in track.course.in_use | track.course.kept.keys()
+    )
 
 
 def _remembered(track: Track) -> dict[str, Revision]:

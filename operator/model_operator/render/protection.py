@@ -29,14 +29,20 @@ def disruption_budget(
     }
 
 
-def network_policy(identity: Identity, spares_groups: bool = False) -> Manifest:
+def network_policy(
+    identity: Identity, spares_groups: bool = False, has_slices: bool = False
+) -> Manifest:
     """The two ports of the server are open to all, the operator included, and no other is.
 
-    `spares_groups`: not about pods of groups, which have policies of their own.
+    `spares_groups`: not about pods of groups, which have policies of their own. `has_slices`: some
+    groups are TPU slices, whose members use further ports between them.
     """
-    pods: Manifest = {"matchLabels": {names.DEPLOYMENT_LABEL: identity.name}}
+    own: Manifest = {"matchLabels": {names.DEPLOYMENT_LABEL: identity.name}}
+    pods = own
     if spares_groups:
-        pods |= {"matchExpressions": [{"key": names.GROUP_LABEL, "operator": "DoesNotExist"}]}
+        pods = own | {"matchExpressions": [{"key": names.GROUP_LABEL, "operator": "DoesNotExist"}]}
+    members = own | {"matchExpressions": [{"key": names.GROUP_LABEL, "operator": "Exists"}]}
+    talks = has_slices and not spares_groups
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",
@@ -50,7 +56,8 @@ def network_policy(identity: Identity, spares_groups: bool = False) -> Manifest:
                         {"protocol": "TCP", "port": names.GRPC_PORT},
                         {"protocol": "TCP", "port": names.REST_PORT},
                     ]
-                }
+                },
+                *([{"from": [{"podSelector": members}]}] if talks else []),
             ],
         },
     }

@@ -122,6 +122,15 @@ def test_members_are_told_the_domain_in_which_all_of_them_have_room():
     )
 
 
+def test_a_clock_that_goes_after_the_api_servers_dates_no_release_before_its_pods():
+    later = NOW + timedelta(seconds=9)
+    behind = group(pod("r-0-0"), pod("r-0-1", made=later))
+
+    (release,) = releases_of([(behind, revision())], Inventory((node(2),), ()), NOW)
+
+    assert release.opened == later
+
+
 def test_where_nodes_may_not_be_listed_nobody_waits():
     assert releases_of([(gated(4), revision())], None, NOW) == (Release(gated(4).pods, NOW),)
 

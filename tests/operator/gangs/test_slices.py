@@ -4,6 +4,10 @@ import pytest
 
 from model_operator.domain.errors import InvalidSpec
 from model_operator.domain.placement.accelerator import parse_accelerator
+from model_operator.domain.wish.revision import Revision, user_input
+from model_operator.domain.wish.spec import identify, parse
+from model_operator.render.groups.group import group_policy
+from simulated_world import model_deployment
 
 
 def tpu(topology, type_="tpu-v5-lite-podslice", **more):
@@ -50,3 +54,23 @@ def test_the_slice_follows_from_topology_chips_and_shards(accelerator, shards, h
 def test_shards_that_are_not_the_hosts_of_the_slice_are_refused(accelerator, shards, problem):
     with pytest.raises(InvalidSpec, match=problem):
         parse_accelerator(accelerator, shards)
+
+
+@pytest.mark.parametrize(
+    ("accelerator", "shards", "is_slice"),
+    [
+        pytest.param(tpu("4x4"), 4, True, id="a slice"),
+        pytest.param(tpu("2x4", count=8), 2, False, id="members that are slices themselves"),
+        pytest.param({"resource": "nvidia.com/gpu"}, 2, False, id="GPUs"),
+    ],
+)
+def test_only_the_hosts_of_a_slice_reach_each_other_on_all_ports(accelerator, shards, is_slice):
+    sharding = {"shards": shards, "recovery": "WholeGroup"}
+    body = model_deployment(accelerator=accelerator, sharding=sharding)
+    revision = Revision("r", 1, user_input(parse(body)), {})
+
+    rules = group_policy(identify(body), revision, "r-0")["spec"]["ingress"]
+
+    free = [rule["from"] for rule in rules if "ports" not in rule]
+    own = {"podSelector": {"matchLabels": {"modelfleet.dev/group": "r-0"}}}
+    assert free == ([[own]] if is_slice else [])

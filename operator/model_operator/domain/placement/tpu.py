@@ -48,11 +48,11 @@ def slices(type_: str, topology: str) -> tuple[Slice, ...]:
 
     2x4 is twofold: one machine of 8 chips, or two of 4.
     """
-    chips = _ONE_HOST[type_].get(topology)
-    one = (Slice(type_, topology, 1, chips),) if chips else ()
+    of_one = _ONE_HOST[type_].get(topology)
+    one = (Slice(type_, topology, 1, of_one),) if of_one else ()
     if not _spans_hosts(type_, topology):
         return one
-    hosts = _chips(topology) // _CHIPS_OF_HOST_IN_SLICE
+    hosts = chips(topology) // _CHIPS_OF_HOST_IN_SLICE
     return (*one, Slice(type_, topology, hosts, _CHIPS_OF_HOST_IN_SLICE))
 
 
@@ -67,8 +67,9 @@ def _spans_hosts(type_: str, topology: str) -> bool:
 def _is_large_cube(topology: str) -> bool:
     sides = [int(side) for side in topology.split("x")]
     rises = sides == sorted(sides) and all(side % 4 == 0 for side in sides)
-    return len(sides) == 3 and rises and _chips(topology) > 64
+    return len(sides) == 3 and rises and chips(topology) > 64
 
 
-def _chips(topology: str) -> int:
+def chips(topology: str) -> int:
+    """How many a topology has, as in 2x4."""
     return math.prod(int(side) for side in topology.split("x"))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from model_operator.domain import names
 from model_operator.domain.manifests import Manifest
 from model_operator.domain.placement.accelerator import Accelerator
+from model_operator.domain.placement.tpu import chips
 from model_operator.domain.wish.batching import Batching
 from model_operator.domain.wish.sharding import GangScheduling, Sharding
 from model_operator.domain.wish.spec import ModelDeployment
@@ -39,6 +40,13 @@ class Revision:
         """The pods of one copy; None where each pod holds the whole model."""
         sharding = self.input.get("sharding")
         return int(sharding["shards"]) if sharding else None
+
+    @property
+    def is_slice(self) -> bool:
+        """Whether a copy is one TPU slice of several hosts, whose chips exchange what they know."""
+        accelerator = self.input.get("accelerator") or {}
+        tpu = accelerator.get("tpu")
+        return bool(tpu and self.shards and chips(tpu["topology"]) > accelerator["count"])
 
 
 def user_input(deployment: ModelDeployment) -> Manifest:

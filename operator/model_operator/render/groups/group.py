@@ -67,7 +67,8 @@ def members_service(identity: Identity, revision: Revision, groups: int) -> Mani
 def group_policy(identity: Identity, revision: Revision, name: str) -> Manifest:
     """Only routers and the group's own members reach the port that members answer on.
 
-    The other port is for probes, metrics and the operator.
+    The other port is for probes, metrics and the operator. Hosts of a TPU slice use ports of their
+    own between them.
     """
     own = {names.GROUP_LABEL: name}
     metadata = child_metadata(identity, name, revision.name, revision.arm)
@@ -87,6 +88,7 @@ def group_policy(identity: Identity, revision: Revision, name: str) -> Manifest:
                     "ports": [{"protocol": "TCP", "port": names.GRPC_PORT}],
                 },
                 {"ports": [{"protocol": "TCP", "port": names.REST_PORT}]},
+                *([{"from": [{"podSelector": {"matchLabels": own}}]}] if revision.is_slice else []),
             ],
         },
     }
