@@ -1,7 +1,7 @@
 """The ModelDeployment `ranker` on an API server; the tests play the controllers of Kubernetes."""
 
 from api_server import eventually
-from simulated_world import model_deployment
+from simulated_world import manifest
 
 RUNNING = {
     "name": "model-server",
@@ -11,13 +11,6 @@ RUNNING = {
     "restartCount": 0,
     "state": {"running": {"startedAt": "2026-01-01T00:00:00Z"}},
 }
-
-
-def manifest(**spec):
-    body = model_deployment(**spec)
-    body["metadata"] = {"name": "ranker"}
-    del body["status"]
-    return body
 
 
 def status_of(api):

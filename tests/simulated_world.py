@@ -30,6 +30,14 @@ def model_deployment(name: str = "ranker", **spec: Any) -> dict[str, Any]:
     }
 
 
+def manifest(name: str = "ranker", **spec: Any) -> dict[str, Any]:
+    """The same as users apply it."""
+    body = model_deployment(name, **spec)
+    body["metadata"] = {"name": name}
+    del body["status"]
+    return body
+
+
 @dataclass
 class World:
     """Carries plans out as an API server with its controllers would, in memory."""

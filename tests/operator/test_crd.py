@@ -1,12 +1,10 @@
 """What the API server accepts as a ModelDeployment, and with which words it refuses the rest."""
 
-import copy
-
 import pytest
 import yaml
 
 from api_server import Refused
-from simulated_world import model_deployment
+from simulated_world import manifest
 
 pytestmark = pytest.mark.api
 
@@ -55,13 +53,6 @@ EVERYTHING = {
     },
     "suspend": True,
 }
-
-
-def manifest(name="ranker", **spec):
-    body = model_deployment(name, **copy.deepcopy(spec))
-    body["metadata"] = {"name": name}
-    del body["status"]
-    return body
 
 
 def analysed(*weights, **analysis):

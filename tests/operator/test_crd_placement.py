@@ -3,7 +3,7 @@
 import pytest
 
 from api_server import Refused
-from simulated_world import model_deployment
+from simulated_world import manifest
 
 pytestmark = pytest.mark.api
 
@@ -70,13 +70,6 @@ EVERYTHING = {
     "serviceAccountName": "models",
     "imagePullSecrets": [{"name": "registry"}],
 }
-
-
-def manifest(**spec):
-    body = model_deployment(**spec)
-    body["metadata"] = {"name": "ranker"}
-    del body["status"]
-    return body
 
 
 def tpu(type_, topology, **more):

@@ -3,7 +3,7 @@
 import pytest
 
 from api_server import Refused
-from simulated_world import model_deployment
+from simulated_world import manifest
 
 pytestmark = pytest.mark.api
 
@@ -22,13 +22,6 @@ LARGEST = {
     "numBatchThreads": 4096,
     "allowedBatchSizes": [*range(1, 64), 2**31 - 1],
 }
-
-
-def manifest(**spec):
-    body = model_deployment(**spec)
-    body["metadata"] = {"name": "ranker"}
-    del body["status"]
-    return body
 
 
 @pytest.mark.parametrize("platform", ["tensorflow", "tflite", "onnx", "python", "_My.own-2"])

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from simulated_world import model_deployment
+from simulated_world import manifest
 
 pytestmark = pytest.mark.api
 
@@ -24,13 +24,6 @@ def blocks(beginning):
     ]
 
 
-def with_spec(part):
-    body = model_deployment(**part)
-    body["metadata"] = {"name": "ranker"}
-    del body["status"]
-    return body
-
-
 @pytest.mark.parametrize("text", blocks("apiVersion: modelfleet.dev/"))
 def test_a_whole_manifest_is_accepted(api_server, text):
     api_server.apply(yaml.safe_load(text))
@@ -38,9 +31,9 @@ def test_a_whole_manifest_is_accepted(api_server, text):
 
 @pytest.mark.parametrize("text", blocks("spec:"))
 def test_a_part_of_a_spec_is_accepted_in_a_manifest(api_server, text):
-    api_server.apply(with_spec(yaml.safe_load(text)["spec"]))
+    api_server.apply(manifest(**yaml.safe_load(text)["spec"]))
 
 
 @pytest.mark.parametrize("text", blocks("  accelerator:"))
 def test_a_part_about_accelerators_is_accepted_in_a_manifest(api_server, text):
-    api_server.apply(with_spec(yaml.safe_load(f"spec:\n{text}")["spec"]))
+    api_server.apply(manifest(**yaml.safe_load(f"spec:\n{text}")["spec"]))

@@ -4,7 +4,7 @@ import pytest
 
 from api_server import ApiServer, eventually
 from operator_process import OperatorProcess
-from simulated_world import model_deployment
+from simulated_world import manifest as written
 from testcluster import Contents, ControlPlane, binaries
 
 pytestmark = pytest.mark.api
@@ -45,10 +45,7 @@ def lab(cluster):
 def manifest(version, replicas, **rollout):
     model = {"uri": "file:///srv/models/ranker", "version": version}
     serving = {"resources": {"limits": {GPU: 1}}}
-    body = model_deployment(model=model, serving=serving, replicas=replicas, rollout=rollout)
-    body["metadata"] = {"name": "ranker"}
-    del body["status"]
-    return body
+    return written(model=model, serving=serving, replicas=replicas, rollout=rollout)
 
 
 def take_gpus(api, count):

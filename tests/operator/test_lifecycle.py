@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from api_server import ApiServer, eventually
-from simulated_world import model_deployment
+from simulated_world import manifest as written
 from testcluster import Contents, ControlPlane, binaries
 
 pytestmark = pytest.mark.api
@@ -34,10 +34,8 @@ def start(shop, start_operator):
 
 
 def manifest(name="ranker", **spec):
-    body = model_deployment(name, **spec)
-    body["metadata"] = {"name": name}
+    body = written(name, **spec)
     body["spec"]["model"]["uri"] = "file:///srv/models/ranker"
-    del body["status"]
     return body
 
 

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from api_server import Refused, eventually, kubeconfig_of
-from simulated_world import model_deployment
+from simulated_world import manifest
 
 pytestmark = pytest.mark.api
 ROUTER = "modelfleet-router"
@@ -39,13 +39,6 @@ def routers_of(account):
         "MODELFLEET_ROUTER_IMAGE": "modelfleet/router:test",
         "MODELFLEET_ROUTER_ROLE": f"ClusterRole/{account}-router",
     }
-
-
-def manifest(**spec):
-    body = model_deployment(**spec)
-    body["metadata"] = {"name": "ranker"}
-    del body["status"]
-    return body
 
 
 def live_through_a_version_change(api):

@@ -4,12 +4,12 @@ from dataclasses import replace
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+from hypothesis.stateful import initialize, rule
 
 from model_operator.domain.evidence.counts import Tally, Told
-from model_operator.domain.manifests import ObjectKey
 from model_operator.domain.routing.traffic import Ports
 from model_operator.domain.seen.observed import Routing
+from routed_life import RoutedLife
 from simulated_world import World, model_deployment
 
 STEPS = st.lists(
@@ -40,7 +40,7 @@ ENDS = {
 TEXTS = st.sampled_from(["", "/1", "/2", "/x"])
 
 
-class LifeByStepsOfWeight(RuleBasedStateMachine):
+class LifeByStepsOfWeight(RoutedLife):
     """Random lives with a router. Users, pods and time act between any two passes."""
 
     @initialize(steps=STEPS, replicas=st.integers(1, 4))
@@ -49,10 +49,6 @@ class LifeByStepsOfWeight(RuleBasedStateMachine):
         self.world = World(model_deployment(replicas=replicas, rollout=rollout))
         self.world.routing = Routing(Ports(20000, 20001))
         self.everybody_does_their_part()
-
-    @rule(version=st.integers(1, 4))
-    def the_user_changes_the_version(self, version):
-        self.world.edit(model={"version": version})
 
     @rule(replicas=st.integers(1, 4))
     def the_user_scales(self, replicas):
@@ -77,23 +73,6 @@ class LifeByStepsOfWeight(RuleBasedStateMachine):
         for revision in self.world.observe().revisions()[place : place + 1]:
             self.world.annotate(**{command: revision.name + text})
 
-    @rule(suspend=st.booleans())
-    def the_user_suspends(self, suspend):
-        self.world.edit(suspend=suspend)
-
-    @rule(ready=st.integers(0, 4), place=st.integers(0, 3))
-    def pods_of_a_revision_come_or_go(self, ready, place):
-        for name in self.world.deployments()[place : place + 1]:
-            self.world.make_ready(name, min(ready, self._replicas(name)))
-
-    @rule(seconds=st.sampled_from([1, 20, 60, 700]))
-    def time_passes(self, seconds):
-        self.world.wait(seconds=seconds)
-
-    @rule()
-    def the_status_is_lost(self):
-        self.world.body["status"] = {}
-
     @rule()
     def a_pass_runs(self):
         self._pass()
@@ -112,10 +91,6 @@ class LifeByStepsOfWeight(RuleBasedStateMachine):
         assert not reached & gone
         if alive and not suspended:
             assert reached <= alive, f"{weights} while ready are {alive}"
-
-    @rule(applied=st.integers(0, 5))
-    def a_pass_is_cut_short(self, applied):
-        self.world.step_cut_short(applied)
 
     @rule()
     def everybody_does_their_part(self):
@@ -139,13 +114,6 @@ class LifeByStepsOfWeight(RuleBasedStateMachine):
 
     def _hear(self, *told):
         self.world.routing = replace(self.world.routing, told=told)
-
-    def _replicas(self, name):
-        return self.world.children[ObjectKey("Deployment", name)]["spec"]["replicas"]
-
-    def _alive(self):
-        workloads = self.world.observe().workloads().values()
-        return {workload.revision for workload in workloads if workload.ready}
 
 
 TestLifeByStepsOfWeight = LifeByStepsOfWeight.TestCase

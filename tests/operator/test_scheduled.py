@@ -7,7 +7,7 @@ import pytest
 
 from api_server import ApiServer, eventually
 from operator_process import OperatorProcess
-from simulated_world import model_deployment
+from simulated_world import manifest as written
 from testcluster import Contents, ControlPlane, binaries, kwok
 
 pytestmark = pytest.mark.api
@@ -123,10 +123,7 @@ def placed(shop) -> ApiServer:
 
 
 def manifest(name, **spec):
-    body = model_deployment(name, model={"uri": "file:///srv/models/ranker"}, **spec)
-    body["metadata"] = {"name": name}
-    del body["status"]
-    return body
+    return written(name, model={"uri": "file:///srv/models/ranker"}, **spec)
 
 
 def nodes_of(api, name):

@@ -4,7 +4,7 @@ import pytest
 
 from api_server import ApiServer, eventually
 from operator_process import OperatorProcess
-from simulated_world import model_deployment
+from simulated_world import manifest
 from testcluster import Contents, ControlPlane, binaries
 
 pytestmark = pytest.mark.api
@@ -80,13 +80,6 @@ def lab(cluster):
     api.run("create", "namespace", "lab")
     yield api
     api.run("delete", "namespace", "lab")
-
-
-def manifest(name="ranker", **spec):
-    body = model_deployment(name, **spec)
-    body["metadata"] = {"name": name}
-    del body["status"]
-    return body
 
 
 def condition(api, type_, name="ranker"):

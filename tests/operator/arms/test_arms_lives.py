@@ -2,13 +2,14 @@
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+from hypothesis.stateful import initialize, rule
 
 from model_operator.domain.manifests import ObjectKey
 from model_operator.domain.seen.observed import Routing
 from model_router.record.objects import record_text
 from model_router.record.traffic import parse_record
 from rollout_world import PORTS, STEPS
+from routed_life import RoutedLife
 from simulated_world import World, model_deployment
 
 RECORD = ObjectKey("ConfigMap", "ranker-traffic")
@@ -29,7 +30,7 @@ VARIANTS = st.lists(
 SHADOWS = st.none() | st.fixed_dictionaries({"model": MODELS, "percent": st.integers(0, 100)})
 
 
-class LifeWithArms(RuleBasedStateMachine):
+class LifeWithArms(RoutedLife):
     """Random lives with a router. Users, pods and time act between any two passes."""
 
     @initialize(replicas=st.integers(1, 3), variants=VARIANTS)
@@ -38,10 +39,6 @@ class LifeWithArms(RuleBasedStateMachine):
         self.world = World(body)
         self.world.routing = Routing(PORTS)
         self.everybody_does_their_part()
-
-    @rule(version=st.integers(1, 4))
-    def the_user_changes_the_version(self, version):
-        self.world.edit(model={"version": version})
 
     @rule(variants=VARIANTS)
     def the_user_edits_the_variants(self, variants):
@@ -54,27 +51,6 @@ class LifeWithArms(RuleBasedStateMachine):
     @rule()
     def the_user_removes_the_variants(self):
         self.world.edit(variants=[])
-
-    @rule(suspend=st.booleans())
-    def the_user_suspends(self, suspend):
-        self.world.edit(suspend=suspend)
-
-    @rule(ready=st.sampled_from([0, 0, 1, 3]), place=st.integers(0, 4))
-    def pods_of_a_revision_come_or_go(self, ready, place):
-        for name in self.world.deployments()[place : place + 1]:
-            self.world.make_ready(name, min(ready, self._replicas(name)))
-
-    @rule(seconds=st.sampled_from([1, 20, 60, 700]))
-    def time_passes(self, seconds):
-        self.world.wait(seconds=seconds)
-
-    @rule()
-    def the_status_is_lost(self):
-        self.world.body["status"] = {}
-
-    @rule(applied=st.integers(0, 9))
-    def a_pass_is_cut_short(self, applied):
-        self.world.step_cut_short(applied)
 
     @rule()
     def a_pass_runs(self):
@@ -118,13 +94,6 @@ class LifeWithArms(RuleBasedStateMachine):
     def _arm(self, name):
         labels = self.world.workload(name)["metadata"]["labels"]
         return labels.get("modelfleet.dev/arm", "")
-
-    def _replicas(self, name):
-        return self.world.workload(name)["spec"]["replicas"]
-
-    def _alive(self):
-        workloads = self.world.observe().workloads().values()
-        return {workload.revision for workload in workloads if workload.ready}
 
 
 TestLifeWithArms = LifeWithArms.TestCase

@@ -8,9 +8,9 @@ from model_operator.domain.wish.arms import Arm
 from model_operator.domain.wish.model import Model, Scheme, Source
 from model_operator.domain.wish.spec import parse
 from simulated_world import model_deployment
+from written_arms import BIG, matched, variants
 
 RANKER = Source(Scheme.PVC, "models", "ranker")
-BIG = {"name": "big", "model": {"version": 9}, "weight": 20}
 
 
 def test_without_them_there_is_the_main_model_alone():
@@ -74,15 +74,6 @@ def test_the_treatment_of_requests_is_read():
     traffic = {"stickyHeader": "x-user-id", "timeoutSeconds": 5, "maxConcurrentRequests": 64}
 
     assert parse(model_deployment(traffic=traffic)).requests == Requests("x-user-id", 5, 64)
-
-
-def variants(*overrides):
-    return {"variants": [BIG | override for override in overrides]}
-
-
-def matched(**match):
-    variant = {"name": "big", "model": {"version": 9}, "match": [{"header": "x-a"} | match]}
-    return {"variants": [variant]}
 
 
 @pytest.mark.parametrize(

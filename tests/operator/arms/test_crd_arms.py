@@ -3,7 +3,8 @@
 import pytest
 
 from api_server import Refused
-from simulated_world import model_deployment
+from simulated_world import manifest
+from written_arms import matched, variants
 
 pytestmark = pytest.mark.api
 
@@ -20,28 +21,11 @@ EVERYTHING = {
 }
 
 
-def manifest(**spec):
-    body = model_deployment(**spec)
-    body["metadata"] = {"name": "ranker"}
-    del body["status"]
-    return body
-
-
 def test_every_field_is_accepted_and_kept_whole(api_server):
     api_server.apply(manifest(**EVERYTHING))
 
     spec = api_server.get("md", "ranker")["spec"]
     assert {part: spec[part] for part in EVERYTHING} == EVERYTHING
-
-
-def variants(*overrides):
-    variant = {"name": "big", "model": {"version": 9}, "weight": 20}
-    return {"variants": [variant | override for override in overrides]}
-
-
-def matched(**match):
-    variant = {"name": "big", "model": {"version": 9}, "match": [{"header": "x-a"} | match]}
-    return {"variants": [variant]}
 
 
 @pytest.mark.parametrize(
