@@ -1,6 +1,5 @@
 """Where output goes: in colours and in place on a terminal, as plain lines anywhere else."""
 
-from types import TracebackType
 from typing import Self
 
 from rich.console import Console
@@ -35,12 +34,7 @@ class Screen:
             self._live.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_how: object) -> None:
         if self._live is not None:
             self._live.stop()
             self._live = None

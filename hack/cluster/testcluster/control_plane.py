@@ -4,7 +4,6 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from testcluster import audit, binaries, commands, kwok, preflight, teardown
@@ -71,12 +70,7 @@ class ControlPlane(Client):
             raise
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_how: object) -> None:
         self.stop()
 
     def up(self) -> None:

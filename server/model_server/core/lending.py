@@ -2,7 +2,6 @@
 
 from collections import deque
 from collections.abc import Callable
-from types import TracebackType
 from typing import Generic, Self
 
 from model_server.core.loader import S
@@ -84,10 +83,5 @@ class Handle(Generic[S]):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_how: object) -> None:
         self.release()

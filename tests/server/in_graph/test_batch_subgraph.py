@@ -28,6 +28,11 @@ def samples(*inputs):
     return [Sample(DEFAULT, each) for each in inputs]
 
 
+def batched(source, part, *inputs):
+    """Writes the model beside its source, where a part of it runs batched."""
+    return batch_subgraph(source, source.with_name("2"), part, Queue(), samples(*inputs))
+
+
 MODELS = [
     pytest.param(
         divided_models.ranker,
@@ -62,7 +67,7 @@ def test_a_part_runs_batched_with_equal_answers_under_both_loaders(
 ):
     source, target, asked = make(tmp_path / "1"), tmp_path / "2", inputs()
 
-    done = batch_subgraph(source, target, part, Queue(), samples(*asked))
+    done = batched(source, part, *asked)
 
     assert done.loaders == BOTH
     assert done.compared
@@ -91,13 +96,8 @@ def test_the_cell_of_a_keras_lstm_is_cut_out_of_its_loop(tmp_path):
     cell = [each for each in nodes if re.search(r"/lstm_cell\w*/(mul_2|add_1)$", each)]
     steps = [{"keras_tensor": each["x"][np.newaxis]} for each in divided_models.recurrent_samples()]
 
-    done = batch_subgraph(
-        source,
-        tmp_path / "2",
-        Between([f"{item}:item:0", *states], [f"{each}:z:0" for each in cell], body.signature.name),
-        Queue(),
-        samples(*steps),
-    )
+    inputs, outputs = [f"{item}:item:0", *states], [f"{each}:z:0" for each in cell]
+    done = batched(source, Between(inputs, outputs, body.signature.name), *steps)
 
     assert done.loaders == BOTH
     # Each turn of each loop.
@@ -150,13 +150,7 @@ def test_rows_that_are_not_independent_are_refused_by_the_name_of_the_operation(
     source = divided_models.mixing(tmp_path / "1", mix)
 
     with pytest.raises(CannotBatch, match=rf"^{op} \S+: rows are not independent"):
-        batch_subgraph(
-            source,
-            tmp_path / "2",
-            Function("part"),
-            Queue(),
-            samples(*divided_models.mixing_samples()),
-        )
+        batched(source, Function("part"), *divided_models.mixing_samples())
 
     assert sorted(each.name for each in tmp_path.iterdir()) == ["1"]
 
@@ -172,13 +166,7 @@ def test_rows_that_are_not_independent_are_refused_by_the_name_of_the_operation(
 def test_rows_that_are_independent_in_the_end_are_not(tmp_path, mix):
     source = divided_models.mixing(tmp_path / "1", mix)
 
-    assert batch_subgraph(
-        source,
-        tmp_path / "2",
-        Function("part"),
-        Queue(),
-        samples(*divided_models.mixing_samples()),
-    ).compared
+    assert batched(source, Function("part"), *divided_models.mixing_samples()).compared
 
 
 TF1 = (divided_models.tensorflow_1, divided_models.tensorflow_1_samples)
@@ -257,7 +245,7 @@ def test_what_cannot_be_batched_is_told_and_nothing_is_written(tmp_path, model, 
     make, inputs = model
 
     with pytest.raises(CannotBatch, match=said):
-        batch_subgraph(make(tmp_path / "1"), tmp_path / "2", part, Queue(), samples(*inputs()))
+        batched(make(tmp_path / "1"), part, *inputs())
 
     assert sorted(each.name for each in tmp_path.iterdir()) == ["1"]
 
@@ -266,9 +254,7 @@ def test_without_different_rows_nothing_is_proven(tmp_path):
     source = divided_models.mixing(tmp_path / "1", tf.identity)
 
     with pytest.raises(CannotBatch, match=r"never run .*part.* with two different rows"):
-        batch_subgraph(
-            source, tmp_path / "2", Function("part"), Queue(), samples({"x": np.ones([1, 2])})
-        )
+        batched(source, Function("part"), {"x": np.ones([1, 2])})
 
 
 def test_the_command_tries_with_recorded_requests(tmp_path, capsys):

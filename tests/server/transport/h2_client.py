@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from types import TracebackType
 
 import h2.config
 import h2.connection
@@ -49,12 +48,7 @@ class H2Client:
     def __enter__(self) -> "H2Client":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_how: object) -> None:
         self.socket.close()
 
     def flush(self) -> None:
