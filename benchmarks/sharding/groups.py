@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -38,8 +39,15 @@ class Member:
         self._process = self._started()
 
     def _started(self) -> subprocess.Popen[bytes]:
-        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        return subprocess.Popen(self._command, **quiet)
+        self._said = tempfile.TemporaryFile()  # noqa: SIM115 — as long as the process
+        return subprocess.Popen(self._command, stdout=self._said, stderr=self._said)
+
+    def check(self) -> None:
+        """Raises RuntimeError, with its last words, where it has ended by itself."""
+        if self._process.poll() is not None:
+            self._said.seek(0)
+            words = self._said.read()[-2000:].decode(errors="replace")
+            raise RuntimeError(f"a server ended with {self._process.returncode}: {words}")
 
     def reason(self) -> str:
         """Why it is not ready, as it says itself; Available if it is, empty if it says nothing."""
@@ -101,9 +109,15 @@ class Group:
 
 
 def wait_for(member: Member, reasons: set[str]) -> None:
-    """Wait until a member gives one of these reasons. Raises TimeoutError."""
+    """Wait until a member gives one of these reasons.
+
+    Raises:
+        TimeoutError: it does not, or its model cannot be loaded.
+        RuntimeError: it has ended.
+    """
     until = time.monotonic() + _PATIENCE
     while (said := member.reason()) not in reasons:
+        member.check()
         if said == "LoadFailed" or time.monotonic() > until:
             raise TimeoutError(f"the server at port {member.rest_port} says {said!r}")
         time.sleep(_PAUSE)
