@@ -51,6 +51,17 @@ def dense(folder: Path) -> Path:
     return module(folder, {"kernel": table(1024, 512)}, serve)
 
 
+def dense_beside_table(folder: Path) -> Path:
+    """TF2: a matrix that is multiplied and lies on one member, and a table for the others."""
+
+    def serve(held: tf.Module, ids: tf.Tensor) -> dict[str, tf.Tensor]:
+        rows = tf.gather(held.kernel, ids % 1024)
+        product = tf.matmul(rows, held.kernel, transpose_b=True)
+        return {"y": product, "own": tf.gather(held.table, ids)}
+
+    return module(folder, {"kernel": table(1024, 512), "table": table()}, serve)
+
+
 def chain(folder: Path) -> Path:
     """TF2: rows of a table are the ids of another, and a small one is read by a branch."""
 

@@ -73,6 +73,20 @@ def test_a_member_with_more_than_its_part_gets_no_rows():
 
 
 @pytest.mark.parametrize(
+    ("variables", "shards", "said"),
+    [
+        pytest.param([table("t", 10)], 3, "", id="each has rows"),
+        pytest.param([dense("a", 2 * MB), dense("b", 2 * MB)], 2, "", id="each has a matrix"),
+        pytest.param([table("t", 9, 10)], 2, "nothing of this model can be divided", id="copies"),
+        pytest.param([table("t", 3)], 4, "only 1 of 4 members would hold a part", id="few rows"),
+    ],
+)
+def test_a_group_makes_sense_where_each_member_holds_a_part(variables, shards, said):
+    assert make_plan(variables, shards).futility.startswith(said)
+    assert bool(make_plan(variables, shards).futility) == bool(said)
+
+
+@pytest.mark.parametrize(
     ("facts", "engine"),
     [({}, Engine.CUT), ({"inside": "cond/Gather"}, Engine.TF)],
 )

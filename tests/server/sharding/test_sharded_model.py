@@ -21,7 +21,7 @@ MODELS = {
     "gathers of gathers": models.chain,
     "weighted sums": models.weighted,
     "ids from a vocabulary": models.words,
-    "a matrix on one member": models.dense,
+    "a matrix on one member": models.dense_beside_table,
     "whatever else": models.odd,
     "Keras": models.keras_embedding,
     "TensorFlow 1": models.tensorflow_1,
@@ -128,6 +128,11 @@ class Members:
 def test_what_could_give_a_wrong_answer_is_not_served(tmp_path, model, said):
     with pytest.raises(CannotCut, match=said):
         Group(model(tmp_path / "1"), 2)
+
+
+def test_members_without_any_part_are_refused(tmp_path):
+    with pytest.raises(CannotCut, match="only 1 of 3 members would hold a part of this model"):
+        Group(models.dense(tmp_path / "1"), 3)
 
 
 def test_a_member_reads_its_rows_and_no_others(gathering, tmp_path):

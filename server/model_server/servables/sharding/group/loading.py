@@ -13,7 +13,7 @@ from tensorflow.python.saved_model import loader_impl
 from model_server.servables.saved_model.model import SavedModel, signature_of
 from model_server.servables.sharding.checkpoint.checkpoint_index import CheckpointIndex, read_index
 from model_server.servables.sharding.checkpoint.checksums import unmask
-from model_server.servables.sharding.cut.cutting import cut
+from model_server.servables.sharding.cut.cutting import CannotCut, cut
 from model_server.servables.sharding.cut.part import part_of
 from model_server.servables.sharding.graph.flattening import flatten
 from model_server.servables.sharding.group.agreement import Agreement, Table
@@ -111,6 +111,8 @@ class _Member:
         self._config = config
         index = source.checkpoint.index
         self._plan = make_plan(variables_of(source.meta_graph, index), place.shards)
+        if self._plan.futility:
+            raise CannotCut(self._plan.futility)
         self._cut = cut(flatten(source.meta_graph), source.meta_graph, self._plan)
         self._tables = tables_of(self._plan, index)
         self._identity = f"{self._plan.hash}-{source.digest}"

@@ -67,6 +67,8 @@ def _head(plan: ShardPlan) -> list[str]:
     ]
     if not any(isinstance(each, Split) for each in plan.placed):
         found.append("nothing of this model can be split by rows; more members will not help it")
+    if plan.shards > 1 and plan.futility:
+        found.append(f"such a group does not serve it: {plan.futility}")
     return found
 
 

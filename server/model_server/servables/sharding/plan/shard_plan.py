@@ -122,6 +122,17 @@ class ShardPlan:
         """All variables, once."""
         return sum(each.variable.bytes for each in self.placed)
 
+    @property
+    def futility(self) -> str:
+        """Why a group of so many members makes no sense; empty where it does."""
+        parts = [each for each in self.placed if not isinstance(each, Copied)]
+        having = sum(any(each.bytes_on(member) for each in parts) for member in range(self.shards))
+        if having == 0:
+            return "nothing of this model can be divided; serve it without a group"
+        if having < self.shards:
+            return f"only {having} of {self.shards} members would hold a part of this model"
+        return ""
+
     def bytes_on(self, member: int) -> int:
         """What the variables of one member take."""
         return sum(each.bytes_on(member) for each in self.placed)
