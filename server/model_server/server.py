@@ -204,7 +204,7 @@ class Server:
     def _make_methods_known(self) -> None:
         # Only now, because this imports TensorFlow, which takes seconds; and before anything loads,
         # because two threads that import parts of it at the same time break it.
-        from model_server.api.grpc.methods import methods
+        from model_server.api.grpc.methods import methods, waiting_methods
         from model_server.api.grpc.profiler_service import ProfilerService
         from model_server.api.grpc.warm_up import WarmUp
         from model_server.api.recording import Recording
@@ -215,6 +215,10 @@ class Server:
         self._grpc.serve(
             methods(self._service, recording, as_content=as_content),
             beside=ProfilerService().handlers() if self._options.enable_profiler else {},
+            # Where nothing is batched, it must cost nothing to ask whether it is.
+            waiting=waiting_methods(self._service, recording, as_content=as_content)
+            if self._runtimes.batch
+            else {},
         )
         self._models.warm_up_with(
             lambda platform: WarmUp(self._service, self._runtimes.of(platform).warm_ups)

@@ -41,14 +41,21 @@ class Batch:
 
 @dataclass(eq=False)
 class _Forming:
+    """``rows`` are those of all ``parts``, which is not to be counted for each that comes."""
+
     kind: Hashable
     since: float
     parts: list[Part] = field(default_factory=list)
+    rows: int = 0
     is_closed: bool = False
 
-    @property
-    def rows(self) -> int:
-        return sum(part.rows for part in self.parts)
+    def add(self, part: Part) -> None:
+        self.parts.append(part)
+        self.rows += part.rows
+
+    def keep(self, parts: list[Part]) -> None:
+        self.parts = parts
+        self.rows = sum(part.rows for part in parts)
 
 
 class BatchQueue:
@@ -94,7 +101,7 @@ class BatchQueue:
                 f" {rules.max_enqueued}",
             )
         if last is not None and room:
-            last.parts.append(Part(task, 0, room))
+            last.add(Part(task, 0, room))
         if last is not None:
             last.is_closed = new > 0 or last.rows >= rules.max_execution_size
         self._add_new(task, kind, room)
@@ -119,7 +126,7 @@ class BatchQueue:
         for start in range(first, task.rows, limit) if task.rows else (0,):
             part = Part(task, start, min(limit, task.rows - start))
             full = part.rows == limit or not task.rows
-            self._batches.append(_Forming(kind, task.enqueued, [part], full))
+            self._batches.append(_Forming(kind, task.enqueued, [part], part.rows, full))
 
     def take(self, now: float, running: Running = nothing_runs) -> Batch | None:
         """The first batch that is ready, which leaves the queue; its tasks have begun."""
@@ -135,12 +142,14 @@ class BatchQueue:
         taken: list[Part] = []
         kind = self._kind(task)
         for batch in [each for each in self._batches if each.kind == kind]:
-            while batch.parts and batch.parts[0].rows <= rows:
-                part = batch.parts.pop(0)
+            left = list(batch.parts)
+            while left and left[0].rows <= rows:
+                part = left.pop(0)
                 if part.task.begin():
                     taken.append(part)
                     rows -= part.rows
-            if batch.parts:
+            batch.keep(left)
+            if left:
                 break
             self._batches.remove(batch)
         return taken
@@ -148,7 +157,7 @@ class BatchQueue:
     def remove(self, task: Task) -> None:
         """Takes out what there is of a task."""
         for batch in self._batches:
-            batch.parts = [part for part in batch.parts if part.task is not task]
+            batch.keep([part for part in batch.parts if part.task is not task])
         self._batches = [batch for batch in self._batches if batch.parts]
 
     def ready_at(self, running: Running = nothing_runs) -> float | None:

@@ -2,12 +2,11 @@
 
 import threading
 from collections.abc import Sequence
-from concurrent.futures import Future, InvalidStateError
-from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
 
+from model_server.batching.answer import Answer
 from model_server.batching.rows import Tensor, Tensors
 from model_server.core.errors import Code, ServingError
 
@@ -25,24 +24,18 @@ class Task:
         self.rows = rows
         self.enqueued = enqueued
         self.may_be_shed = may_be_shed
-        self.answer: Future[list[Tensor]] = Future()
+        self.answer: Answer[list[Tensor]] = Answer()
         self._found: dict[int, Sequence[Tensor]] = {}
         self._rows_missing = rows
         self._lock = threading.Lock()
 
     def begin(self) -> bool:
-        """Whether there is still something to run: nobody cancelled it and no part failed.
-
-        The caller must see to it that parts begin one after the other.
-        """
-        if self.answer.done():
-            return False
-        return self.answer.running() or self.answer.set_running_or_notify_cancel()
+        """Whether there is still something to run: nobody cancelled it and no part failed."""
+        return self.answer.begin()
 
     def fail(self, error: BaseException) -> None:
         """Ends it with this error, unless it ended before."""
-        with suppress(InvalidStateError):
-            self.answer.set_exception(error)
+        self.answer.fail(error)
 
     def succeed(self, part: "Part", outputs: Sequence[Tensor]) -> None:
         """Takes the outputs of one part; with the last one the answer is whole."""
@@ -58,8 +51,7 @@ class Task:
             # Each part may have another shape, if the model is one whose rows are not alike.
             self.fail(ServingError(Code.FAILED_PRECONDITION, f"Cannot join the parts: {error}"))
             return
-        with suppress(InvalidStateError):
-            self.answer.set_result(whole)
+        self.answer.give(whole)
 
     def _whole(self) -> list[Tensor]:
         if len(self._found) == 1:

@@ -1,36 +1,49 @@
 """Work that waits without a thread: whoever ends what it waits for goes on with it."""
 
-from collections.abc import Coroutine, Generator
-from concurrent.futures import Future
+from collections.abc import Callable, Coroutine, Generator
 from contextvars import copy_context
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 T = TypeVar("T")
+R = TypeVar("R", covariant=True)
+
+
+class Awaited(Protocol[R]):
+    """What comes to an end, and has then a result: a future."""
+
+    def done(self) -> bool:
+        """Whether it ended."""
+
+    def result(self) -> R:
+        """What came of it. Raises what it failed by."""
+
+    def add_done_callback(self, call: Callable[[Any], object]) -> object:
+        """Calls this when it ends, by whoever ends it; at once if it has."""
 
 
 class ended(Generic[T]):
-    """What a future gives, to be awaited by work that ``go_on`` does. Raises what it raises."""
+    """What a future gives, to be awaited by work that ``go_on`` does. Raises what it failed by."""
 
     __slots__ = ("_future",)
 
-    def __init__(self, future: Future[T]) -> None:
+    def __init__(self, future: Awaited[T]) -> None:
         self._future = future
 
-    def __await__(self) -> Generator[Future[T], None, T]:
+    def __await__(self) -> Generator[Awaited[T], None, T]:
         if not self._future.done():
             yield self._future
         return self._future.result()
 
 
-def go_on(work: Coroutine[Future[Any], None, None]) -> None:
+def go_on(work: Coroutine[Awaited[Any], None, None]) -> None:
     """Does the work until it waits; who ends what it waits for does the rest, and so on.
 
-    All of it sees the context variables of now, and its own changes of them. What it raises goes to
-    the log of futures, unless it raises before it waited: then to the caller.
+    All of it sees the context variables of now, and its own changes of them. It should raise
+    nothing: after it waited, it raises to whoever ended that.
     """
     context = copy_context()
 
-    def more(_ended: Future[Any] | None = None) -> None:
+    def more(_ended: Awaited[Any] | None = None) -> None:
         try:
             awaited = context.run(work.send, None)
         except StopIteration:

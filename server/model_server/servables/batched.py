@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -19,6 +19,9 @@ from model_server.servables.stepping.stepped import SteppedServable
 
 _log = logging.getLogger(__name__)
 
+# Clients choose the outputs, and must not fill the memory.
+_MOST_CALLS = 64
+
 
 @dataclass(frozen=True, eq=False)
 class BatchedServable:
@@ -27,6 +30,8 @@ class BatchedServable:
     servable: Servable
     scheduler: BatchScheduler
     rules: Batching
+    # By signature and outputs. Not of a servable that keeps itself alive: it may be unloaded.
+    _calls: dict[tuple[str, tuple[str, ...]], Call] = field(default_factory=dict)
 
     @property
     def signatures(self) -> Mapping[str, Signature]:
@@ -42,11 +47,36 @@ class BatchedServable:
         self, signature: Signature, inputs: Tensors, outputs: Sequence[str]
     ) -> Sequence[Tensor]:
         """See Servable.run. Raises ServingError."""
-        if not has_rows(signature, outputs):
+        call = self._call(signature, outputs)
+        if call is None:
             return self.servable.run(signature, inputs, outputs)
+        return self.scheduler.run(call, inputs)
+
+    def waits(self, signature: Signature) -> bool:
+        """See WaitingServable."""
+        return self._call(signature, signature.every_output) is not None
+
+    async def run_later(
+        self, signature: Signature, inputs: Tensors, outputs: Sequence[str]
+    ) -> Sequence[Tensor]:
+        """See WaitingServable. Raises ServingError."""
+        call = self._call(signature, outputs)
+        if call is None:
+            return self.servable.run(signature, inputs, outputs)
+        return await self.scheduler.run_later(call, inputs)
+
+    def _call(self, signature: Signature, outputs: Sequence[str]) -> Call | None:
+        """How these outputs are batched; None if they cannot be."""
         wanted = tuple(outputs)
-        run = partial(_run, self.servable, signature, wanted)
-        return self._batched((signature.name, wanted), run, inputs)
+        key = (signature.name, wanted)
+        call = self._calls.get(key)
+        if call is None and has_rows(signature, outputs):
+            run = partial(_run, self.servable, signature, wanted)
+            # By itself and not by its name: a version that is loaded again is another servable.
+            call = Call((id(self), *key), self.rules, run, id(self))
+            if len(self._calls) < _MOST_CALLS:
+                self._calls[key] = call
+        return call
 
     def run_jointly(self, signatures: Sequence[Signature], inputs: Tensors) -> Sequence[Tensors]:
         """See JointServable; runs one signature after the other if the servable is none."""
@@ -59,14 +89,9 @@ class BatchedServable:
                 for signature, outputs in every
             ]
         run = partial(_run_jointly, self.servable, signatures)
-        values = iter(self._batched(tuple(each.name for each in signatures), run, inputs))
+        key = (id(self), *(each.name for each in signatures))
+        values = iter(self.scheduler.run(Call(key, self.rules, run, id(self)), inputs))
         return [{alias: next(values) for alias in outputs} for _, outputs in every]
-
-    def _batched(
-        self, key: object, run: Callable[[Tensors], Sequence[Tensor]], inputs: Tensors
-    ) -> Sequence[Tensor]:
-        # By itself and not by its name: a version that is loaded again is another servable.
-        return self.scheduler.run(Call((self, key), self.rules, run, id(self)), inputs)
 
 
 def _run(

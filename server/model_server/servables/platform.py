@@ -40,6 +40,19 @@ class JointServable(Protocol):
 
 
 @runtime_checkable
+class WaitingServable(Protocol):
+    """A servable whose runs wait for those of other requests, and need no thread meanwhile."""
+
+    def waits(self, signature: Signature) -> bool:
+        """Whether runs of this signature wait."""
+
+    async def run_later(
+        self, signature: Signature, inputs: Tensors, outputs: Sequence[str]
+    ) -> Sequence[Tensor]:
+        """See Servable.run; for work that waits by ``go_on``. Raises ServingError."""
+
+
+@runtime_checkable
 class GroupServable(Protocol):
     """A servable that needs other servers to answer."""
 

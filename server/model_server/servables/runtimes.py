@@ -59,6 +59,11 @@ class Runtimes:
         """How servables of this platform run."""
         return self.named.get(platform, self.common)
 
+    @property
+    def batch(self) -> bool:
+        """Whether requests of some platform are batched."""
+        return any(each.batching is not None for each in (self.common, *self.named.values()))
+
 
 def runtimes_of(options: Options) -> Runtimes:
     """What the flags and their files say.

@@ -1,10 +1,12 @@
 """The use case predict: run one signature of one servable."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from model_server.core.errors import Code, ServingError
+from model_server.servables.platform import Servable
 from model_server.servables.signature import CLASSIFY, PREDICT, REGRESS, Signature, Tensors
 from model_server.service.feeding import complete, select_outputs
 from model_server.service.lender import Lender
@@ -53,13 +55,7 @@ class Predict:
         spec = call.spec
         check_name(spec)
         with self.manager.handle(spec.name, spec.version, spec.label) as handle:
-            signature = handle.servable.signatures.get(spec.signature)
-            if signature is None:
-                raise call.not_found(spec.signature)
-            if self.check_method_names:
-                _check_method_name(signature)
-            inputs = complete(signature, call.decode(signature))
-            aliases = select_outputs(signature, call.output_filter)
+            signature, inputs, aliases = self._asked(handle.servable, call)
             with (
                 self.metrics.run(spec.name, signature.name, "Predict"),
                 tracing.run(handle.id, signature.name),
@@ -67,6 +63,49 @@ class Predict:
                 values = handle.servable.run(signature, inputs, aliases)
             outputs = dict(zip(aliases, values, strict=True))
             return Prediction(spec.name, handle.id.version, signature.name, outputs)
+
+    def waits(self, spec: ModelSpec) -> bool:
+        """Whether ``later`` answers for this spec without a thread that waits."""
+        with (
+            suppress(ServingError),
+            self.manager.handle(spec.name, spec.version, spec.label) as handle,
+        ):
+            signature = handle.servable.signatures.get(spec.signature)
+            waits = getattr(handle.servable, "waits", None)
+            return signature is not None and waits is not None and bool(waits(signature))
+        return False
+
+    async def later(self, call: PredictCall) -> Prediction:
+        """The same, for work that waits by ``go_on``. Raises ServingError."""
+        spec = call.spec
+        check_name(spec)
+        with self.manager.handle(spec.name, spec.version, spec.label) as handle:
+            servable = handle.servable
+            signature, inputs, aliases = self._asked(servable, call)
+            with (
+                self.metrics.run(spec.name, signature.name, "Predict"),
+                tracing.run(handle.id, signature.name),
+            ):
+                # One that does not wait may have come in the place of one that does.
+                run_later = getattr(servable, "run_later", None)
+                if run_later is None:
+                    values = servable.run(signature, inputs, aliases)
+                else:
+                    values = await run_later(signature, inputs, aliases)
+            outputs = dict(zip(aliases, values, strict=True))
+            return Prediction(spec.name, handle.id.version, signature.name, outputs)
+
+    def _asked(
+        self, servable: Servable, call: PredictCall
+    ) -> tuple[Signature, Tensors, tuple[str, ...]]:
+        """The signature, what it is fed with, and the outputs. Raises ServingError."""
+        signature = servable.signatures.get(call.spec.signature)
+        if signature is None:
+            raise call.not_found(call.spec.signature)
+        if self.check_method_names:
+            _check_method_name(signature)
+        inputs = complete(signature, call.decode(signature))
+        return signature, inputs, select_outputs(signature, call.output_filter)
 
 
 def _check_method_name(signature: Signature) -> None:

@@ -33,6 +33,14 @@ class Service:
         """Runs one signature."""
         return self.run_predict(call)
 
+    def waits(self, spec: ModelSpec) -> bool:
+        """Whether ``predict_later`` answers for this spec without a thread that waits."""
+        return self.run_predict.waits(spec)
+
+    async def predict_later(self, call: PredictCall) -> Prediction:
+        """The same as ``predict``, for work that waits by ``go_on``."""
+        return await self.run_predict.later(call)
+
     def classify(self, spec: ModelSpec, examples: Examples) -> Answered[Classes]:
         """Labels and scores for examples."""
         return self.inference.classify(spec, examples)

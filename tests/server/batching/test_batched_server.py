@@ -20,6 +20,7 @@ from tensorflow_serving.apis.regression_pb2 import RegressionRequest
 
 from model_server.options.command_line import InvalidOptions
 from server.conftest import Running, model_config, serve
+from server.transports import NAMES
 
 FOUR_ROWS = (
     "max_batch_size { value: 4 } batch_timeout_micros { value: 3600000000 }"
@@ -36,11 +37,14 @@ def parameters(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
-@pytest.fixture(scope="module")
-def batched(model_folders: Path, parameters: Path) -> Iterator[Running]:
-    """Serves three models in batches of four rows."""
+@pytest.fixture(scope="module", params=NAMES)
+def batched(
+    model_folders: Path, parameters: Path, request: pytest.FixtureRequest
+) -> Iterator[Running]:
+    """Serves three models in batches of four rows, over each transport."""
     running = serve(
         " ".join(model_config(model_folders / name) for name in ("default", "counter", "pair")),
+        grpc_transport=request.param,
         enable_batching=True,
         batching_parameters_file=str(parameters),
         grpc_max_threads=16,
@@ -275,6 +279,24 @@ def test_parameters_of_the_flag_make_batches_as_those_of_a_file_do(started, mode
     ]
     assert metric(running, "wrapped_run_count") == 1
     assert metric(running, "input_batch_size_sum") == 4
+
+
+@pytest.mark.parametrize("transport", NAMES[1:])
+def test_calls_of_the_native_transport_wait_for_a_batch_without_threads(
+    started, model_folders, transport
+):
+    running = started(
+        model_config(model_folders / "default"),
+        grpc_transport=transport,
+        grpc_max_threads=1,
+        enable_batching=True,
+        batching_parameters=FOUR_ROWS,
+    )
+    running.http.wait_until_ready()
+
+    answers = [predict(running, "default", column(number)) for number in (1, 2, 3, 4)]
+
+    assert [answer.result().outputs["y"].float_val[0] for answer in answers] == [2.5, 3, 3.5, 4]
 
 
 def test_a_version_that_says_nothing_is_not_batched_and_one_may_speak_for_itself(

@@ -29,6 +29,7 @@ from model_server.telemetry.exporting import is_wanted, tracing_of
 from model_server.telemetry.tracing import NO_TRACING
 from server.clients import GrpcClient, HttpClient
 from server.conftest import free_port, model_config
+from server.transports import NAMES
 
 COMMAND = str(Path(sys.executable).with_name("model-server"))
 TRACES = [f"{number:032x}" for number in range(1, 6)]
@@ -69,10 +70,16 @@ def receiver() -> Iterator[tuple[Receiver, str]]:
     server.stop(None).wait()
 
 
-@pytest.fixture(scope="module")
-def told(receiver, model_folders, tmp_path_factory) -> tuple[Receiver, list[dict[str, object]]]:
-    """What a server that was asked in five traces exported and logged until it ended."""
+@pytest.fixture(scope="module", params=NAMES)
+def told(
+    receiver, model_folders, tmp_path_factory, request
+) -> tuple[Receiver, list[dict[str, object]]]:
+    """What a server that was asked in five traces exported and logged until it ended.
+
+    The one with the native transport batches, too, so that its calls wait without threads.
+    """
     kept, address = receiver
+    kept.requests.clear()
     log = tmp_path_factory.mktemp("tracing") / "log"
     rest, over_grpc = free_port(), free_port()
     environment = {
@@ -83,6 +90,9 @@ def told(receiver, model_folders, tmp_path_factory) -> tuple[Receiver, list[dict
         "OTEL_BSP_SCHEDULE_DELAY": "600000",
     }
     flags = [f"--port={over_grpc}", f"--rest_api_port={rest}", "--log_format=json"]
+    flags.append(f"--grpc_transport={request.param}")
+    if request.param == "native":
+        flags.append("--enable_batching")
     model = ["--model_name=two", f"--model_base_path={model_folders / 'two'}"]
     with log.open("w") as stderr:
         process = subprocess.Popen([COMMAND, *flags, *model], stderr=stderr, env=environment)
@@ -103,7 +113,8 @@ def ask(http: HttpClient, over_grpc: int, other_model: str) -> None:
     http.request("POST", path, b"no JSON", traceparent=MISTAKE)
     client = GrpcClient(f"127.0.0.1:{over_grpc}")
     request = PredictRequest(model_spec={"name": "two"})
-    text_format.Parse("dtype: DT_FLOAT float_val: 1", request.inputs["x"])
+    row = "dtype: DT_FLOAT tensor_shape { dim { size: 1 } } float_val: 1"
+    text_format.Parse(row, request.inputs["x"])
     client.prediction.Predict(request, metadata=[("traceparent", GRPC), ("tracestate", "a=b")])
     unknown = MultiInferenceRequest(tasks=[{"method_name": "unknown"}])
     unknown.tasks[0].model_spec.name = "two"

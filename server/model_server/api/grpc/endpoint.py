@@ -21,6 +21,7 @@ from model_server.api.grpc.receiving import Receiving
 from model_server.api.grpc.standard_services import Health, add_reflection
 from model_server.api.grpc.traced import traced
 from model_server.api.grpc.unary import GenericHandler, Handler
+from model_server.api.grpc.waiting import Waiting
 from model_server.api.model_counts import ModelCounts
 from model_server.core.client import Client, working_for
 from model_server.core.errors import Code, ServingError
@@ -193,11 +194,15 @@ class GrpcEndpoint:
             raise CannotListen(f"{error}{hint if self._listen.alts else ''}") from error
 
     def serve(
-        self, handlers: Mapping[str, Handler], beside: Mapping[str, Handler] = MappingProxyType({})
+        self,
+        handlers: Mapping[str, Handler],
+        beside: Mapping[str, Handler] = MappingProxyType({}),
+        waiting: Mapping[str, Waiting] = MappingProxyType({}),
     ) -> None:
         """From now on calls reach these methods (by full path).
 
-        Those of ``beside`` mostly wait, so they take no turn from the others.
+        Those of ``beside`` mostly wait, so they take no turn from the others. Which calls can wait
+        without a thread, ``waiting`` knows; grpcio has a thread for each all the same.
         """
         self._methods.handlers = {
             **{

@@ -3,6 +3,7 @@
 from model_server.api.grpc.model_service import ModelService
 from model_server.api.grpc.prediction_service import PredictionService
 from model_server.api.grpc.unary import Handler
+from model_server.api.grpc.waiting import Waiting
 from model_server.api.recording import Recording
 from model_server.service.service import Service
 
@@ -15,3 +16,10 @@ def methods(
         **PredictionService(service, as_content, recording.messages).handlers(),
         **ModelService(service).handlers(),
     }
+
+
+def waiting_methods(
+    service: Service, recording: Recording, *, as_content: bool = False
+) -> dict[str, Waiting]:
+    """Those whose calls can wait for a batch without a thread."""
+    return PredictionService(service, as_content, recording.messages).waiting()

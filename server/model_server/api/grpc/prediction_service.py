@@ -22,6 +22,7 @@ from tensorflow_serving.apis.predict_pb2 import PredictRequest
 from tensorflow_serving.apis.regression_pb2 import RegressionRequest, RegressionResponse
 
 from model_server.api.grpc.unary import Handler, serializing, unary
+from model_server.api.grpc.waiting import Waiting, Work, unary_waiting
 from model_server.api.messages import predictions
 from model_server.api.messages.examples import (
     examples,
@@ -70,6 +71,28 @@ class PredictionService:
             )
             for name, (request, call) in methods.items()
         }
+
+    def waiting(self) -> dict[str, Waiting]:
+        """The methods whose calls can wait without a thread, by their full paths."""
+        return {
+            f"/{SERVICE}/Predict": unary_waiting(
+                PredictRequest,
+                self._predict_waiting,
+                partial(self._recorded, "Predict"),
+                partial(self.answered, "Predict"),
+            )
+        }
+
+    def _predict_waiting(self, request: PredictRequest) -> Work | None:
+        spec = required_spec(request)
+        if not self.service.waits(spec):
+            return None
+        call = PredictCall(spec, partial(_decode, request.inputs), request.output_filter)
+        return partial(self._predict_later, call)
+
+    async def _predict_later(self, call: PredictCall) -> bytes:
+        made = await self.service.predict_later(call)
+        return predictions.response(made, as_content=self.as_content)
 
     def _recorded(self, api: str, request: Any) -> AbstractContextManager[None]:
         if api != "MultiInference":

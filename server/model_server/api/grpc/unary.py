@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import grpc
 from google.protobuf.message import DecodeError, EncodeError, Message
@@ -69,21 +69,26 @@ def _handler(
     def handle(data: bytes, context: grpc.ServicerContext) -> bytes:
         try:
             return answer(data, context)
-        except ServingError as error:
-            if said := headers_of(error):
-                context.set_trailing_metadata(said)
-            context.abort(grpc_status(error.code), details(error.message))
-        except DecodeError:
-            name = request.DESCRIPTOR.full_name
-            context.abort(grpc.StatusCode.INTERNAL, f"The request is no {name}")
-        except EncodeError:
-            context.abort(
-                grpc.StatusCode.RESOURCE_EXHAUSTED,
-                "The answer is larger than the 2 GiB that a message can hold",
-            )
-        except Exception:
-            # The outermost frame of a request: a fault of ours must not reach the client as text.
-            _log.exception("a request failed unexpectedly")
-            context.abort(grpc.StatusCode.INTERNAL, "Internal error; see the server's log")
+        except Exception as error:
+            refuse(context, error, request)
 
     return grpc.unary_unary_rpc_method_handler(handle)
+
+
+def refuse(context: grpc.ServicerContext, error: Exception, request: type[Message]) -> NoReturn:
+    """Ends a call with this ``request`` by what was raised for it, which is being handled."""
+    if isinstance(error, ServingError):
+        if said := headers_of(error):
+            context.set_trailing_metadata(said)
+        context.abort(grpc_status(error.code), details(error.message))
+    if isinstance(error, DecodeError):
+        name = request.DESCRIPTOR.full_name
+        context.abort(grpc.StatusCode.INTERNAL, f"The request is no {name}")
+    if isinstance(error, EncodeError):
+        context.abort(
+            grpc.StatusCode.RESOURCE_EXHAUSTED,
+            "The answer is larger than the 2 GiB that a message can hold",
+        )
+    # The outermost frame of a request: a fault of ours must not reach the client as text.
+    _log.exception("a request failed unexpectedly")
+    context.abort(grpc.StatusCode.INTERNAL, "Internal error; see the server's log")

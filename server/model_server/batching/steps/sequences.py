@@ -2,11 +2,10 @@
 
 import threading
 from collections.abc import Sequence
-from concurrent.futures import Future, InvalidStateError
-from contextlib import suppress
 
 import numpy as np
 
+from model_server.batching.answer import Answer
 from model_server.batching.rows import Tensor, Tensors
 from model_server.core.errors import Code, ServingError
 
@@ -20,7 +19,7 @@ class Sequences:
     def __init__(self, inputs: Tensors, lengths: Sequence[int]) -> None:
         self.inputs = inputs
         self.lengths = lengths
-        self.answer: Future[list[Tensor]] = Future()
+        self.answer: Answer[list[Tensor]] = Answer()
         self._found: dict[int, Sequence[Tensor]] = {}
         self._lock = threading.Lock()
 
@@ -31,8 +30,7 @@ class Sequences:
 
     def fail(self, error: BaseException) -> None:
         """Ends it with this error, unless it ended before."""
-        with suppress(InvalidStateError):
-            self.answer.set_exception(error)
+        self.answer.fail(error)
 
     def succeed(self, number: int, outputs: Sequence[Tensor]) -> None:
         """Takes the outputs of one row, each of one row; with the last the answer is whole."""
@@ -46,8 +44,7 @@ class Sequences:
         except ValueError as error:
             self.fail(ServingError(Code.FAILED_PRECONDITION, f"Cannot join the rows: {error}"))
             return
-        with suppress(InvalidStateError):
-            self.answer.set_result(whole)
+        self.answer.give(whole)
 
 
 class Row:

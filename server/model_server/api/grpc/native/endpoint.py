@@ -4,6 +4,8 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
 from typing import Any
@@ -20,10 +22,12 @@ from model_server.api.grpc.native.call_context import Aborted, CallContext
 from model_server.api.grpc.native.dispatching import Answer, Registry
 from model_server.api.grpc.receiving import Receiving
 from model_server.api.grpc.standard_services import Health, add_reflection
-from model_server.api.grpc.traced import traced
+from model_server.api.grpc.traced import Spans, traced
 from model_server.api.grpc.unary import Handler
+from model_server.api.grpc.waiting import Waiting, WorkOfCall
 from model_server.core.client import working_for
 from model_server.core.errors import Code, ServingError
+from model_server.core.going_on import go_on
 from model_server.telemetry.tracing import NO_TRACING, Tracing
 
 _log = logging.getLogger(__name__)
@@ -31,6 +35,7 @@ _log = logging.getLogger(__name__)
 # Threads for requests that wait for their turn, and for streams of reflection.
 _WAITING = 1024
 _STREAMING = 64
+_NO_SPAN = nullcontext()
 # Calls that came and that no thread took yet.
 _QUEUED = 16_384
 # Seconds. Who takes longer than that is not waited for by the calls behind it: a hand-over to
@@ -143,9 +148,7 @@ class NativeEndpoint:
             # Its client was told.
             pass
         except Exception:
-            # The outermost frame of a call: a fault of ours must not end the thread.
-            _log.exception("a call failed unexpectedly")
-            call.fail(int(Code.INTERNAL), "Internal error; see the server's log")
+            _failed(call)
 
     def _answer_of(self, path: str) -> Answer:
         if (answer := self._standard.get(path)) is not None:
@@ -155,36 +158,68 @@ class NativeEndpoint:
         return self._methods.get(path, _unknown)
 
     def serve(
-        self, handlers: Mapping[str, Handler], beside: Mapping[str, Handler] = MappingProxyType({})
+        self,
+        handlers: Mapping[str, Handler],
+        beside: Mapping[str, Handler] = MappingProxyType({}),
+        waiting: Mapping[str, Waiting] = MappingProxyType({}),
     ) -> None:
         """See GrpcEndpoint."""
-        in_turn: dict[str, Answer] = {
-            path: partial(
-                self._in_turn,
-                path,
-                traced(self._tracing, path, handler, CallContext.header).unary_unary,
-            )
+        methods = [
+            _Method(path, self._traced(path, handler), self._spans(path), waiting.get(path))
             for path, handler in handlers.items()
+        ]
+        in_turn: dict[str, Answer] = {
+            method.path: partial(self._answer_method, method) for method in methods
         }
         self._methods = in_turn | {
             path: partial(_at_once, handler.unary_unary) for path, handler in beside.items()
         }
 
-    def _in_turn(self, path: str, answer: Any, call: Any, context: CallContext) -> None:
+    def _traced(self, path: str, handler: Handler) -> Any:
+        return traced(self._tracing, path, handler, CallContext.header).unary_unary
+
+    def _spans(self, path: str) -> Spans:
+        return Spans(self._tracing, path, CallContext.header)
+
+    def _answer_method(self, method: "_Method", call: Any, context: CallContext) -> None:
         if call.is_gone:
             # Nobody waits for the answer any more.
             return
         request = call.message()
         counts = self._listen.models
-        model = counts.counted_as(model_of(path, request))
-        limit = counts.request(model, self._refused)
+        model = counts.counted_as(model_of(method.path, request))
+        work = None if method.waiting is None else method.waiting(request)
+        if work is None:
+            call.answer(self._in_turn(model, method.answer, request, context))
+        else:
+            go_on(self._answer_later(model, method, work, call, context))
+
+    def _in_turn(self, model: str, answer: Any, request: bytes, context: CallContext) -> Any:
+        limit = self._listen.models.request(model, self._refused)
         try:
             with working_for(CallClient(context)), limit, self._turns.turn(model):
-                response = self._paced(model, answer, request, context)
+                return self._paced(model, answer, request, context)
         except ServingError as error:
             # Of the limit or the turn: what a handler raises it tells itself.
             context.abort(grpc_status(error.code), details(error.message))
-        call.answer(response)
+
+    async def _answer_later(
+        self, model: str, method: "_Method", work: WorkOfCall, call: Any, context: CallContext
+    ) -> None:
+        # Without a turn, because none of the threads is held while it waits.
+        limit = self._listen.models.request(model, self._refused)
+        seen: Any = context
+        try:
+            with working_for(CallClient(context)), limit, method.spans.of(seen) or _NO_SPAN:
+                response = await work(seen)
+            call.answer(response)
+        except Aborted:
+            # Its client was told.
+            pass
+        except ServingError as error:
+            call.fail(int(error.code), details(error.message))
+        except Exception:
+            _failed(call)
 
     def _paced(self, model: str, answer: Any, request: bytes, context: CallContext) -> Any:
         slow = self._slow
@@ -211,6 +246,22 @@ class NativeEndpoint:
             self._watching.join()
         if self._listen.socket_path:
             sockets.remove(self._listen.socket_path)
+
+
+@dataclass(frozen=True)
+class _Method:
+    """How calls are answered by a thread, and without one while they wait if that can be."""
+
+    path: str
+    answer: Any
+    spans: Spans
+    waiting: Waiting | None
+
+
+def _failed(call: Any) -> None:
+    # The outermost frame of a call: a fault of ours must not end the thread.
+    _log.exception("a call failed unexpectedly")
+    call.fail(int(Code.INTERNAL), "Internal error; see the server's log")
 
 
 def _at_once(answer: Any, call: Any, context: CallContext) -> None:
