@@ -114,6 +114,7 @@ def test_a_life_of_groups_from_creation_to_deletion(operator, shop):
     first = shop.get("md", "ranker")["status"]
     [group, other] = shop.names("statefulsets")
     members = sorted(shop.names("pods"))
+    counted = len(shop.run("get", "pods", "-o", "name", "-l", first["selector"]).splitlines())
 
     shop.apply(manifest(replicas=1, sharding={"shards": 3}, model={"version": 2}))
     eventually(lambda: shop.get("md", "ranker")["status"]["stable"]["version"] == 2, 60)
@@ -122,6 +123,7 @@ def test_a_life_of_groups_from_creation_to_deletion(operator, shop):
 
     assert members == [f"{name}-{number}" for name in (group, other) for number in range(3)]
     assert (first["replicas"], first["readyReplicas"]) == (2, 2)
+    assert counted == 2
     assert not {group, other} & set(shop.names("statefulsets"))
     shop.delete("md", "ranker")
     for kind in CHILDREN:

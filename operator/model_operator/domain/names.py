@@ -27,6 +27,8 @@ OPENED_ANNOTATION = f"{GROUP}/gate-opened"
 TOPOLOGY_ANNOTATION = f"{GROUP}/topology"
 # Of a group's objects and pods: which of its revision's groups they are.
 GROUP_LABEL = f"{GROUP}/group"
+# By Kubernetes, on each pod of a StatefulSet: its number.
+MEMBER_LABEL = "apps.kubernetes.io/pod-index"
 # How many groups a revision should have, on the Service by which their members find each other.
 GROUPS_ANNOTATION = f"{GROUP}/groups"
 

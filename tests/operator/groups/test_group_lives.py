@@ -74,6 +74,15 @@ def test_a_token_that_somebody_deleted_is_made_again():
     assert world.plan().needs_token
 
 
+def test_an_autoscaler_finds_one_pod_for_each_group():
+    world = served(shards=3)
+
+    labels = dict(item.split("=") for item in status(world)["selector"].split(","))
+
+    assert labels["apps.kubernetes.io/pod-index"] == "0"
+    assert labels["modelfleet.dev/revision"] == world.stable()
+
+
 def test_more_copies_are_more_groups():
     world = served(replicas=1)
     [first] = groups(world)

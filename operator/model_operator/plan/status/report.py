@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from model_operator.domain import conditions
+from model_operator.domain import conditions, names
 from model_operator.domain.conditions import ConditionType
 from model_operator.domain.manifests import Manifest
 from model_operator.plan.arms.tracks import Tracks
@@ -76,7 +76,7 @@ def status(tracks: Tracks, situations: Sequence[Situation]) -> Manifest:
         "revisions": _revisions(tracks, situations),
         "replicas": workload.replicas if workload else 0,
         "readyReplicas": workload.ready if workload else 0,
-        "selector": _selector(identity.name, choice.serving),
+        "selector": _selector(situation),
         "endpoints": endpoints(identity, deployment.model.name),
     } | _orders(situation)
     return {part: value for part, value in parts.items() if value is not None}
@@ -101,8 +101,13 @@ def _orders(situation: Situation) -> Manifest:
     return {"commands": commands, "rollback": situation.wish.part()}
 
 
-def _selector(deployment: str, revision: str) -> str:
-    labels = pod_selector(deployment, revision)
+def _selector(situation: Situation) -> str:
+    """Autoscalers take the pods that it finds for replicas: of a group that is one member."""
+    serving = situation.choice.serving
+    labels = pod_selector(situation.deployment.identity.name, serving)
+    revision = situation.revisions().get(serving)
+    if revision is not None and revision.shards is not None:
+        labels |= {names.MEMBER_LABEL: "0"}
     return ",".join(f"{label}={value}" for label, value in labels.items())
 
 
