@@ -11,28 +11,15 @@ from concurrent.futures import ThreadPoolExecutor
 def serve(folder, name, port):
     """Answers until the process is ended."""
     import grpc
-    import numpy as np
-    import tensorflow_call
-    from tensorflow.core.framework import types_pb2
+    from tensorflow_predict import predict_of
     from tensorflow_serving.apis.predict_pb2 import PredictRequest, PredictResponse
 
-    call = tensorflow_call.call_of(folder)
-
-    def predict(request, _context):
-        tensor = request.inputs["x"]
-        shape = [dim.size for dim in tensor.tensor_shape.dim]
-        rows = call(np.frombuffer(tensor.tensor_content, np.float32).reshape(shape))
-        response = PredictResponse()
-        response.model_spec.name = name
-        output = response.outputs["y"]
-        output.dtype = types_pb2.DT_FLOAT
-        for size in rows.shape:
-            output.tensor_shape.dim.add(size=size)
-        output.float_val.extend(rows.ravel())
-        return response
+    predict = predict_of(folder, name)
 
     handler = grpc.unary_unary_rpc_method_handler(
-        predict, PredictRequest.FromString, PredictResponse.SerializeToString
+        lambda request, _context: predict(request),
+        PredictRequest.FromString,
+        PredictResponse.SerializeToString,
     )
     service = "tensorflow.serving.PredictionService"
     server = grpc.server(
