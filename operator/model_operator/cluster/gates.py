@@ -37,6 +37,7 @@ class Gates:
             return
         async with self._lock:
             for release in await self._decided(decide, of_now=True):
+                self._inventories.outdate()
                 await self._carry_out(namespace, release)
 
     async def _decided(self, decide: Decide, of_now: bool) -> Sequence[Release]:

@@ -47,6 +47,11 @@ class Inventories:
         """True when the last look was refused for want of rights."""
         return self._is_forbidden
 
+    def outdate(self) -> None:
+        """Look anew next time: who held what has just been changed."""
+        if not self._is_forbidden:
+            self._kept_until = float("-inf")
+
     async def latest(self, of_now: bool = False) -> Inventory | None:
         """None when it cannot be read, for lack of rights or else.
 

@@ -1,76 +1,16 @@
-"""Kubernetes' own scheduler gives pods the nodes that their ModelDeployments ask for.
-
-The nodes have no machines; they carry the resources, labels and taints of each vendor's.
-"""
+"""Kubernetes' own scheduler gives pods the nodes that their ModelDeployments ask for."""
 
 import pytest
 
 from api_server import ApiServer, eventually
-from operator_process import OperatorProcess
 from simulated_world import manifest as written
-from testcluster import Contents, ControlPlane, binaries, kwok
 
 pytestmark = pytest.mark.api
 
 GPU, TPU, MIG = "nvidia.com/gpu", "google.com/tpu", "nvidia.com/mig-1g.10gb"
-PRODUCT = "nvidia.com/gpu.product"
 ZONE = "topology.kubernetes.io/zone"
 SHARING = {"strategy": "TimeSlicing", "clients": 4}
 
-
-def taint(key, value):
-    return [{"key": key, "value": value, "effect": "NoSchedule"}]
-
-
-# By name: accelerators, labels, taints.
-NODES = {
-    "discovered-a100": ({GPU: 8}, {PRODUCT: "NVIDIA-A100-SXM4-80GB"}, []),
-    "discovered-h100": ({GPU: 4}, {PRODUCT: "NVIDIA-H100-80GB-HBM3"}, []),
-    "gke-l4": (
-        {GPU: 1},
-        {"cloud.google.com/gke-accelerator": "nvidia-l4"},
-        taint(GPU, "present"),
-    ),
-    "gke-l4-shared": (
-        {GPU: 4},
-        {
-            "cloud.google.com/gke-accelerator": "nvidia-l4",
-            "cloud.google.com/gke-gpu-sharing-strategy": "time-sharing",
-            "cloud.google.com/gke-max-shared-clients-per-gpu": "4",
-        },
-        taint(GPU, "present"),
-    ),
-    "karpenter-a10g": ({GPU: 1}, {"karpenter.k8s.aws/instance-gpu-name": "a10g"}, []),
-    "karpenter-a100-40": (
-        {GPU: 8},
-        {
-            "karpenter.k8s.aws/instance-gpu-name": "a100",
-            "karpenter.k8s.aws/instance-gpu-memory": "40960",
-        },
-        taint(GPU, "true"),
-    ),
-    "azure-t4": (
-        {GPU: 1},
-        {"node.kubernetes.io/instance-type": "Standard_NC4as_T4_v3"},
-        taint("sku", "gpu"),
-    ),
-    "partitioned-a100": ({MIG: 7}, {PRODUCT: "NVIDIA-A100-SXM4-80GB"}, []),
-    "gke-v5e": (
-        {TPU: 8},
-        {
-            "cloud.google.com/gke-tpu-accelerator": "tpu-v5-lite-podslice",
-            "cloud.google.com/gke-tpu-topology": "2x4",
-        },
-        taint(TPU, "present"),
-    ),
-    "neuron": (
-        {"aws.amazon.com/neuron": 1},
-        {"karpenter.k8s.aws/instance-accelerator-name": "inferentia2"},
-        taint("aws.amazon.com/neuron", "present"),
-    ),
-    "east": ({}, {ZONE: "east", "pool": "models"}, []),
-    "west": ({}, {ZONE: "west", "pool": "models"}, []),
-}
 
 # By name: the accelerator asked for, and the node that has it.
 WISHES = {
@@ -87,32 +27,6 @@ WISHES = {
     ),
     "inferentia": ({"resource": "aws.amazon.com/neuron", "product": "inferentia2"}, "neuron"),
 }
-
-
-@pytest.fixture(scope="module")
-def cluster():
-    with ControlPlane(Contents(controllers=True, kwok_nodes=1)) as plane:
-        for name, (counts, labels, taints) in NODES.items():
-            node = kwok.node(name, {})
-            node["metadata"]["labels"] |= labels
-            node["spec"] = {"taints": taints}
-            room = node["status"]["capacity"] | {key: str(n) for key, n in counts.items()}
-            node["status"] = {"capacity": room, "allocatable": room}
-            plane.api.create("/api/v1/nodes", node)
-        yield plane
-
-
-@pytest.fixture(scope="module")
-def shop(cluster, install_crd, tmp_path_factory):
-    """A namespace that an operator serves."""
-    install_crd(cluster)
-    log = tmp_path_factory.mktemp("operator") / "operator.log"
-    process = OperatorProcess(cluster.kubeconfig, log, MODELFLEET_ALLOW_NODE_PATHS="true")
-    process.port()
-    api = ApiServer(binaries.location("kubectl"), cluster.kubeconfig, "shop")
-    api.run("create", "namespace", "shop")
-    yield api
-    assert process.stop() == 0, log.read_text()
 
 
 @pytest.fixture(scope="module")
