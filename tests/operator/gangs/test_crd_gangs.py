@@ -3,7 +3,7 @@
 import pytest
 
 from api_server import Refused
-from simulated_world import model_deployment
+from simulated_world import manifest as written
 
 pytestmark = pytest.mark.api
 
@@ -12,10 +12,7 @@ WHOLE = {"recovery": "WholeGroup"}
 
 def manifest(sharding, accelerator=None):
     more = {"accelerator": accelerator} if accelerator else {}
-    body = model_deployment(sharding=sharding, **more)
-    body["metadata"] = {"name": "ranker"}
-    del body["status"]
-    return body
+    return written(sharding=sharding, **more)
 
 
 def tpu(topology, type_="tpu-v5-lite-podslice", **more):

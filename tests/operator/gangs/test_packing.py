@@ -55,6 +55,24 @@ TWO_RACKS = (node("a1", 4, "a"), node("a2", 4, "a"), node("b1", 4, "b"), node("l
         pytest.param(
             inventory(node("n1"), claims=[Claim(demand(1))] * 2), 1, 2, id="claims add up"
         ),
+        pytest.param(
+            inventory(node("n1", 3), node("n2"), claims=[Claim(demand(3)), Claim(demand(4))]),
+            1,
+            0,
+            id="claims are met, if they can be",
+        ),
+        pytest.param(
+            inventory(node("n1"), node("n2", 2), claims=[Claim(demand(n)) for n in (2, 2, 4)]),
+            1,
+            0,
+            id="the largest claims before others take their room",
+        ),
+        pytest.param(
+            inventory(node("n1", 4), node("n2", 5), claims=[Claim(demand(3)), Claim(demand(4))]),
+            1,
+            2,
+            id="each claim where it leaves least",
+        ),
     ],
 )
 def test_members_find_room(found, each, pods):

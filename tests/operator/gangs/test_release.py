@@ -103,6 +103,12 @@ def test_a_release_that_was_begun_goes_on_whatever_is_free():
     assert release.opened == NOW
 
 
+def test_a_group_that_is_made_and_let_in_within_one_second_is_one_release():
+    half = group(pod("r-0-0", opened=NOW), pod("r-0-1", made=NOW))
+
+    assert len(releases_of([(half, revision())], Inventory((node(0),), ()), NOW)) == 1
+
+
 def test_it_goes_on_in_the_domain_where_it_began():
     packed = revision(Topology("rack", Mode.PACK))
     half = group(pod("r-0-0", opened=NOW, selector={"rack": "b", "pool": "x"}), pod("r-0-1"))
