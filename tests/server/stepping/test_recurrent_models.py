@@ -10,6 +10,7 @@ from tensorflow_serving.apis.predict_pb2 import PredictRequest
 
 from server.conftest import model_config
 from server.stepping import recurrent_models
+from server.transports import NAMES
 
 LENGTHS = (5, 1, 30, 0, 12)
 
@@ -30,9 +31,13 @@ def request(x, model="recurrent", signature="sequence", lengths=None):
     return asked
 
 
-def test_sequences_are_answered_as_by_the_loop_and_by_both_loaders(started, folder):
+@pytest.mark.parametrize("transport", NAMES)
+def test_sequences_are_answered_as_by_the_loop_and_by_both_loaders(started, folder, transport):
     running = started(
         " ".join(model_config(each) for each in sorted(folder.iterdir())),
+        grpc_transport=transport,
+        # The native one needs no threads for sequences that wait.
+        grpc_max_threads=1 if transport == "native" else 8,
         enable_batching=True,
     )
     running.http.wait_until_ready()

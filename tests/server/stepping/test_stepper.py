@@ -1,5 +1,6 @@
 """Rows of all requests advance together; each enters and leaves at its own step."""
 
+import queue
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +15,7 @@ from model_server.batching.steps.stepper import StepLimits, Stepper
 from model_server.batching.steps.waiting import Waiting
 from model_server.core.client import Client, working_for
 from model_server.core.errors import Code, ServingError
+from model_server.core.going_on import go_on
 from server.stepping.cells import Sums, rows
 
 
@@ -59,6 +61,41 @@ def test_a_row_enters_while_others_are_under_way_and_leaves_before_them(pool):
     cell.gate.release(2)
     assert long.result(60) == [[4], [-4]]
     assert cell.sizes == [1, 2, 1, 1]
+
+
+def test_one_thread_can_have_many_wait():
+    at_work, found = stepper(Sums()), queue.Queue()
+
+    async def work(sequence):
+        found.put([each.tolist() for each in await at_work.run_later(*rows(sequence))])
+
+    for number in range(5):
+        go_on(work([1] * number))
+
+    assert sorted(found.get(timeout=60) for _ in range(5)) == [[[n], [-n]] for n in range(5)]
+
+
+def test_one_who_is_gone_is_not_advanced_though_no_thread_waits(pool):
+    cell = Sums(gated=True)
+    at_work, refused = stepper(cell), queue.Queue()
+    other = pool.submit(ask, at_work, [1, 1])
+    assert cell.began.acquire(timeout=60)
+
+    async def work():
+        try:
+            await at_work.run_later(*rows([5]))
+        except ServingError as error:
+            refused.put(error.code)
+
+    leaving = Client()
+    with working_for(leaving):
+        go_on(work())
+    leaving.gone()
+
+    assert refused.get(timeout=0) is Code.CANCELLED
+    cell.gate.release(2)
+    assert other.result(60) == [[2], [-2]]
+    assert cell.sizes == [1, 1]
 
 
 def wait_for_rows(stepper, count):

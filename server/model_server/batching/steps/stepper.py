@@ -12,6 +12,7 @@ from model_server.batching.steps.sequences import Row, Sequences
 from model_server.batching.steps.waiting import Waiting
 from model_server.core.client import Client, client
 from model_server.core.errors import Code, ServingError
+from model_server.core.going_on import ended
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,23 @@ class Stepper:
         asking.when_gone(task.answer.cancel)
         try:
             return _await(task, asking)
+        finally:
+            asking.when_gone(None)
+
+    async def run_later(self, inputs: Tensors, lengths: Sequence[int]) -> Sequence[Tensor]:
+        """The same for whoever is told when its client's deadline passes, and needs no thread.
+
+        The thread that made the last step goes on with what comes after. Raises ServingError.
+        """
+        if not len(lengths):
+            return self._cell.head(self._cell.start(0))
+        task, asking = Sequences(inputs, lengths), client()
+        self._add(task)
+        asking.when_gone(task.answer.cancel)
+        try:
+            return await ended(task.answer)
+        except CancelledError:
+            raise ServingError(Code.CANCELLED, "The client is gone") from None
         finally:
             asking.when_gone(None)
 

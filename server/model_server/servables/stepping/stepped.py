@@ -17,7 +17,7 @@ from model_server.batching.steps.stepper import StepLimits, Stepper
 from model_server.core.errors import Code, ServingError
 from model_server.core.servable import ServableId
 from model_server.servables.dtypes import INT32
-from model_server.servables.platform import JointServable, Servable
+from model_server.servables.platform import JointServable, Servable, WaitingServable
 from model_server.servables.signature import (
     DEFAULT_SIGNATURE,
     Signature,
@@ -63,9 +63,24 @@ class SteppedServable:
         """See Servable.run. Raises ServingError."""
         if signature.name not in self.served:
             return self.servable.run(signature, inputs, outputs)
-        steps = {alias: tensor for alias, tensor in inputs.items() if alias != LENGTHS}
-        lengths = _lengths(steps, inputs[LENGTHS])
-        every = self.stepper.run(steps, lengths)
+        return self._chosen(self.stepper.run(*_sequences(inputs)), outputs)
+
+    def waits(self, signature: Signature) -> bool:
+        """See WaitingServable."""
+        own = getattr(self.servable, "waits", None)
+        return signature.name in self.served or (own is not None and bool(own(signature)))
+
+    async def run_later(
+        self, signature: Signature, inputs: Tensors, outputs: Sequence[str]
+    ) -> Sequence[Tensor]:
+        """See WaitingServable. Raises ServingError."""
+        if signature.name in self.served:
+            return self._chosen(await self.stepper.run_later(*_sequences(inputs)), outputs)
+        if isinstance(self.servable, WaitingServable):
+            return await self.servable.run_later(signature, inputs, outputs)
+        return self.servable.run(signature, inputs, outputs)
+
+    def _chosen(self, every: Sequence[Tensor], outputs: Sequence[str]) -> list[Tensor]:
         found = dict(zip(self.pair.head_signature.outputs, every, strict=True))
         return [found[alias] for alias in outputs]
 
@@ -79,6 +94,12 @@ class SteppedServable:
             outputs = tuple(signature.outputs)
             found.append(dict(zip(outputs, self.run(signature, inputs, outputs), strict=True)))
         return found
+
+
+def _sequences(inputs: Tensors) -> tuple[Tensors, Sequence[int]]:
+    """What goes into the steps, and how many of them each row has. Raises ServingError."""
+    steps = {alias: tensor for alias, tensor in inputs.items() if alias != LENGTHS}
+    return steps, _lengths(steps, inputs[LENGTHS])
 
 
 def _lengths(steps: Tensors, given: Tensor) -> Sequence[int]:
