@@ -4,6 +4,9 @@ import threading
 from collections.abc import Callable
 from contextvars import ContextVar
 
+# One for all, held for a moment each time: most requests never need it.
+_changing = threading.Lock()
+
 
 class Client:
     """Whoever sent a request, until ``deadline`` by ``time.monotonic``, or None; thread-safe.
@@ -11,12 +14,14 @@ class Client:
     One that ``may_be_shed`` rather waits, or is refused, than keep others waiting.
     """
 
+    _deadline: float | None = None
+    _may_be_shed = False
+    _is_gone = False
+    _when_gone: Callable[[], object] | None = None
+
     def __init__(self, deadline: float | None = None, *, may_be_shed: bool = False) -> None:
         self._deadline = deadline
         self._may_be_shed = may_be_shed
-        self._lock = threading.Lock()
-        self._is_gone = False
-        self._when_gone: Callable[[], object] | None = None
 
     @property
     def deadline(self) -> float | None:
@@ -30,7 +35,7 @@ class Client:
 
     def gone(self) -> None:
         """Nobody waits any more, also because the request was answered."""
-        with self._lock:
+        with _changing:
             self._is_gone = True
             call, self._when_gone = self._when_gone, None
         if call is not None:
@@ -44,7 +49,7 @@ class Client:
 
     def when_gone(self, call: Callable[[], object] | None) -> None:
         """Calls this, and no other, when the client is gone; at once if it is gone already."""
-        with self._lock:
+        with _changing:
             self._when_gone = None if self._is_gone else call
             late = self._is_gone
         if late and call is not None:

@@ -84,4 +84,8 @@ class Handle(Generic[S]):
         return self
 
     def __exit__(self, *_how: object) -> None:
-        self.release()
+        # As ``release``, in place: each request comes here.
+        if (lent := self._lent) is not None:
+            self._lent = None
+            del self.servable
+            lent.give_back()

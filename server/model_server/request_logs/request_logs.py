@@ -34,11 +34,15 @@ class Sampled:
 
 @dataclass
 class RequestLogs:
-    """The loggers of all models; ``count`` is told of each sampled request what became of it."""
+    """The loggers of all models; ``count`` is told of each sampled request what became of it.
+
+    They ``are_on`` while the requests of any model are recorded.
+    """
 
     count: Count
     limits: FileLimits = field(default_factory=FileLimits)
     writer: Writer = field(default_factory=Writer)
+    are_on: bool = False
     _configs: Mapping[str, LoggingConfig] = field(default_factory=dict)
     _outputs: Mapping[Destination, Output] = field(default_factory=dict)
     _updating: threading.Lock = field(default_factory=threading.Lock)
@@ -76,6 +80,7 @@ class RequestLogs:
             }
             ended = [output for to, output in self._outputs.items() if to not in wanted]
             self._outputs, self._configs = outputs, dict(configs)
+            self.are_on = bool(configs)
         for output in ended:
             self.writer.end(output)
 
@@ -83,11 +88,6 @@ class RequestLogs:
         prefix = os.path.normpath(os.path.join(self.limits.folder, destination.filename_prefix))
         placed = replace(destination, filename_prefix=prefix)
         return Output(f"{destination.type} {prefix}", collector(placed, self.limits))
-
-    @property
-    def are_on(self) -> bool:
-        """Whether any model's requests are recorded."""
-        return bool(self._configs)
 
     def sample(self, model: str) -> Sampled | None:
         """Decides whether the model's request at hand is recorded; None means no."""

@@ -4,7 +4,7 @@ A message costs an answer with one small tensor 5 microseconds, and one with a l
 copies. Source: protobuf's wire format, and the field numbers of ``tensor.proto``.
 """
 
-from functools import lru_cache
+import math
 from typing import Any
 
 import numpy as np
@@ -24,31 +24,38 @@ _CONTENT_TAG = b"\x22"
 _VIEWED_FROM = 2**14
 
 
-def encoded(array: Tensor, *, as_content: bool = False) -> bytes:
-    """What ``tensors.encode`` writes, serialized. Raises what it raises."""
-    dtype = array.dtype
-    tag = _PACKED_TAGS.get(dtype)
-    if as_content and dtype in dtypes.BY_NUMPY and dtype != dtypes.STRING.numpy:
-        tag = _CONTENT_TAG
+def is_plain(array: Tensor, *, as_content: bool) -> bool:
+    """Whether the tensor of this array is its ``head`` and a copy of its values."""
     size = array.nbytes
-    if tag is None or not size or size > tensors.LARGEST_ENCODED:
-        proto = TensorProto()
-        tensors.encode(array, proto, as_content=as_content)
-        serialized: bytes = proto.SerializeToString()
-        return serialized
-    head = _head(dtype, array.shape) + tag + varint(size)
-    if size < _VIEWED_FROM:
-        return head + array.tobytes()
-    return b"".join((head, np.ascontiguousarray(array).data))
+    if not 0 < size <= tensors.LARGEST_ENCODED:
+        return False
+    dtype = array.dtype
+    return dtype in _PACKED_TAGS or (
+        as_content and dtype in dtypes.BY_NUMPY and dtype != dtypes.STRING.numpy
+    )
 
 
-@lru_cache(maxsize=1024)
-def _head(dtype: np.dtype[Any], shape: tuple[int, ...]) -> bytes:
+def head(dtype: np.dtype[Any], shape: tuple[int, ...], *, as_content: bool) -> bytes:
+    """What stands before the values of plain arrays of this type and shape."""
     message = TensorProto(dtype=dtypes.BY_NUMPY[dtype].number, tensor_shape=TensorShapeProto())
     for size in shape:
         message.tensor_shape.dim.add().size = size
-    head: bytes = message.SerializeToString()
-    return head
+    tag = _CONTENT_TAG if as_content else _PACKED_TAGS[dtype]
+    serialized: bytes = message.SerializeToString()
+    return serialized + tag + varint(math.prod(shape) * dtype.itemsize)
+
+
+def content(array: Tensor) -> bytes | memoryview:
+    """The values of a plain array."""
+    return array.tobytes() if array.nbytes < _VIEWED_FROM else np.ascontiguousarray(array).data
+
+
+def serialized(array: Tensor, *, as_content: bool) -> bytes:
+    """The tensor of an array that is not plain. Raises what ``tensors.encode`` raises."""
+    proto = TensorProto()
+    tensors.encode(array, proto, as_content=as_content)
+    written: bytes = proto.SerializeToString()
+    return written
 
 
 def field(tag: bytes, content: bytes) -> bytes:

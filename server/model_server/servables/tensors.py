@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from google.protobuf.message import EncodeError
 from tensorflow.core.framework.tensor_pb2 import TensorProto
+from tensorflow.core.framework.tensor_shape_pb2 import TensorShapeProto
 
 from model_server.servables import dtypes
 from model_server.servables.dtypes import DType, dtype_of
@@ -48,6 +49,8 @@ _FIELDS: dict[DType, str] = {
     dtypes.FLOAT8_E5M2: "float8_val",
     dtypes.FLOAT8_E4M3FN: "float8_val",
 }
+# Bytes of a serialized shape that is remembered.
+_KEPT = 64
 # What one value of the field is in memory, where that is not the type itself.
 _CELLS: dict[DType, np.dtype[Any]] = {
     dtypes.COMPLEX64: np.dtype(np.float32),
@@ -73,12 +76,11 @@ def decode(proto: TensorProto) -> Tensor:
     field = _FIELDS.get(dtype)
     if field is None:
         raise TensorError(f"tensors of type {dtype.name} cannot be sent")
-    shape = _shape(proto)
-    count = math.prod(shape)
+    shape, count = _shape(proto)
     # Once, because each look at it is a copy.
     content = proto.tensor_content
     if content:
-        return _from_content(content, dtype, shape)
+        return _from_content(content, dtype, shape, count)
     if dtype is dtypes.STRING:
         return _strings(list(proto.string_val), count).reshape(shape)
     values = _values(proto, field, dtype)
@@ -92,14 +94,25 @@ def decode(proto: TensorProto) -> Tensor:
     return filled.reshape(shape)
 
 
-def _shape(proto: TensorProto) -> tuple[int, ...]:
-    described = proto.tensor_shape
+def _shape(proto: TensorProto) -> tuple[tuple[int, ...], int]:
+    """The shape, and how many elements it has."""
+    serialized = proto.tensor_shape.SerializeToString()
+    # Dimensions may have names, of any length.
+    return (_known if len(serialized) <= _KEPT else _described)(serialized)
+
+
+def _described(serialized: bytes) -> tuple[tuple[int, ...], int]:
+    described = TensorShapeProto.FromString(serialized)
     if described.unknown_rank:
         raise TensorError("unknown rank")
-    return _sound(tuple([dim.size for dim in described.dim]))
+    shape = _sound(tuple([dim.size for dim in described.dim]))
+    return shape, math.prod(shape)
 
 
-@lru_cache(maxsize=1024)
+# Requests have few different shapes, again and again.
+_known = lru_cache(maxsize=1024)(_described)
+
+
 def _sound(shape: tuple[int, ...]) -> tuple[int, ...]:
     if len(shape) > _LARGEST_RANK or (shape and min(shape) < 0):
         raise TensorError(f"not the shape of a tensor: {list(shape)[:8]}")
@@ -108,8 +121,7 @@ def _sound(shape: tuple[int, ...]) -> tuple[int, ...]:
     return shape
 
 
-def _from_content(content: bytes, dtype: DType, shape: tuple[int, ...]) -> Tensor:
-    count = math.prod(shape)
+def _from_content(content: bytes, dtype: DType, shape: tuple[int, ...], count: int) -> Tensor:
     if dtype is dtypes.STRING:
         return _strings(_split(content, count), count).reshape(shape)
     if len(content) != count * dtype.numpy.itemsize:

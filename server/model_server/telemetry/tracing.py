@@ -92,6 +92,11 @@ def current() -> Span:
     return _CURRENT.get()
 
 
+def is_seen() -> bool:
+    """Whether somebody sees the current span."""
+    return _CURRENT.get() is not _NOTHING
+
+
 def run(id: ServableId, signature: str) -> AbstractContextManager[None]:
     """The part of the current span in which a servable runs; the span itself names it too."""
     span = current()

@@ -1,7 +1,6 @@
 """``tensorflow.serving.PredictionService``."""
 
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -21,7 +20,7 @@ from tensorflow_serving.apis.inference_pb2 import MultiInferenceRequest, MultiIn
 from tensorflow_serving.apis.predict_pb2 import PredictRequest
 from tensorflow_serving.apis.regression_pb2 import RegressionRequest, RegressionResponse
 
-from model_server.api.grpc.unary import Handler, serializing, unary
+from model_server.api.grpc.unary import Handler, counted, serializing
 from model_server.api.grpc.waiting import Waiting, Work, unary_waiting
 from model_server.api.messages import predictions
 from model_server.api.messages.examples import (
@@ -37,6 +36,7 @@ from model_server.servables.signature import PART_PREFIX, Signature, Tensors
 from model_server.service.classify import Classes
 from model_server.service.feeding import check_input_names
 from model_server.service.inference import InferenceTask
+from model_server.service.metrics.requests import Requests
 from model_server.service.predict import PredictCall
 from model_server.service.service import Service
 
@@ -66,8 +66,8 @@ class PredictionService:
             "GetModelMetadata": (GetModelMetadataRequest, serializing(self.metadata)),
         }
         return {
-            f"/{SERVICE}/{name}": unary(
-                request, call, partial(self._recorded, name), partial(self.answered, name)
+            f"/{SERVICE}/{name}": counted(
+                request, call, partial(self._counts, name), partial(self.answered, name)
             )
             for name, (request, call) in methods.items()
         }
@@ -78,7 +78,7 @@ class PredictionService:
             f"/{SERVICE}/Predict": unary_waiting(
                 PredictRequest,
                 self._predict_waiting,
-                partial(self._recorded, "Predict"),
+                partial(self._counts, "Predict"),
                 partial(self.answered, "Predict"),
             )
         }
@@ -94,12 +94,12 @@ class PredictionService:
         made = await self.service.predict_later(call)
         return predictions.response(made, as_content=self.as_content)
 
-    def _recorded(self, api: str, request: Any) -> AbstractContextManager[None]:
+    def _counts(self, api: str, request: Any) -> Requests:
         if api != "MultiInference":
             name = request.model_spec.name
         else:
             name = request.tasks[0].model_spec.name if request.tasks else ""
-        return self.service.metrics.request(name, api, "GRPC")
+        return self.service.metrics.requests(name, api, "GRPC")
 
     def predict(self, request: PredictRequest) -> bytes:
         """Runs a signature; the PredictResponse serialized. Raises ServingError."""

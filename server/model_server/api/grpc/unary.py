@@ -2,14 +2,15 @@
 
 import logging
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import grpc
 from google.protobuf.message import DecodeError, EncodeError, Message
 
 from model_server.api.codes import details, grpc_status, headers_of
-from model_server.core.errors import ServingError
+from model_server.core.errors import Code, ServingError
+from model_server.service.metrics.outcome import code_of
+from model_server.service.metrics.requests import Requests
 
 _log = logging.getLogger(__name__)
 
@@ -24,7 +25,8 @@ else:
 
 # Given the request, the response serialized, and the size of both in bytes.
 Answered = Callable[[Any, bytes, int], None]
-Recorded = Callable[[Any], AbstractContextManager[None]]
+# Given the request, what counts those like it.
+Counted = Callable[[Any], Requests]
 
 
 def serializing(call: Callable[[Any], Message]) -> Callable[[Any], bytes]:
@@ -32,21 +34,26 @@ def serializing(call: Callable[[Any], Message]) -> Callable[[Any], bytes]:
     return lambda request: call(request).SerializeToString()
 
 
-def unary(
-    request: type[Message],
-    call: Callable[[Any], bytes],
-    recorded: Recorded = lambda _request: nullcontext(),
-    answered: Answered = lambda _request, _response, _size: None,
-) -> Handler:
-    """A handler that parses a ``request``; ``call`` makes a serialized response of it.
+def unary(request: type[Message], call: Callable[[Any], bytes]) -> Handler:
+    """A handler that parses a ``request``; ``call`` makes a serialized response of it."""
+    return _handler(request, lambda data, _context: call(request.FromString(data)))
 
-    ``recorded`` surrounds the call, given the request; ``answered`` is told of those that succeed.
-    """
+
+def counted(
+    request: type[Message], call: Callable[[Any], bytes], counts: Counted, answered: Answered
+) -> Handler:
+    """The same, with what ``counts`` the requests; ``answered`` is told of those that succeed."""
 
     def answer(data: bytes, _context: grpc.ServicerContext) -> bytes:
         parsed = request.FromString(data)
-        with recorded(parsed):
+        requests = counts(parsed)
+        began = requests.begin()
+        try:
             answer = call(parsed)
+        except BaseException as error:
+            requests.end(code_of(error), began)
+            raise
+        requests.end(Code.OK, began)
         answered(parsed, answer, len(data) + len(answer))
         return answer
 

@@ -1,16 +1,16 @@
 """A unary method whose calls wait without a thread, as ``unary`` makes one with a thread."""
 
 from collections.abc import Callable, Coroutine
-from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
 import grpc
 from google.protobuf.message import DecodeError, Message
 
-from model_server.api.grpc.unary import Answered, Recorded, refuse
+from model_server.api.grpc.unary import Answered, Counted, refuse
 from model_server.core.errors import ServingError
 from model_server.core.going_on import Awaited
+from model_server.service.metrics.outcome import outcome
 
 # What ``go_on`` does, to a serialized response.
 Work = Callable[[], Coroutine[Awaited[Any], None, bytes]]
@@ -23,10 +23,10 @@ Waiting = Callable[[bytes], WorkOfCall | None]
 def unary_waiting(
     request: type[Message],
     call: Callable[[Any], Work | None],
-    recorded: Recorded = lambda _request: nullcontext(),
-    answered: Answered = lambda _request, _response, _size: None,
+    counts: Counted,
+    answered: Answered,
 ) -> Waiting:
-    """See ``unary``. What is no request, or has no work by ``call``, is answered otherwise."""
+    """See ``counted``. What is no request, or has no work by ``call``, is answered otherwise."""
 
     def waiting(data: bytes) -> WorkOfCall | None:
         try:
@@ -38,7 +38,8 @@ def unary_waiting(
 
     async def answer(data: bytes, parsed: Any, work: Work, context: grpc.ServicerContext) -> bytes:
         try:
-            with recorded(parsed):
+            requests = counts(parsed)
+            with outcome(requests.end, requests.begin):
                 response = await work()
             answered(parsed, response, len(data) + len(response))
             return response

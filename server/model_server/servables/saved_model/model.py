@@ -60,13 +60,16 @@ class SavedModel:
             found = self._all_outputs(signature, inputs)
             return [found[alias] for alias in wanted]
         try:
-            values = run(*[inputs[alias] for alias in signature.inputs])
+            values = run(*map(inputs.__getitem__, signature.inputs))
         except tf.errors.OpError as error:
             raise serving_error(error) from error
         except UnicodeDecodeError as error:
             # The runtime's message quotes bytes of the request, and its code is lost with it.
             raise ServingError(Code.INVALID_ARGUMENT, _text(error.object)) from error
-        return [value if type(value) is np.ndarray else _scalar(value) for value in values]
+        for index, value in enumerate(values):
+            if type(value) is not np.ndarray:
+                values[index] = _scalar(value)
+        return values
 
     def run_jointly(self, signatures: Sequence[Signature], inputs: Tensors) -> list[Tensors]:
         """See JointServable. Raises ServingError."""

@@ -34,8 +34,9 @@ class outcome:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._ended(Code.OK if error is None else _code(error), self._began)
+        self._ended(Code.OK if error is None else code_of(error), self._began)
 
 
-def _code(error: BaseException) -> Code:
+def code_of(error: BaseException) -> Code:
+    """A ServingError's code, INTERNAL for all else."""
     return error.code if isinstance(error, ServingError) else Code.INTERNAL

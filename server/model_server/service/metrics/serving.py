@@ -79,13 +79,17 @@ class ServingMetrics:
         requests = self.requests(model, api, entrypoint)
         return outcome(requests.end, requests.begin)
 
-    def run(self, model: str, signature: str, api: str) -> outcome:
-        """Records how a run of a servable ended, and how long it took if it ended well."""
+    def runs(self, model: str, signature: str, api: str) -> Runs:
+        """What counts runs like this one."""
         labels = (model, signature, api)
         runs = self._kept_runs.get(labels)
         if runs is None:
             runs = self._kept_runs.setdefault(labels, self._runs.of(*labels))
-        return outcome(runs.end)
+        return runs
+
+    def run(self, model: str, signature: str, api: str) -> outcome:
+        """Records how a run of a servable ended, and how long it took if it ended well."""
+        return outcome(self.runs(model, signature, api).end)
 
     def refused(self, entrypoint: str) -> None:
         """Records that a request was refused because there were too many at hand."""

@@ -1,30 +1,65 @@
 """What a handler sees of a call of the native transport: grpcio's context, as far as it is used."""
 
 import logging
+import time
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 import grpc
 
+from model_server.api.criticality import HEADER, may_be_shed
+from model_server.core.client import Client
+
 _log = logging.getLogger(__name__)
+
+# Seconds; a deadline beyond is none.
+_LONG = 86_400.0
 
 
 class Aborted(Exception):
     """The call was ended by its handler, and its client told why."""
 
 
-class CallContext:
-    """Stands where handlers expect a ``grpc.ServicerContext``; thread-safe as the call is."""
+class CallContext(Client):
+    """Stands where handlers expect a ``grpc.ServicerContext``, and for whoever sent the call.
+
+    Thread-safe as the call is. What most calls need not is looked for when it is asked for.
+    """
 
     # What most calls never set.
+    _is_followed = False
     _code: grpc.StatusCode | None = None
     _details = ""
     _metadata: Sequence[tuple[str, str]] | None = None
-    _when_gone: list[Callable[[], object]] | None = None
+    _callbacks: list[Callable[[], object]] | None = None
 
     def __init__(self, call: Any) -> None:
         """``call`` is a ``modelfleet_transport.Call``."""
+        # Without that of Client, for the sake of speed: what it sets is the default here.
         self._call = call
+
+    @property
+    def deadline(self) -> float | None:
+        """See Client."""
+        remaining = self.time_remaining()
+        return None if remaining is None or remaining > _LONG else time.monotonic() + remaining
+
+    @property
+    def may_be_shed(self) -> bool:
+        """See Client."""
+        return may_be_shed(self.header(HEADER))
+
+    def about_to_wait(self) -> None:
+        """See Client."""
+        self.step_aside()
+
+    def when_gone(self, call: Callable[[], object] | None) -> None:
+        """See Client."""
+        if not self._is_followed and call is not None:
+            self._is_followed = True
+            if not self.add_callback(self.gone):
+                self.gone()
+        super().when_gone(call)
 
     def abort(self, code: grpc.StatusCode, details: str) -> NoReturn:
         """Ends the call with this status. Raises Aborted."""
@@ -66,15 +101,15 @@ class CallContext:
 
     def add_callback(self, callback: Callable[[], object]) -> bool:
         """Calls this when nobody waits any more; False, and never, if that is so already."""
-        if self._when_gone is not None:
-            self._when_gone.append(callback)
+        if self._callbacks is not None:
+            self._callbacks.append(callback)
             return self.is_active()
-        self._when_gone = [callback]
+        self._callbacks = [callback]
         registered: bool = self._call.when_gone(self._gone)
         return registered
 
     def _gone(self) -> None:
-        for callback in self._when_gone or ():
+        for callback in self._callbacks or ():
             try:
                 callback()
             except Exception:

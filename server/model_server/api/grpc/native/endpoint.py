@@ -17,7 +17,6 @@ from model_server.api.fair_turns import FairTurns
 from model_server.api.grpc.addressee import model_of
 from model_server.api.grpc.endpoint import CannotListen, Listen
 from model_server.api.grpc.native import sockets
-from model_server.api.grpc.native.call_client import CallClient
 from model_server.api.grpc.native.call_context import Aborted, CallContext
 from model_server.api.grpc.native.dispatching import Answer, Registry
 from model_server.api.grpc.receiving import Receiving
@@ -186,8 +185,7 @@ class NativeEndpoint:
             # Nobody waits for the answer any more.
             return
         request = call.message()
-        counts = self._listen.models
-        model = counts.counted_as(model_of(method.path, request))
+        model = self._listen.models.counted_as(model_of(method.path, request))
         work = None if method.waiting is None else method.waiting(request)
         if work is None:
             call.answer(self._in_turn(model, method.answer, request, context))
@@ -195,10 +193,9 @@ class NativeEndpoint:
             go_on(self._answer_later(model, method, work, call, context))
 
     def _in_turn(self, model: str, answer: Any, request: bytes, context: CallContext) -> Any:
-        limit = self._listen.models.request(model, self._refused)
         try:
-            with working_for(CallClient(context)), limit, self._turns.turn(model):
-                return self._paced(model, answer, request, context)
+            with working_for(context):
+                return self._admitted(model, answer, request, context)
         except ServingError as error:
             # Of the limit or the turn: what a handler raises it tells itself.
             context.abort(grpc_status(error.code), details(error.message))
@@ -210,7 +207,7 @@ class NativeEndpoint:
         limit = self._listen.models.request(model, self._refused)
         seen: Any = context
         try:
-            with working_for(CallClient(context)), limit, method.spans.of(seen) or _NO_SPAN:
+            with working_for(context), limit, method.spans.of(seen) or _NO_SPAN:
                 response = await work(seen)
             call.answer(response)
         except Aborted:
@@ -221,18 +218,28 @@ class NativeEndpoint:
         except Exception:
             _failed(call)
 
+    def _admitted(self, model: str, answer: Any, request: bytes, context: CallContext) -> Any:
+        # Written out, because blocks of their own would cost every call a microsecond.
+        counts, turns = self._listen.models, self._turns
+        is_counted = counts.take(model, self._refused)
+        try:
+            turns.take(model)
+            try:
+                return self._paced(model, answer, request, context)
+            finally:
+                turns.give_back(model)
+        finally:
+            if is_counted:
+                counts.give_back(model)
+
     def _paced(self, model: str, answer: Any, request: bytes, context: CallContext) -> Any:
-        slow = self._slow
-        was_slow = model in slow
+        was_slow = model in self._slow
         if was_slow:
             context.step_aside()
         began = time.perf_counter()
         response = answer(request, context)
         if (time.perf_counter() - began > _SLOW) is not was_slow:
-            if was_slow:
-                slow.discard(model)
-            else:
-                slow.add(model)
+            (self._slow.discard if was_slow else self._slow.add)(model)
         return response
 
     def stop(self, grace: float) -> None:
@@ -267,7 +274,7 @@ def _failed(call: Any) -> None:
 def _at_once(answer: Any, call: Any, context: CallContext) -> None:
     # They mostly wait.
     context.step_aside()
-    with working_for(CallClient(context)):
+    with working_for(context):
         response = answer(call.message(), context)
     call.answer(response)
 
