@@ -68,8 +68,8 @@ TWO_RACKS = (node("a1", 4, "a"), node("a2", 4, "a"), node("b1", 4, "b"), node("l
             id="the largest claims before others take their room",
         ),
         pytest.param(
-            inventory(node("n1", 4), node("n2", 5), claims=[Claim(demand(3)), Claim(demand(4))]),
-            1,
+            inventory(node("n1", 3), node("n2"), claims=[Claim(demand(3))]),
+            2,
             2,
             id="each claim where it leaves least",
         ),

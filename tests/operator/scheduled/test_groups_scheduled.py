@@ -10,7 +10,7 @@ from simulated_world import manifest as written
 pytestmark = pytest.mark.api
 
 NPU, AMD, TPU = "x.example/npu", "amd.com/gpu", "google.com/tpu"
-RACK = "example.com/rack"
+RACK, ZONE = "example.com/rack", "topology.kubernetes.io/zone"
 
 
 def manifest(name, shards, resource, **spec):
@@ -101,6 +101,17 @@ def test_exclusive_groups_have_a_rack_each_and_one_too_many_waits(shop):
     words = f"until 2 members have room at once in one {RACK} without other groups"
     assert words in told(shop, "racks", "8, room for 0")["message"]
     assert nodes_of(shop, "racks").count(["", ""]) == 1
+
+
+def test_groups_without_accelerators_go_to_the_scheduler_at_once_and_stand_alone_all_the_same(shop):
+    exclusive = {"shards": 2, "topology": {"key": ZONE, "mode": "Exclusive"}}
+    model = {"uri": "file:///srv/models/ranker"}
+
+    shop.apply(written("zones", model=model, sharding=exclusive, replicas=2))
+
+    shop.run("wait", "md/zones", "--for=condition=Ready", "--timeout=60s")
+    assert sorted(nodes_of(shop, "zones")) == [["east", "east"], ["west", "west"]]
+    shop.delete("md", "zones")
 
 
 def test_a_group_that_is_a_slice_has_a_node_pool_to_itself(shop):

@@ -36,7 +36,7 @@ def taken_back(tracks: Iterable[Track]) -> tuple[Announcement, ...]:
     return tuple(
         Announcement("GroupTakenBack", _words(group), is_warning=True)
         for track in tracks
-        for name in track.observed.workloads()
+        for name in groups_of(track)
         for group in track.observed.groups_of(name)
         if is_stranded(group, track.clock.now)
     )
