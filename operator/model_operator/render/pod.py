@@ -131,8 +131,9 @@ def _member_flags(deployment: ModelDeployment, revision: str) -> list[str]:
 def _readiness(deployment: ModelDeployment) -> Manifest:
     if deployment.sharding is None:
         return _probe("/readyz", period=2, failures=3)
-    # A member that has lost another can answer nothing: requests must go to another group.
-    return _probe("/readyz", period=1, failures=1)
+    # A member that has lost another can answer nothing: requests must go to another group. One late
+    # answer of a busy server says nothing.
+    return _probe("/readyz", period=1, failures=2)
 
 
 def _model_volume(source: Source) -> Manifest:
