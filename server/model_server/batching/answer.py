@@ -117,6 +117,7 @@ class Answer(Generic[T]):
     def _call(self, call: "Callable[[Answer[T]], object]") -> None:
         try:
             call(self)
-        except Exception:
-            # One must not keep the others from being told, nor whoever gives from going on.
+        except BaseException:
+            # One must not keep the others from being told, nor whoever gives from going on; and a
+            # platform may be anybody's code, which raises whatever it likes.
             _log.exception("a callback of an answer failed")

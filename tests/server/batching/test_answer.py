@@ -57,10 +57,14 @@ def test_a_thread_that_waits_is_told():
     assert answer.result(60) == 5
 
 
-def test_who_asks_to_be_told_late_is_told_at_once_and_who_fails_keeps_nobody_from_it():
+@pytest.mark.parametrize("error", [ZeroDivisionError, SystemExit])
+def test_who_asks_to_be_told_late_is_told_at_once_and_who_fails_keeps_nobody_from_it(error):
+    def fail(_answer: Answer[int]) -> None:
+        raise error
+
     answer: Answer[int] = Answer()
     told = []
-    answer.add_done_callback(lambda _answer: 1 / 0)
+    answer.add_done_callback(fail)
     answer.add_done_callback(told.append)
 
     answer.give(1)

@@ -215,7 +215,8 @@ class NativeEndpoint:
             pass
         except ServingError as error:
             call.fail(int(error.code), details(error.message))
-        except Exception:
+        except BaseException:
+            # Also what ends threads: this one is of those that run batches, and serves others.
             _failed(call)
 
     def _admitted(self, model: str, answer: Any, request: bytes, context: CallContext) -> Any:
