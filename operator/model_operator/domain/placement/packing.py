@@ -5,9 +5,11 @@ The members of a group take the same, so that whatever node one of them is given
 still fit: no order needs to be tried.
 """
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
+from itertools import islice
 
 from model_operator.domain.placement.capacity import (
     Claim,
@@ -72,18 +74,16 @@ def settled(inventory: Inventory) -> Inventory:
 
     Large ones first, each where it leaves least.
     """
-    if not inventory.claims:
-        return inventory
     uses = list(inventory.uses)
     free: dict[str, dict[str, int]] = {}
-    for claim in sorted(inventory.claims, key=lambda claim: -claim.demand.count):
-        demand = claim.demand
+    for alike in sorted(_by_demand(inventory.claims), key=lambda alike: -alike[0].demand.count):
+        demand = alike[0].demand
         left = free.setdefault(demand.resource, free_by_node(demand.resource, inventory))
-        roomy = [node for node in inventory.nodes if left.get(node.name, 0) >= demand.count]
-        found = _with_least(roomy, demand, left)
-        if found:
-            left[found.name] -= demand.count
-            uses.append(Use(found.name, {demand.resource: demand.count}, claim.group))
+        waiting = iter(alike)
+        for node in _fullest_first(inventory.nodes, demand, left):
+            for claim in islice(waiting, left[node.name] // demand.count):
+                left[node.name] -= demand.count
+                uses.append(Use(node.name, {demand.resource: demand.count}, claim.group))
     return replace(inventory, uses=tuple(uses), claims=())
 
 
@@ -122,6 +122,17 @@ def _fullest(rooms: Mapping[str, int], key: str, count: int) -> Room:
     return Room(rooms[chosen], {key: chosen})
 
 
-def _with_least(nodes: Iterable[Node], demand: Demand, left: Mapping[str, int]) -> Node | None:
-    fitting = (node for node in nodes if fits(demand, node))
-    return min(fitting, key=lambda node: (left[node.name], node.name), default=None)
+def _by_demand(claims: Iterable[Claim]) -> list[list[Claim]]:
+    """Claims that ask for the same together: a cluster may have thousands of few kinds."""
+    found: dict[str, list[Claim]] = {}
+    for claim in claims:
+        # Demands hold parts of manifests, which have no hash.
+        found.setdefault(json.dumps(asdict(claim.demand), sort_keys=True), []).append(claim)
+    return list(found.values())
+
+
+def _fullest_first(nodes: Iterable[Node], demand: Demand, left: Mapping[str, int]) -> list[Node]:
+    """The nodes that can meet the demand, in the order in which they are filled."""
+    roomy = (node for node in nodes if left.get(node.name, 0) >= demand.count)
+    fitting = [node for node in roomy if fits(demand, node)]
+    return sorted(fitting, key=lambda node: (left[node.name], node.name))

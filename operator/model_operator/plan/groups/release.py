@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from model_operator.domain.placement.capacity import Inventory, demand_of
-from model_operator.domain.placement.packing import Members, room_for, with_members
+from model_operator.domain.placement.packing import Members, room_for, settled, with_members
 from model_operator.domain.placement.topology import Topology, topology_of
 from model_operator.domain.seen.gangs import Release, begun, members, waiting
 from model_operator.domain.seen.gates import Gate
@@ -21,6 +21,7 @@ def releases_of(
     Without an inventory none is held back, since nobody can tell; the scheduler decides.
     """
     found = []
+    inventory = settled(inventory) if inventory else None
     for group, revision in groups:
         demand, topology = demand_of(revision.template), topology_of(revision.template)
         wish = members(group, demand, topology) if demand else None
@@ -31,7 +32,7 @@ def releases_of(
             continue
         found.append(release)
         if inventory:
-            inventory = with_members(inventory, wish, release.selector)
+            inventory = settled(with_members(inventory, wish, release.selector))
     return tuple(found)
 
 

@@ -186,8 +186,9 @@ def _is_short(observed: Observed, wanted: Revision, demand: Demand) -> bool:
     gated = [wish for group in groups if (wish := members(group, demand, topology))]
     if not gated:
         return _is_short_of_nodes(observed, wanted.name, demand)
-    return observed.inventory is not None and not any(
-        packing.room_for(wish, observed.inventory).pods >= wish.count for wish in gated
+    inventory = packing.settled(observed.inventory) if observed.inventory else None
+    return inventory is not None and not any(
+        packing.room_for(wish, inventory).pods >= wish.count for wish in gated
     )
 
 
