@@ -39,6 +39,7 @@ from model_server.servables.platform import Servable
 from model_server.servables.registry import Platforms
 from model_server.servables.retrying import may_pass
 from model_server.servables.runtimes import runtimes_of
+from model_server.servables.signature import PART_PREFIX
 from model_server.servables.stepping.stepped import Stepping
 from model_server.service.config_polling import ConfigPoller
 from model_server.service.inference import Inference
@@ -104,7 +105,8 @@ class Server:
         self._answers = Answers(self._service)
         refused = partial(self._metrics.refused, "GRPC")
         self._counts = ModelCounts(
-            model_limits_of(options.max_in_flight_requests_per_model).of, self._models.is_served
+            model_limits_of(options.max_in_flight_requests_per_model).of,
+            lambda model: self._models.is_served(model.removeprefix(PART_PREFIX)),
         )
         listen = replace(
             _grpc_listen(options),
@@ -144,9 +146,16 @@ class Server:
     def _own(self, threads: int) -> Callable[[str], int]:
         """How many requests of a model may run or wait for others, whatever other models do."""
         batched = _at_once(self._options, threads)
-        if self._options.enable_batching:
-            return lambda _model: batched
-        return lambda model: _WAITING if self._models.shares_runs(model) else 1
+
+        def own(model: str) -> int:
+            if model.startswith(PART_PREFIX):
+                # Those that have a turn wait for such requests, here and on other members.
+                return _WAITING
+            if self._options.enable_batching:
+                return batched
+            return _WAITING if self._models.shares_runs(model) else 1
+
+        return own
 
     def _rest_endpoint(self) -> RestEndpoint:
         watch = Watch(

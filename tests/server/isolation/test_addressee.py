@@ -64,6 +64,13 @@ def test_where_the_name_is_depends_on_the_method(path, message, name):
     assert model_of(path, message.SerializeToString()) == name
 
 
+def test_what_members_of_a_group_ask_is_not_kept_waiting_by_other_requests_for_the_model():
+    asked = PredictRequest(model_spec={"name": "m", "signature_name": "shard/hash/serving/0"})
+    usual = PredictRequest(model_spec={"name": "m", "signature_name": "serving"})
+    names = [model_of(PREDICT, each.SerializeToString()) for each in (asked, usual)]
+    assert names == ["shard/m", "m"]
+
+
 @given(st.binary(max_size=40))
 def test_what_is_no_message_has_no_name_or_any_and_raises_nothing(message):
     assert isinstance(model_of(PREDICT, message), str)

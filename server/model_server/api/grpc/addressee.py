@@ -7,15 +7,23 @@ by which a name is field 1 of field 1, and of the tasks of a MultiInferenceReque
 
 from functools import lru_cache
 
+from model_server.servables.signature import PART_PREFIX
+
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _FIXED = {_FIXED64: 8, _FIXED32: 4}
 # Its tag and kind in one byte.
 _FIELD_1 = 1 << 3 | _BYTES
+_SIGNATURE = 3
+_OF_MEMBERS = PART_PREFIX.encode()
 _DEPTHS = {"Predict": 2, "Classify": 2, "Regress": 2, "MultiInference": 3}
 
 
 def model_of(path: str, message: bytes) -> str:
-    """The model that a call of this method runs; "" if it runs none, or is no message."""
+    """The model that a call of this method runs; "" if it runs none, or is no message.
+
+    What members of a group ask each other counts as of another model, whose name has their prefix:
+    requests that wait for such answers must not keep these from running.
+    """
     depth = _depth(path)
     if depth is None:
         return ""
@@ -24,8 +32,8 @@ def model_of(path: str, message: bytes) -> str:
             return _name(spec)
         for _ in range(depth - 1):
             # A message that comes in pieces is all of them, one after the other.
-            message = b"".join(_fields_1(message))
-        return str([b"", *_fields_1(message)][-1], "utf-8")
+            message = b"".join(_fields(1, message))
+        return _name(message)
     except (IndexError, ValueError):
         return ""
 
@@ -38,13 +46,15 @@ def _depth(path: str) -> int | None:
 # Small, and the same for most requests.
 @lru_cache(maxsize=1024)
 def _name(spec: bytes) -> str:
-    return str([b"", *_fields_1(spec)][-1], "utf-8")
+    name = str([b"", *_fields(1, spec)][-1], "utf-8")
+    is_of_member = any(each.startswith(_OF_MEMBERS) for each in _fields(_SIGNATURE, spec))
+    return PART_PREFIX + name if is_of_member else name
 
 
 def _first_if_only(message: bytes) -> bytes | None:
     """A short field 1 at the beginning, where clients put it, if nothing but other fields follows.
 
-    None if it has to be looked for, as ``_fields_1`` does.
+    None if it has to be looked for, as ``_fields`` does.
     """
     if message[0] != _FIELD_1 or message[1] >= 0x80:
         return None
@@ -66,8 +76,8 @@ def _first_if_only(message: bytes) -> bytes | None:
     return message[2:end] if at == size else None
 
 
-def _fields_1(message: bytes) -> list[bytes]:
-    """What each field of number 1 holds, in their order."""
+def _fields(number: int, message: bytes) -> list[bytes]:
+    """What each field of this number holds, in their order."""
     found = []
     at = 0
     while at < len(message):
@@ -77,7 +87,7 @@ def _fields_1(message: bytes) -> list[bytes]:
             size, at = _varint(message, at)
             if size > len(message) - at:
                 raise ValueError("a field that is cut off")
-            if tag >> 3 == 1:
+            if tag >> 3 == number:
                 found.append(message[at : at + size])
             at += size
         elif kind == _VARINT:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from google.protobuf.message import DecodeError
@@ -12,9 +13,12 @@ from model_server.core.servable import ServableId
 from model_server.servables import tensors
 from model_server.servables.dtypes import STRING
 from model_server.servables.signature import Tensors
+from model_server.servables.tensor_bytes import encoded, field
 
 # The input by which members show each other that they are of one group.
 TOKEN = "token"
+# Tags of predict.proto: the inputs of a request, which are a map, and its entries' fields.
+_INPUTS, _KEY, _VALUE = b"\x12", b"\x0a", b"\x12"
 
 Answer = Tensors | ServingError
 
@@ -28,16 +32,29 @@ class Asking:
 
     def question(self, signature: str, inputs: Tensors) -> bytes:
         """The message with these inputs of a signature."""
-        request = PredictRequest()
-        request.model_spec.name = self.id.name
-        request.model_spec.version.value = self.id.version
-        request.model_spec.signature_name = signature
-        for alias, value in inputs.items():
-            tensors.encode(value, request.inputs[alias], as_content=True)
-        if self.token:
-            tensors.encode(np.array(self.token, STRING.numpy), request.inputs[TOKEN])
-        message: bytes = request.SerializeToString()
-        return message
+        entries = [
+            field(_INPUTS, _key(alias) + field(_VALUE, encoded(value, as_content=True)))
+            for alias, value in inputs.items()
+        ]
+        return b"".join((_head(self, signature), *entries))
+
+
+# The same for all questions of a level. Fields of a message may come in any order and be joined.
+@lru_cache(maxsize=1024)
+def _head(asking: Asking, signature: str) -> bytes:
+    request = PredictRequest()
+    request.model_spec.name = asking.id.name
+    request.model_spec.version.value = asking.id.version
+    request.model_spec.signature_name = signature
+    if asking.token:
+        tensors.encode(np.array(asking.token, STRING.numpy), request.inputs[TOKEN])
+    message: bytes = request.SerializeToString()
+    return message
+
+
+@lru_cache(maxsize=1024)
+def _key(alias: str) -> bytes:
+    return field(_KEY, alias.encode())
 
 
 def answer_of(message: bytes) -> Answer:
