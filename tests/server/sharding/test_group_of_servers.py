@@ -8,104 +8,13 @@ from functools import partial
 import grpc
 import numpy as np
 import pytest
-import tensorflow as tf
-from google.protobuf import text_format
-from tensorflow_serving.apis.predict_pb2 import PredictRequest
-from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 
-from model_server.options.flags import Options
 from model_server.servables.sharding.group.loading import source_of
 from model_server.servables.sharding.plan.planning import plan_of
-from model_server.server import Server
-from server.clients import GrpcClient, HttpClient
-from server.conftest import Running, free_port, model_config
 from server.formats import warm_ups
 from server.identities import Identity, config_file
 from server.sharding import models
-
-ROWS = 30_000
-
-
-class Members:
-    """Servers of one group, that are started and ended one by one."""
-
-    def __init__(self, folder, count=2, **options):
-        self.ports = [free_port() for _ in range(count)]
-        self.addresses = ",".join(f"127.0.0.1:{port}" for port in self.ports)
-        self.folder = folder
-        self.options = options
-        self.running = {}
-
-    def start(self, rank, folder=None, **options):
-        """Starts the server of a member, with a model of its own if one is given."""
-        entry = model_config(folder or self.folder)
-        config = text_format.Parse(f"model_config_list {{ {entry} }}", ModelServerConfig())
-        flags = Options(
-            port=self.ports[rank],
-            rest_api_port=free_port(),
-            shard_members=self.addresses,
-            shard_rank=rank,
-            **{"shard_timeout_ms": 1000, **self.options, **options},
-        )
-        server = Server(flags, config)
-        ports = server.start()
-        found = Running(server, GrpcClient(f"127.0.0.1:{ports.grpc}"), HttpClient(ports.rest))
-        self.running[rank] = found
-        return found
-
-    def end(self, rank):
-        self.running.pop(rank).end()
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    """A base path with one version, made once."""
-    folder = tmp_path_factory.mktemp("models") / "ranker"
-    models.recommender(folder / "1", ROWS, ROWS)
-    return folder
-
-
-@pytest.fixture
-def group():
-    made = []
-
-    def make(folder, count=2, **options):
-        made.append(Members(folder, count, **options))
-        return made[-1]
-
-    yield make
-    for each in made:
-        for rank in list(each.running):
-            each.end(rank)
-
-
-@pytest.fixture(scope="module")
-def wanted(model):
-    """What the whole model answers on one server."""
-    graph = tf.Graph()
-    session = tf.compat.v1.Session(graph=graph)
-    with graph.as_default():
-        loaded = tf.compat.v1.saved_model.load(session, ["serve"], str(model / "1"))
-    signature = loaded.signature_def["serving_default"]
-    output = signature.outputs["scores"].name
-    yield lambda ids: session.run(output, {signature.inputs["ids"].name: ids})
-    session.close()
-
-
-def predict(member, ids):
-    return tf.make_ndarray(ask(member, ids=np.array(ids)).outputs["scores"])
-
-
-def ask(member, signature="", **inputs):
-    request = PredictRequest()
-    request.model_spec.name = "ranker"
-    request.model_spec.signature_name = signature
-    for alias, value in inputs.items():
-        request.inputs[alias].CopyFrom(tf.make_tensor_proto(value))
-    return member.grpc.prediction.Predict(request, timeout=10)
-
-
-IDS = [0, 1, ROWS // 2 - 1, ROWS // 2, ROWS - 1, 7, 7]
+from server.sharding.members import IDS, ROWS, ask, predict
 
 
 def test_any_member_answers_for_all_over_both_apis(group, model, wanted):
