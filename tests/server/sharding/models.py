@@ -124,6 +124,28 @@ def odd(folder: Path) -> Path:
     return module(folder, {"output": table(), "names": names, "table": table()}, serve)
 
 
+def counting(folder: Path) -> Path:
+    """TF2: each run adds one to a counter, which is small."""
+
+    def serve(held: tf.Module, ids: tf.Tensor) -> dict[str, tf.Tensor]:
+        runs = held.counter.assign_add(1)
+        return {"rows": tf.gather(held.table, ids), "runs": runs}
+
+    return module(folder, {"table": table(), "counter": tf.constant(0)}, serve)
+
+
+def setting(folder: Path) -> Path:
+    """TF2: each run keeps the ids of the one before."""
+
+    def serve(held: tf.Module, ids: tf.Tensor) -> dict[str, tf.Tensor]:
+        before = tf.identity(held.last)
+        with tf.control_dependencies([before]):
+            held.last.assign(tf.reduce_max(ids))
+        return {"rows": tf.gather(held.table, ids), "before": before}
+
+    return module(folder, {"table": table(), "last": tf.constant(0, tf.int64)}, serve)
+
+
 def random_ids(folder: Path) -> Path:
     """TF2: ids are drawn anew in each run."""
 

@@ -10,7 +10,10 @@ import pytest
 import tensorflow as tf
 
 from model_server.core.errors import Code, ServingError
+from model_server.options.shards import Shards
+from model_server.servables.platform import Runtime
 from model_server.servables.sharding.cut.cutting import CannotCut
+from model_server.servables.sharding.group.groups import Groups
 from model_server.servables.sharding.group.loading import Place, load_member, source_of
 from server.sharding import models
 from server.sharding.groups import Group, grouped
@@ -123,7 +126,12 @@ class Members:
 
 @pytest.mark.parametrize(
     ("model", "said"),
-    [(models.conditional, "Gather"), (models.random_ids, "RandomUniform")],
+    [
+        (models.conditional, "Gather"),
+        (models.random_ids, "RandomUniform"),
+        (models.counting, "AssignAddVariableOp .* changes a variable"),
+        (models.setting, "AssignVariableOp .* changes a variable"),
+    ],
 )
 def test_what_could_give_a_wrong_answer_is_not_served(tmp_path, model, said):
     with pytest.raises(CannotCut, match=said):
@@ -153,6 +161,29 @@ def test_a_data_file_that_is_too_short_is_refused_by_who_misses_it(gathering, tm
     os.truncate(source.checkpoint.data(0), users.offset + users.size - 4)
     with pytest.raises(OSError, match=r"variables\.data-00000-of-00001: it ends 4 bytes before"):
         load_member(source, Place(1, 2, nobody), tf.compat.v1.ConfigProto())
+
+
+def test_a_data_file_that_is_not_there_is_told_by_its_name(gathering, tmp_path):
+    folder = shutil.copytree(gathering, tmp_path / "ranker" / "1")
+    (data,) = folder.glob("variables/*.data-*")
+    data.unlink()
+    groups = Groups(Runtime(), Shards(("a:1", "b:1"), 0, 1.0))
+    with pytest.raises(ServingError, match=data.name) as caught:
+        groups.load("ranker", 1, str(folder))
+    assert caught.value.code is Code.DATA_LOSS
+
+
+def test_a_spoilt_copy_is_refused_by_the_first_member_that_reads_it(gathering, tmp_path):
+    folder = shutil.copytree(gathering, tmp_path / "ranker" / "1")
+    source = source_of(folder, ["serve"])
+    dense = source.checkpoint.index.tensors["dense/.ATTRIBUTES/VARIABLE_VALUE"]
+    with source.checkpoint.data(0).open("r+b") as file:
+        file.seek(dense.offset)
+        file.write(b"spoilt")
+    groups = Groups(Runtime(), Shards(("a:1", "b:1"), 0, 1.0))
+    with pytest.raises(ServingError, match="Checksum") as caught:
+        groups.load("ranker", 1, str(folder))
+    assert caught.value.code is Code.DATA_LOSS
 
 
 def nobody(signature, questions):

@@ -15,9 +15,17 @@ from tensorflow.core.framework.graph_pb2 import GraphDef
 from model_server.servables.sharding.cut.rewriting import Rewriting
 from model_server.servables.sharding.graph.flattening import FlatModel, needed_tensors
 from model_server.servables.sharding.graph.nesting import node_of, tensor_name
-from model_server.servables.sharding.graph.operations import input_types, output_type, runs_once
+from model_server.servables.sharding.graph.operations import (
+    input_types,
+    output_type,
+    runs_once,
+    writes,
+)
 from model_server.servables.sharding.graph.readers import FlatGraph, Reader
 from model_server.servables.sharding.plan.shard_plan import Copied, Placed, ShardPlan
+
+# A signature that TensorFlow 2 adds, of what fills tables and assets.
+_INITIALISATION = "__saved_model_init_op"
 
 
 @dataclass(frozen=True)
@@ -76,10 +84,14 @@ def cut(flat: FlatModel, meta_graph: Any, plan: ShardPlan) -> Cut:
         raise CannotCut(plan.forces)
     graph = FlatGraph(flat.graph, flat.output_nodes)
     scissors = _Scissors(graph, plan)
-    levels = {
-        name: scissors.levels([flat.outputs[info.name] for info in signature.outputs.values()])
+    wanted = {
+        name: [flat.outputs[info.name] for info in signature.outputs.values()]
         for name, signature in sorted(meta_graph.signature_def.items())
     }
+    for name, outputs in wanted.items():
+        if name != _INITIALISATION:
+            scissors.check_changes_nothing(outputs)
+    levels = {name: scissors.levels(outputs) for name, outputs in wanted.items()}
     entry = GraphDef(versions=flat.graph.versions, library=flat.graph.library)
     entry.node.extend(scissors.nodes((*needed_tensors(meta_graph), *flat.outputs.values())))
     return Cut(entry, levels, flat.outputs)
@@ -118,6 +130,16 @@ class _Scissors:
             found.append(tuple(self._uses[name] for name in ready))
             sorter.done(*ready)
         return tuple(found)
+
+    def check_changes_nothing(self, outputs: Iterable[str]) -> None:
+        """Raises CannotCut where these outputs need that a variable is changed.
+
+        Each member would change a copy of its own, or what others read meanwhile.
+        """
+        inputs = [each for use in self._uses.values() for each in use.inputs]
+        for name in sorted(self._below([*outputs, *inputs])):
+            if writes(self._nodes[name].op):
+                raise CannotCut(f"{self._nodes[name].op} ({name}) changes a variable")
 
     def nodes(self, wanted: Iterable[str]) -> list[Any]:
         """The entry's nodes: what is wanted and what uses need, with placeholders for the uses.

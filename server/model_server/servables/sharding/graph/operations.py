@@ -25,6 +25,19 @@ _STEADY = frozenset(
         "VariableV2",
     }
 )
+# So begin the names of operations that change a variable by its handle.
+_WRITES = ("Assign", "ResourceApply", "ResourceScatter", "ResourceSparseApply", "ResourceStridedS")
+# These take a reference and change nothing.
+_HANDS_ON = ("Ref", "IsVariableInitialized")
+
+
+def writes(op: str) -> bool:
+    """Whether an operation changes a variable."""
+    if op.startswith(_WRITES):
+        return True
+    definition = op_def_registry.get(op)
+    takes = definition is not None and any(each.is_ref for each in definition.input_arg)
+    return takes and not op.startswith(_HANDS_ON)
 
 
 def runs_once(op: str) -> bool:

@@ -13,7 +13,7 @@ from model_server.servables.saved_model.session_config import session_config
 from model_server.servables.sharding.asking.peers import Peers
 from model_server.servables.sharding.checkpoint.checkpoint_index import BrokenIndex
 from model_server.servables.sharding.cut.cutting import CannotCut
-from model_server.servables.sharding.group.loading import Place, load_member, source_of
+from model_server.servables.sharding.group.loading import Place, Source, load_member, source_of
 from model_server.servables.sharding.group.sharded_model import ShardedModel
 from model_server.servables.sharding.plan.needs import MemberNeeds
 
@@ -36,7 +36,8 @@ class Groups:
         ask_others = partial(self._peers.ask, ServableId(name, version))
         place = Place(shards.rank, len(shards.members), ask_others, shards.token)
         try:
-            return load_member(source_of(Path(path), self._tags), place, self._config)
+            source = source_of(Path(path), self._tags)
+            return self._member(source, place, path)
         except CannotCut as error:
             said = f"The SavedModel at {path} cannot be served by a group: {error}"
             raise ServingError(Code.UNIMPLEMENTED, said) from error
@@ -47,3 +48,10 @@ class Groups:
             # As for whole SavedModels: the folder's content is input from outside.
             _log.debug("cannot load %s version %d", name, version, exc_info=True)
             raise load_error(error, path) from error
+
+    def _member(self, source: Source, place: Place, path: str) -> ShardedModel:
+        try:
+            return load_member(source, place, self._config)
+        except OSError as error:
+            said = f"The checkpoint of the SavedModel at {path} cannot be read: {error}"
+            raise ServingError(Code.DATA_LOSS, said) from error
