@@ -156,6 +156,9 @@ class Options:
         -1, "which of them this server is, from 0; -1: the number at the end of the host's name"
     )
     shard_token_file: str = _flag("", "file with what members show each other; the same at each")
+    share_tables: bool = _flag(
+        False, "keep embedding tables that several SavedModels or versions have in memory once"
+    )
     shard_timeout_ms: int = _flag(5000, "wait for another member's part of an answer")
 
     # Misc

@@ -71,7 +71,8 @@ class Runtime:
     ``session_config`` is a ConfigProto; 0, or nothing, leaves a choice to it or to TensorFlow.
     With ``batching_of_versions`` a version's folder says how it is batched, by the threads of
     ``batching``. Each recorded request is replayed ``warm_ups`` times; 0 is no warm-up. With
-    ``shards`` a servable holds a part of its model, and other servers hold the rest.
+    ``shards`` a servable holds a part of its model, and other servers hold the rest. With
+    ``share_tables`` servables keep equal tables once.
     """
 
     tags: frozenset[str] = frozenset({"serve"})
@@ -87,6 +88,7 @@ class Runtime:
     batching_of_versions: bool = False
     warm_ups: int = 1
     shards: Shards | None = None
+    share_tables: bool = False
 
 
 class Platform(Protocol):

@@ -96,6 +96,7 @@ def _runtime_of(options: Options) -> Runtime:
         if options.enable_model_warmup
         else 0,
         shards=shards_of(options),
+        share_tables=options.share_tables,
     )
 
 

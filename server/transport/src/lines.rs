@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
@@ -51,8 +51,25 @@ impl Lines {
     }
 }
 
-/// Those that nobody uses now; the last used first, so that few are used at all.
-static IDLE: Mutex<Vec<Lines>> = Mutex::new(Vec::new());
+/// Those that nobody uses now, and since when; the last used first, so that few are used at all.
+static IDLE: Mutex<Vec<(Lines, Instant)>> = Mutex::new(Vec::new());
+
+/// Idle connections answer nothing, and a server that ends would wait for them.
+const IDLE_FOR: Duration = Duration::from_secs(1);
+
+fn taken() -> Lines {
+    let mut idle = IDLE.lock().unwrap();
+    let found = idle.pop();
+    let old = idle.partition_point(|(_, since)| since.elapsed() > IDLE_FOR);
+    let ended: Vec<_> = idle.drain(..old).collect();
+    drop(idle);
+    drop(ended);
+    found.map_or_else(Lines::new, |(lines, _)| lines)
+}
+
+fn given_back(lines: Lines) {
+    IDLE.lock().unwrap().push((lines, Instant::now()));
+}
 
 /// Asks servers at the same time: the method `path` of each, with a message. Waits for all, and for
 /// none longer than `seconds`. For each in order a canonical code, 0 for success, what is said of
@@ -71,11 +88,10 @@ pub fn ask(
         .map(|(target, message)| (target, framed(&message)))
         .collect();
     let answers = py.detach(|| {
-        let idle = IDLE.lock().unwrap().pop();
-        let lines = idle.unwrap_or_else(Lines::new);
+        let lines = taken();
         let asked = all(lines.senders.clone(), calls, path, patience);
         let answers = lines.runtime.block_on(asked);
-        IDLE.lock().unwrap().push(lines);
+        given_back(lines);
         answers
     });
     answers

@@ -1,13 +1,16 @@
 """Rows that several models have are in memory once, for as long as any of them has them."""
 
 import gc
+import shutil
 
 import numpy as np
 import pytest
 
 from model_server.core.errors import Code, ServingError
+from model_server.servables.platform import Runtime
 from model_server.servables.sharding.tables.held_tables import HELD, HeldTables
 from model_server.servables.sharding.tables.table import Content, Table
+from model_server.servables.tensorflow_platform import TensorFlow
 from server.sharding import models
 from server.sharding.groups import grouped
 from server.sharding.whole_models import whole_answers
@@ -78,3 +81,58 @@ def check(group, folder):
     (wanted,) = whole_answers(folder, [IDS])
     for found in group.answers({"ids": IDS}):
         assert np.array_equal(found["scores"], wanted["scores"])
+
+
+@pytest.fixture
+def sharing():
+    """Loads models as a server with --share_tables does."""
+    platform = TensorFlow(Runtime(share_tables=True))
+    return lambda folder: platform.load("m", 1, str(folder))
+
+
+def test_whole_models_on_one_server_hold_equal_tables_once_and_answer_as_they_would(
+    folders, sharing
+):
+    before = held_bytes()
+    first, second = sharing(folders[0]), sharing(folders[1])
+    assert held_bytes() - before == TABLES_OF_RECOMMENDER
+    first.close()
+    answers_as_whole(second, folders[1], "scores")
+    assert held_bytes() - before == TABLES_OF_RECOMMENDER
+    second.close()
+    assert held_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("make", "output"),
+    [
+        (models.chain, "near"),
+        (models.tensorflow_1, "rows"),
+        (models.words, "rows"),
+        # These have no table that lies apart.
+        (models.conditional, "rows"),
+        (models.dense, "y"),
+    ],
+)
+def test_what_is_no_table_is_loaded_as_ever(tmp_path, sharing, make, output):
+    folder = make(tmp_path / "1")
+    answers_as_whole(sharing(folder), folder, output)
+
+
+def test_a_spoilt_table_is_not_served(folders, tmp_path, sharing):
+    folder = shutil.copytree(folders[0], tmp_path / "1")
+    (data,) = folder.glob("variables/*.data-*")
+    with data.open("r+b") as file:
+        file.seek(40_000)
+        file.write(b"spoilt")
+    with pytest.raises(ServingError, match="hecksum") as caught:
+        sharing(folder)
+    assert caught.value.code is Code.DATA_LOSS
+
+
+def answers_as_whole(servable, folder, output):
+    ids = IDS[:1] % 1000 if output == "y" else IDS
+    (wanted,) = whole_answers(folder, [ids])
+    signature = servable.signatures["serving_default"]
+    (found,) = servable.run(signature, {"ids": ids}, [output])
+    assert np.array_equal(found, wanted[output])

@@ -1,7 +1,7 @@
 """How a member of a group comes from a SavedModel on disk."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +10,9 @@ from typing import Any
 import tensorflow as tf
 from tensorflow.python.saved_model import loader_impl
 
+from model_server.core.errors import Code, ServingError
 from model_server.servables.saved_model.model import SavedModel, signature_of
+from model_server.servables.sharding.asking.questions import Answer
 from model_server.servables.sharding.checkpoint.checkpoint_index import CheckpointIndex, read_index
 from model_server.servables.sharding.checkpoint.checksums import unmask
 from model_server.servables.sharding.cut.cutting import CannotCut, cut
@@ -25,7 +27,7 @@ from model_server.servables.sharding.group.member_part import (
     Share,
     sums_of,
 )
-from model_server.servables.sharding.group.sharded_model import ShardedModel
+from model_server.servables.sharding.group.sharded_model import LoneModel, ShardedModel
 from model_server.servables.sharding.group.shares import (
     Checkpoint,
     fill_copies,
@@ -34,6 +36,7 @@ from model_server.servables.sharding.group.shares import (
 )
 from model_server.servables.sharding.plan.planning import variables_of
 from model_server.servables.sharding.plan.shard_plan import Copied, ShardPlan, Split, make_plan
+from model_server.servables.signature import Tensors
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,18 @@ def load_member(source: Source, place: Place, config: Any) -> ShardedModel:
     return _Member(source, place, config).loaded()
 
 
+def load_alone(source: Source, config: Any) -> LoneModel:
+    """Loads all of a SavedModel, so that its tables are shared with other models of this process.
+
+    Raises what `load_member` raises; CannotCut for one without tables that could be.
+    """
+    return _Member(source, Place(0, 1, _nobody), config).loaded_alone()
+
+
+def _nobody(_signature: str, _questions: Mapping[int, Tensors]) -> list[Answer]:
+    return []
+
+
 def tables_of(plan: ShardPlan, index: CheckpointIndex) -> list[Table]:
     """The tables of which each member reads its range of bytes, and no more, by name."""
     found = []
@@ -118,17 +133,29 @@ class _Member:
         self._identity = f"{self._plan.hash}-{source.digest}"
 
     def loaded(self) -> ShardedModel:
+        part, entry = self._made()
+        group = Agreement(self._identity, entry.members, self._tables, part)
+        return ShardedModel(self._source.meta_graph.signature_def, part, entry, group)
+
+    def loaded_alone(self) -> LoneModel:
+        part, entry = self._made()
+        sums = [table.crc for table in self._tables]
+        if [int(each) for each in part.sums] != sums:
+            part.close()
+            entry.graph.close()
+            raise ServingError(Code.DATA_LOSS, "the checksum of a table is not the stored one")
+        return LoneModel(self._source.meta_graph.signature_def, part, entry)
+
+    def _made(self) -> tuple[MemberPart, Entry]:
         part = self._part()
         try:
             members = AllMembers(
                 self._place.member, self._place.shards, part, self._place.ask_others
             )
-            entry = Entry(self._graph(), self._courses(), members)
+            return part, Entry(self._graph(), self._courses(), members)
         except BaseException:
             part.close()
             raise
-        group = Agreement(self._identity, members, self._tables, part)
-        return ShardedModel(self._source.meta_graph.signature_def, part, entry, group)
 
     def _part(self) -> MemberPart:
         part = part_of(self._cut, self._identity, self._place.member)

@@ -68,3 +68,24 @@ class ShardedModel:
         self._group.close()
         self._part.close()
         self.entry.graph.close()
+
+
+class LoneModel:
+    """A whole model on one server; only its tables lie beside TensorFlow, to be shared."""
+
+    def __init__(self, definitions: Any, part: MemberPart, entry: Entry) -> None:
+        self.signature_defs = dict(definitions)
+        self.signatures = {name: signature_of(name, each) for name, each in definitions.items()}
+        self._part = part
+        self._entry = entry
+
+    def run(
+        self, signature: Signature, inputs: Tensors, outputs: Sequence[str]
+    ) -> Sequence[Tensor]:
+        """See Servable.run. Raises ServingError."""
+        return self._entry.run(signature, inputs, outputs)
+
+    def close(self) -> None:
+        """Gives back the memory of what no other model has."""
+        self._part.close()
+        self._entry.graph.close()

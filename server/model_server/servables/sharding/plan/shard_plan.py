@@ -152,8 +152,13 @@ def make_plan(variables: Iterable[Variable], shards: int, small: int = SMALL) ->
     if not 1 <= shards <= _MOST_SHARDS:
         raise ValueError(f"{shards} shards: a group has between 1 and {_MOST_SHARDS} members")
     ordered = sorted(variables, key=lambda each: each.name)
-    copied = [Copied(each) for each in ordered if each.bytes < small]
-    large = [each for each in ordered if each.bytes >= small]
+
+    def is_copied(each: Variable) -> bool:
+        # Where there is one member alone, only what can be shared with other models lies apart.
+        return each.bytes < small or (shards == 1 and bool(each.hindrance or each.inside))
+
+    copied = [Copied(each) for each in ordered if is_copied(each)]
+    large = [each for each in ordered if not is_copied(each)]
     reasons = {each.name: _reason(each, shards) for each in large}
     whole = _whole([each for each in large if reasons[each.name]], shards, reasons)
     tables = [each for each in large if not reasons[each.name]]
