@@ -10,10 +10,10 @@ from tensorflow_serving.apis.predict_pb2 import PredictRequest, PredictResponse
 
 from model_server.core.errors import Code, ServingError
 from model_server.core.servable import ServableId
-from model_server.servables import tensors
+from model_server.servables import tensor_bytes, tensors
 from model_server.servables.dtypes import STRING
-from model_server.servables.signature import Tensors
-from model_server.servables.tensor_bytes import encoded, field
+from model_server.servables.signature import Tensor, Tensors
+from model_server.servables.tensor_bytes import field
 
 # The input by which members show each other that they are of one group.
 TOKEN = "token"
@@ -33,7 +33,7 @@ class Asking:
     def question(self, signature: str, inputs: Tensors) -> bytes:
         """The message with these inputs of a signature."""
         entries = [
-            field(_INPUTS, _key(alias) + field(_VALUE, encoded(value, as_content=True)))
+            field(_INPUTS, _key(alias) + field(_VALUE, _tensor(value)))
             for alias, value in inputs.items()
         ]
         return b"".join((_head(self, signature), *entries))
@@ -50,6 +50,13 @@ def _head(asking: Asking, signature: str) -> bytes:
         tensors.encode(np.array(asking.token, STRING.numpy), request.inputs[TOKEN])
     message: bytes = request.SerializeToString()
     return message
+
+
+def _tensor(array: Tensor) -> bytes:
+    if not tensor_bytes.is_plain(array, as_content=True):
+        return tensor_bytes.serialized(array, as_content=True)
+    beginning = tensor_bytes.head(array.dtype, array.shape, as_content=True)
+    return b"".join((beginning, tensor_bytes.content(array)))
 
 
 @lru_cache(maxsize=1024)
