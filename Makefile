@@ -45,6 +45,7 @@ lint: $(ENV_STAMP) ## Style, types and import contracts
 	@$(VENV)/bin/mypy
 	@$(VENV)/bin/mypy images/*.py examples/*.py examples/*/*.py hack/*.py hack/demo/*.py
 	@$(VENV)/bin/lint-imports
+	@hack/rust
 
 .PHONY: format
 format: $(ENV_STAMP) ## Format the code and sort the imports

@@ -25,6 +25,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from transport_wheel import build_wheel, rust_path
+
 ROOT = Path(__file__).resolve().parents[1]
 REPOSITORY = "localhost/modelfleet"
 LOCAL_BASE = f"{REPOSITORY}/base:dev"
@@ -33,6 +35,8 @@ LABEL = "dev.modelfleet.inputs"
 ENGINES = ("buildah", "podman", "docker")  # in the order they are looked for
 # buildah's cache compares times as well as content: the same content always gets this one.
 FIXED_TIME = 1_577_836_800  # 2020-01-01
+# Folders of what was made from sources.
+_MADE = {"__pycache__", "target"}
 # Of pip's configuration, what makes sense inside a build.
 PIP_SETTINGS = ("index-url", "extra-index-url", "proxy", "timeout", "trusted-host")
 
@@ -43,6 +47,9 @@ class Program:
 
     name: str
     package: str
+    # Further inputs, and a package in Rust that is built before where there is Rust.
+    more: tuple[str, ...] = ()
+    transport: str = ""
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -54,11 +61,17 @@ class Program:
             "pyproject.toml",
             "LICENSE",
             self.package,
+            *self.more,
         )
 
 
 PROGRAMS = {
-    "server": Program("server", "server/model_server"),
+    "server": Program(
+        "server",
+        "server/model_server",
+        more=("images/wheels/README.md", "server/transport"),
+        transport="server/transport",
+    ),
     "operator": Program("operator", "operator/model_operator"),
     "router": Program("router", "operator/model_router"),
 }
@@ -77,6 +90,7 @@ class Order:
     tag: str
     base: str
     extra: str | None
+    rust: str | None = None  # the PATH on which it is, for a program with a transport
 
     @property
     def image(self) -> str:
@@ -90,7 +104,7 @@ class Order:
 
 
 def input_files(root: Path, program: Program) -> list[Path]:
-    """Every file that goes into the image, sorted, without what Python leaves beside sources.
+    """Every file that goes into the image, sorted, without what Python and Cargo leave beside.
 
     Raises BuildError when an input is missing.
     """
@@ -100,13 +114,15 @@ def input_files(root: Path, program: Program) -> list[Path]:
         if not path.exists():
             raise BuildError(f"{path} is missing; the image of the {program.name} needs it")
         found += [path] if path.is_file() else [p for p in path.rglob("*") if p.is_file()]
-    return sorted(p for p in found if "__pycache__" not in p.parts and p.suffix != ".pyc")
+    return sorted(p for p in found if not _MADE & set(p.parts) and p.suffix != ".pyc")
 
 
 def fingerprint(root: Path, order: Order, base_id: str) -> str:
     """A hash of all that decides what is in the image: files, their names, ARGs, the base's id."""
     digest = hashlib.sha256()
     facts = [base_id, *(f"{key}={value}" for key, value in sorted(order.arguments.items()))]
+    if order.rust:
+        facts.append("with Rust")
     for fact in facts:
         digest.update(fact.encode() + b"\0")
     for path in input_files(root, order.program):
@@ -151,16 +167,19 @@ def pip_configuration(listed: str, environment: dict[str, str]) -> tuple[str, Pa
 
 
 @contextmanager
-def build_folder(root: Path, program: Program) -> Iterator[tuple[Path, dict[str, Path]]]:
+def build_folder(root: Path, order: Order) -> Iterator[tuple[Path, dict[str, Path]]]:
     """A context of exactly the inputs, and beside it the secrets, in a folder only we can read."""
     with tempfile.TemporaryDirectory(prefix="modelfleet-image-") as name:
         folder = Path(name)
         context = folder / "context"
-        for source in input_files(root, program):
+        for source in input_files(root, order.program):
             target = context / source.relative_to(root)
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, target)
             target.chmod(0o644)
+        if order.rust:
+            wheels = context / "images" / "wheels"
+            build_wheel(root / order.program.transport, wheels, order.rust)
         for path in [context, *context.rglob("*")]:
             os.utime(path, (FIXED_TIME, FIXED_TIME))
         yield context, _secrets(folder)
@@ -237,7 +256,12 @@ def build(order: Order) -> None:
         _say(f"{order.image}: unchanged")
         return
     _say(f"{order.image}: building with {order.engine}")
-    with build_folder(ROOT, order.program) as (context, secrets):
+    if order.program.transport and not order.rust:
+        _say(
+            f"{order.image}: without its native transport, which needs Rust 1.85 or later"
+            " (https://rustup.rs); it serves over grpcio and aiohttp"
+        )
+    with build_folder(ROOT, order) as (context, secrets):
         _run(build_command(order, context, secrets, inputs), order.engine)
     _say(f"{order.image}: built in {time.monotonic() - began:.0f} s")
 
@@ -285,8 +309,9 @@ def main(arguments: list[str] | None = None) -> None:
             make_local_base(engine)
         for name, program in PROGRAMS.items():
             if options.program in (name, "all"):
-                build(Order(program, engine, options.tag, base, options.extra))
-    except BuildError as error:
+                rust = rust_path(dict(os.environ)) if program.transport else None
+                build(Order(program, engine, options.tag, base, options.extra, rust))
+    except (BuildError, subprocess.CalledProcessError) as error:
         sys.exit(f"images/build.py: {error}")
 
 

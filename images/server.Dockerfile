@@ -47,11 +47,14 @@ FROM tools AS program
 WORKDIR /src
 COPY pyproject.toml LICENSE ./
 COPY server/model_server server/model_server
+# The native transport, if build.py could build it; without it the server speaks by grpcio.
+COPY images/wheels images/wheels
 # The other programs' commands would be there without their code.
 RUN touch README.md && python3 -m venv --without-pip /opt/modelfleet && \
     /tools/venv/bin/pip wheel -q --no-deps --no-build-isolation -w /tools/wheel . && \
     /tools/venv/bin/pip --python /opt/modelfleet/bin/python install -q --no-deps \
-        --no-index --root /program /tools/wheel/*.whl && \
+        --no-index --root /program /tools/wheel/*.whl \
+        $(find images/wheels -name "*.whl") && \
     find /program/opt/modelfleet/bin -type f ! -name model-server -delete
 
 FROM dependencies

@@ -118,11 +118,11 @@ def peers() -> list[Peer]:
         Peer("model-server, batching", _ours("--enable_batching"), protocol=tensorflow_serving),
     ]
     if _has_native_transport():
-        flag = "--grpc_transport=native"
+        flag = "--transport=python"
         found += [
-            Peer("model-server, native", _ours(flag), protocol=tensorflow_serving),
+            Peer("model-server, python", _ours(flag), protocol=tensorflow_serving),
             Peer(
-                "model-server, native, batching",
+                "model-server, python, batching",
                 _ours(flag, "--enable_batching"),
                 protocol=tensorflow_serving,
             ),

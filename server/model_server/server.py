@@ -9,20 +9,18 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 
-from model_server.api.grpc.endpoint import GrpcEndpoint
-from model_server.api.grpc.endpoint import Listen as GrpcListen
-from model_server.api.grpc.native.endpoint import NativeEndpoint
 from model_server.api.grpc.standard_services import Health
 from model_server.api.model_counts import ModelCounts
 from model_server.api.rest import prometheus
 from model_server.api.rest.answers import Answers
-from model_server.api.rest.body import BodyLimits
-from model_server.api.rest.endpoint import Listen as RestListen
-from model_server.api.rest.endpoint import RestEndpoint, Watch
+from model_server.api.rest.endpoint import RestEndpoint
+from model_server.api.rest.listening import Listen as RestListen
+from model_server.api.rest.native import NativeRestEndpoint
+from model_server.api.rest.pages import Watch
+from model_server.api.transport import WAITING, at_once, transport_of
 from model_server.batching.steps.stepper import StepLimits
 from model_server.core.manager import Manager, ManagerOptions
 from model_server.core.source import FileSystemSource, SourceOptions
-from model_server.options.channel_arguments import channel_arguments_of
 from model_server.options.cpus import CPUS
 from model_server.options.flags import Options
 from model_server.options.model_config import reread_model_config
@@ -30,7 +28,6 @@ from model_server.options.model_limits import model_limits_of
 from model_server.options.monitoring import prometheus_path
 from model_server.options.platforms import platforms_of
 from model_server.options.thread_pool_factory import check_thread_pool_factory
-from model_server.options.tls import tls_of
 from model_server.request_logs.files import FileLimits
 from model_server.request_logs.request_logs import RequestLogs
 from model_server.servables.allocator import GivingBack
@@ -59,9 +56,6 @@ _log = logging.getLogger(__name__)
 # Kubernetes kills 30 seconds after it asked to end; by then all must be over.
 _GRACE = 20.0
 _LAST_WORDS = 1.5
-# Requests of each API, and of each model, that may wait for a batch, if no flag says how many: they
-# take no processor.
-_WAITING = 64
 _UNLOAD = timedelta(seconds=5)
 
 
@@ -108,14 +102,14 @@ class Server:
             model_limits_of(options.max_in_flight_requests_per_model).of,
             lambda model: self._models.is_served(model.removeprefix(PART_PREFIX)),
         )
+        self._transport = transport_of(options)
         listen = replace(
-            _grpc_listen(options),
+            self._transport.grpc,
             own=self._own(options.grpc_max_threads),
             models=self._counts,
         )
-        speaks = NativeEndpoint if options.grpc_transport == "native" else GrpcEndpoint
-        self._grpc = speaks(listen, self._health(), refused, tracing)
-        self._rest = self._rest_endpoint() if _has_rest(options) else None
+        self._grpc = self._transport.grpc_endpoint(listen, self._health(), refused, tracing)
+        self._rest = self._rest_endpoint(self._transport.rest) if self._transport.rest else None
 
     def _models_of_platforms(self) -> Models:
         chosen = {**self._runtimes.classes, **platforms_of(self._options)}
@@ -145,19 +139,19 @@ class Server:
 
     def _own(self, threads: int) -> Callable[[str], int]:
         """How many requests of a model may run or wait for others, whatever other models do."""
-        batched = _at_once(self._options, threads)
+        batched = at_once(self._options, threads)
 
         def own(model: str) -> int:
             if model.startswith(PART_PREFIX):
                 # Those that have a turn wait for such requests, here and on other members.
-                return _WAITING
+                return WAITING
             if self._options.enable_batching:
                 return batched
-            return _WAITING if self._models.shares_runs(model) else 1
+            return WAITING if self._models.shares_runs(model) else 1
 
         return own
 
-    def _rest_endpoint(self) -> RestEndpoint:
+    def _rest_endpoint(self, listen: RestListen) -> RestEndpoint | NativeRestEndpoint:
         watch = Watch(
             self._models.readiness,
             self._answers.models,
@@ -165,17 +159,9 @@ class Server:
             prometheus_path(self._options),
         )
         refused = partial(self._metrics.refused, "REST")
-        return RestEndpoint(
-            replace(
-                _rest_listen(self._options),
-                own=self._own(self._options.rest_api_num_threads),
-                models=self._counts,
-            ),
-            self._answers,
-            watch,
-            refused,
-            self._tracing,
-        )
+        own = self._own(self._options.rest_api_num_threads)
+        listen = replace(listen, own=own, models=self._counts)
+        return self._transport.rest_endpoint(listen, self._answers, watch, refused, self._tracing)
 
     def start(self) -> Ports:
         """Opens the ports, begins to load, makes the gRPC methods known.
@@ -194,6 +180,9 @@ class Server:
         self._cache.sweep()
         rest = self._rest.start() if self._rest else None
         grpc = self._grpc.start()
+        if self._rest is not None and rest is None:
+            # It has no port of its own.
+            rest = grpc
         self._ports = Ports(grpc, rest)
         _log.info("Open: gRPC port %s, REST port %s; models are being loaded", grpc, rest)
         self._make_methods_known()
@@ -331,48 +320,4 @@ def _file_limits(options: Options) -> FileLimits:
         options.request_log_folder,
         options.request_log_file_bytes,
         options.request_log_files,
-    )
-
-
-def _has_rest(options: Options) -> bool:
-    if not options.rest_api_port:
-        return False
-    if options.rest_api_port == options.port:
-        _log.error(
-            "server_options.http_port cannot be same as grpc_port. Please use a different port"
-            " for HTTP/REST API. Skipped exporting HTTP/REST API."
-        )
-        return False
-    return True
-
-
-def _at_once(options: Options, threads: int) -> int:
-    """How many requests may run or wait for a batch, by a flag that may say nothing."""
-    if options.enable_batching and threads == 4 * CPUS:
-        return max(threads, _WAITING)
-    return max(threads, 1)
-
-
-def _grpc_listen(options: Options) -> GrpcListen:
-    return GrpcListen(
-        port=options.port or None,
-        socket_path=options.grpc_socket_path,
-        threads=_at_once(options, options.grpc_max_threads),
-        channel_arguments=channel_arguments_of(options.grpc_channel_arguments),
-        tls=tls_of(options.ssl_config_file),
-        alts=options.use_alts_credentials,
-        in_flight=max(options.max_in_flight_requests, 0) or None,
-    )
-
-
-def _rest_listen(options: Options) -> RestListen:
-    milliseconds = options.rest_api_timeout_in_ms
-    return RestListen(
-        port=options.rest_api_port,
-        threads=_at_once(options, options.rest_api_num_threads),
-        timeout=milliseconds / 1000 if milliseconds > 0 else None,
-        cors=options.rest_api_enable_cors_support,
-        in_flight=max(options.max_in_flight_requests, 0) or None,
-        body=BodyLimits(options.rest_api_max_body_bytes, options.rest_api_max_json_values),
-        tls=tls_of(options.rest_api_ssl_config_file),
     )

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import build
 import pytest
+import transport_wheel
 from requirements import requirements
 
 ORDER = build.Order(build.PROGRAMS["server"], "buildah", "dev", "base:dev", None)
 SOURCE = "server/model_server/server.py"
+RUST = "server/transport/src/lib.rs"
 
 
 def test_the_same_files_give_the_same_fingerprint_wherever_they_lie(repository, tmp_path_factory):
@@ -22,7 +25,8 @@ def test_the_same_files_give_the_same_fingerprint_wherever_they_lie(repository, 
 
 
 @pytest.mark.parametrize(
-    "name", ["images/server.Dockerfile", "constraints.txt", "pyproject.toml", "LICENSE", SOURCE]
+    "name",
+    ["images/server.Dockerfile", "constraints.txt", "pyproject.toml", "LICENSE", SOURCE, RUST],
 )
 def test_a_change_of_any_input_changes_the_fingerprint(repository, name):
     before = build.fingerprint(repository, ORDER, "id")
@@ -47,6 +51,7 @@ def test_a_new_file_and_a_renamed_file_change_the_fingerprint(repository):
     "name",
     [
         pytest.param("server/model_server/__pycache__/server.cpython-311.pyc", id="bytecode"),
+        pytest.param("server/transport/target/release/made.so", id="what Cargo made"),
         pytest.param("operator/model_operator/plan.py", id="another program's source"),
         pytest.param("README.md", id="a page for people"),
     ],
@@ -72,6 +77,41 @@ def test_another_base_or_other_dependencies_change_the_fingerprint(repository):
     assert len(fingerprints) == 3
 
 
+def test_an_image_with_the_native_transport_is_another(repository):
+    native = replace(ORDER, rust="/usr/bin")
+
+    assert build.fingerprint(repository, native, "") != build.fingerprint(repository, ORDER, "")
+
+
+@pytest.mark.parametrize(("rust", "wheels"), [(None, []), ("/usr/bin", ["transport.whl"])])
+def test_a_wheel_is_built_into_the_folder_where_there_is_rust(
+    repository, monkeypatch, rust, wheels
+):
+    def build_wheel(source, folder, path):
+        assert (source, path) == (repository / "server/transport", rust)
+        (folder / "transport.whl").write_text("")
+
+    monkeypatch.setattr(build, "build_wheel", build_wheel)
+
+    with build.build_folder(repository, replace(ORDER, rust=rust)) as (context, _):
+        assert [wheel.name for wheel in context.glob("images/wheels/*.whl")] == wheels
+
+
+@pytest.mark.parametrize(
+    ("told", "is_enough"),
+    [
+        ("rustc 1.85.0 (4d91de4e4 2025-02-17)", True),
+        ("rustc 1.100.1 (hash date)", True),
+        ("rustc 2.0.0", True),
+        ("rustc 1.63.0", False),
+        ("rustc 1.beta", False),
+        ("", False),
+    ],
+)
+def test_only_a_rust_that_is_new_enough_is_used(told, is_enough):
+    assert transport_wheel.is_new_enough(told) is is_enough
+
+
 def test_a_missing_input_is_named(repository):
     (repository / "constraints.txt").unlink()
 
@@ -82,7 +122,7 @@ def test_a_missing_input_is_named(repository):
 def test_the_context_holds_exactly_the_inputs_at_a_fixed_time(repository):
     (repository / "README.md").write_text("not an input")
 
-    with build.build_folder(repository, ORDER.program) as (context, _):
+    with build.build_folder(repository, ORDER) as (context, _):
         found = {p.relative_to(context).as_posix(): p for p in context.rglob("*") if p.is_file()}
         times = {p.stat().st_mtime for p in found.values()}
 
@@ -91,8 +131,10 @@ def test_the_context_holds_exactly_the_inputs_at_a_fixed_time(repository):
         "constraints.txt",
         "images/requirements.py",
         "images/server.Dockerfile",
+        "images/wheels/README.md",
         "pyproject.toml",
         SOURCE,
+        RUST,
     ]
     assert times == {build.FIXED_TIME}
 

@@ -22,6 +22,10 @@ class HttpAnswer:
     body: bytes
     headers: dict[str, str]
 
+    def header(self, name: str) -> str | None:
+        """What was sent under this name, in whatever case."""
+        return next((text for key, text in self.headers.items() if key.lower() == name), None)
+
     @property
     def text(self) -> str:
         return self.body.decode()

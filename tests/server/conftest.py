@@ -57,11 +57,13 @@ class Running:
 def serve(models: str, **options: Any) -> Running:
     """Starts a server for models written as entries of a ModelConfigList.
 
-    MODELFLEET_TEST_GRPC_TRANSPORT=native runs all tests that do so over the other transport.
+    MODELFLEET_TEST_TRANSPORT=python runs all tests that do so over the other transport.
     """
-    options.setdefault("grpc_transport", os.environ.get("MODELFLEET_TEST_GRPC_TRANSPORT", "grpcio"))
+    options.setdefault("transport", os.environ.get("MODELFLEET_TEST_TRANSPORT", "auto"))
     config = text_format.Parse(f"model_config_list {{ {models} }}", ModelServerConfig())
-    server = Server(Options(port=free_port(), rest_api_port=free_port(), **options), config)
+    server = Server(
+        Options(**{"port": free_port(), "rest_api_port": free_port()} | options), config
+    )
     ports = server.start()
     return Running(server, GrpcClient(f"127.0.0.1:{ports.grpc}"), HttpClient(ports.rest))
 

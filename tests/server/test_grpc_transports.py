@@ -7,8 +7,9 @@ import threading
 import grpc
 import pytest
 
-from model_server.api.grpc.endpoint import CannotListen, Listen
+from model_server.api.grpc.endpoint import Listen
 from model_server.api.grpc.native.endpoint import NativeEndpoint
+from model_server.api.sockets import CannotListen
 from server.limits.http2_frames import GOAWAY, begun, connected
 from server.transports import TRANSPORTS
 
@@ -71,6 +72,17 @@ def test_a_status_comes_with_its_whole_message(opened):
 
     assert raised.value.code() is grpc.StatusCode.OUT_OF_RANGE
     assert raised.value.details() == AMISS
+
+
+def test_what_a_handler_says_beside_a_status_is_sent(opened):
+    def abort(_request, context):
+        context.set_trailing_metadata((("x-retry", "elsewhere"),))
+        context.abort(grpc.StatusCode.UNAVAILABLE, "")
+
+    with pytest.raises(grpc.RpcError) as raised:
+        opened(abort).call(b"", timeout=60)
+
+    assert ("x-retry", "elsewhere") in raised.value.trailing_metadata()
 
 
 def test_a_handler_sees_metadata_and_deadline(opened):

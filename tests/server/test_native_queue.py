@@ -82,7 +82,7 @@ def test_calls_that_no_thread_can_take_wait_up_to_a_number_and_more_are_refused(
 ):
     monkeypatch.setattr(endpoint, "_WAITING", 0)
     monkeypatch.setattr(endpoint, "_STREAMING", 0)
-    monkeypatch.setattr(endpoint, "_QUEUED", 3)
+    monkeypatch.setattr(endpoint, "QUEUED", 3)
     opened.append(server := Opened(threads=2))
     blocked = server.block(2)
 

@@ -10,13 +10,15 @@ import pytest
 from model_server.api.grpc.endpoint import GrpcEndpoint
 from model_server.api.grpc.endpoint import Listen as GrpcListen
 from model_server.api.grpc.native.endpoint import NativeEndpoint
-from model_server.api.rest.endpoint import Listen as RestListen
-from model_server.api.rest.endpoint import RestEndpoint, Watch
+from model_server.api.rest.endpoint import RestEndpoint
+from model_server.api.rest.listening import Listen as RestListen
+from model_server.api.rest.native import NativeRestEndpoint
+from model_server.api.rest.pages import Watch
 from model_server.options.tls import TlsFile
 from model_server.service.readiness import Readiness
 from server.clients import HttpsClient
 from server.identities import Identity, config_file
-from server.transports import TRANSPORTS
+from server.transports import REST_TRANSPORTS, TRANSPORTS
 
 METHOD = "/test.Service/Echo"
 OLD, NEW, CLIENT, NEXT_CLIENT = Identity(), Identity(), Identity(), Identity()
@@ -42,10 +44,10 @@ class Grpc:
 class Rest:
     """A REST port, and clients that ask it once."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, endpoint: type[RestEndpoint | NativeRestEndpoint], path: str) -> None:
         watch = Watch(lambda: Readiness(()), lambda: "asked")
         listen = RestListen(0, tls=TlsFile(path))
-        self._endpoint = RestEndpoint(listen, lambda _route, _body: "", watch)
+        self._endpoint = endpoint(listen, lambda _route, _body: "", watch)
         self._port = self._endpoint.start()
         self._folder = Path(path).parent
         self.stop = self._endpoint.stop
@@ -54,13 +56,14 @@ class Rest:
         return HttpsClient(self._port, trusted, self._folder, own).get("/models").text
 
 
-GRPC = [
-    pytest.param(partial(Grpc, *transport.values), id=transport.id, marks=transport.marks)
-    for transport in TRANSPORTS
+PORTS = [
+    pytest.param(partial(port, *transport.values), id=transport.id, marks=transport.marks)
+    for port, transports in ((Grpc, TRANSPORTS), (Rest, REST_TRANSPORTS))
+    for transport in transports
 ]
 
 
-@pytest.fixture(params=[*GRPC, Rest])
+@pytest.fixture(params=PORTS)
 def port(request, tmp_path):
     opened = request.param(config_file(tmp_path, OLD, CLIENT))
     yield opened

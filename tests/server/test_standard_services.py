@@ -31,7 +31,7 @@ def served(request, started, model_folders):
 
     def start(more=None):
         entry = model_config(model_folders / "two", *([more] if more else []))
-        return started(entry, enable_grpc_healthcheck_service=True, grpc_transport=request.param)
+        return started(entry, enable_grpc_healthcheck_service=True, transport=request.param)
 
     return start
 

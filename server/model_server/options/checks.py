@@ -6,7 +6,7 @@ from model_server.options.command_line import InvalidOptions
 from model_server.options.flags import Options
 
 _LOG_FORMATS = ("text", "json")
-_GRPC_TRANSPORTS = ("grpcio", "native")
+_TRANSPORTS = ("auto", "native", "python")
 # TensorFlow makes all threads at once, and ends the process where it cannot.
 MOST_THREADS = 4096
 # What a flag may be, where not everything of its type means something. Below 0 and yet something:
@@ -57,9 +57,9 @@ def check(options: Options) -> None:
         )
     if options.log_format not in _LOG_FORMATS:
         raise InvalidOptions(f'--log_format must be text or json, not "{options.log_format}"')
-    if options.grpc_transport not in _GRPC_TRANSPORTS:
+    if options.transport not in _TRANSPORTS:
         raise InvalidOptions(
-            f'--grpc_transport must be grpcio or native, not "{options.grpc_transport}"'
+            f'--transport must be auto, native or python, not "{options.transport}"'
         )
     if options.max_active_rows < 1:
         raise InvalidOptions(f"--max_active_rows must be positive; was {options.max_active_rows}")

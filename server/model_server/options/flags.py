@@ -39,10 +39,10 @@ class Options:
         "most requests at hand of a model, over both APIs; more are refused at once; N for each"
         " model, NAME=N for one, 0 for any number; a comma list",
     )
-    grpc_transport: str = _flag(
-        "grpcio",
-        "what speaks gRPC: grpcio, or native, the package modelfleet-transport, which takes less"
-        " processor time a request",
+    transport: str = _flag(
+        "auto",
+        "what speaks gRPC and HTTP: native, the package modelfleet-transport, or python, grpcio and"
+        " aiohttp; auto is native where that is installed and can do what is asked for",
     )
     use_alts_credentials: bool = _flag(
         False, "Google ALTS credentials for gRPC; works on Google Cloud only"

@@ -1,6 +1,5 @@
 //! One call: what the wire side and Python share of it, and what Python sees.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
@@ -10,6 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::client::Client;
 use crate::framing::{framed, Status};
 use crate::queue::Queue;
 
@@ -31,9 +31,8 @@ pub struct Exchange {
     pub message: Mutex<Option<Bytes>>,
     pub more: Mutex<mpsc::Receiver<Bytes>>,
     pub answer: Mutex<Option<oneshot::Sender<Answer>>>,
+    pub client: Client,
     stream: Mutex<Option<mpsc::Sender<Result<Bytes, Status>>>>,
-    is_gone: AtomicBool,
-    when_gone: Mutex<Option<Py<PyAny>>>,
 }
 
 pub struct Asked {
@@ -58,17 +57,8 @@ impl Exchange {
             message: Mutex::new(Some(message)),
             more: Mutex::new(more),
             answer: Mutex::new(Some(answer)),
+            client: Client::default(),
             stream: Mutex::new(None),
-            is_gone: AtomicBool::new(false),
-            when_gone: Mutex::new(None),
-        }
-    }
-
-    /// Nobody waits for the answer any more, also because it was given.
-    pub fn gone(&self, queue: &Queue) {
-        self.is_gone.store(true, Ordering::SeqCst);
-        if let Some(callback) = self.when_gone.lock().unwrap().take() {
-            queue.gone(callback);
         }
     }
 
@@ -111,7 +101,7 @@ impl Call {
     /// Whether nobody waits any more.
     #[getter]
     fn is_gone(&self) -> bool {
-        self.0.is_gone.load(Ordering::SeqCst)
+        self.0.client.is_gone()
     }
 
     /// The message, once: it is not kept.
@@ -162,24 +152,20 @@ impl Call {
 
     /// Calls this in the watching thread when nobody waits any more; False if that is so already.
     fn when_gone(&self, callback: Py<PyAny>) -> bool {
-        let mut when_gone = self.0.when_gone.lock().unwrap();
-        if self.is_gone() {
-            return false;
-        }
-        *when_gone = Some(callback);
-        true
+        self.0.client.when_gone(callback)
     }
 
     /// Answers a unary call.
     fn answer(&self, message: &[u8]) {
-        let unneeded = self.0.when_gone.lock().unwrap().take();
-        drop(unneeded);
+        self.0.client.forget();
         self.0.finish(Answer::Whole(framed(message)));
     }
 
-    /// Ends the call with a code that is not OK.
-    fn fail(&self, code: u8, details: &str) {
-        let status = Status::new(code, details);
+    /// Ends the call with a code that is not OK; `metadata` are names and texts beside it.
+    #[pyo3(signature = (code, details, metadata=Vec::new()))]
+    fn fail(&self, code: u8, details: &str, metadata: Vec<(String, String)>) {
+        let mut status = Status::new(code, details);
+        status.metadata = metadata;
         let stream = self.0.stream.lock().unwrap().take();
         match stream {
             Some(stream) => drop(stream.try_send(Err(status))),

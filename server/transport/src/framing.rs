@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use flate2::bufread::{GzDecoder, ZlibDecoder};
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 pub const PREFIX: usize = 5;
 /// Bytes that are unpacked before others have their turn.
@@ -18,6 +18,7 @@ const STEP: u64 = 1 << 18;
 pub struct Status {
     pub code: u8,
     pub message: String,
+    pub metadata: Vec<(String, String)>,
 }
 
 impl Status {
@@ -28,11 +29,13 @@ impl Status {
     pub const UNIMPLEMENTED: u8 = 12;
     pub const INTERNAL: u8 = 13;
     pub const UNAVAILABLE: u8 = 14;
+    pub const UNAUTHENTICATED: u8 = 16;
 
     pub fn new(code: u8, message: impl Into<String>) -> Self {
         Status {
             code,
             message: message.into(),
+            metadata: Vec::new(),
         }
     }
 
@@ -45,7 +48,17 @@ impl Status {
                 trailers.insert("grpc-message", text);
             }
         }
+        for (name, value) in &self.metadata {
+            add(&mut trailers, name, value);
+        }
         trailers
+    }
+}
+
+/// Adds a header; one that HTTP cannot carry is left out.
+pub fn add(headers: &mut HeaderMap, name: &str, value: &str) {
+    if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+        headers.append(name, value);
     }
 }
 

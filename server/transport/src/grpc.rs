@@ -3,21 +3,22 @@
 use std::collections::VecDeque;
 use std::future::{poll_fn, Future};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::{Buf, Bytes, BytesMut};
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, Version};
 use http_body::{Body, Frame};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::call::{Answer, Asked, Exchange, AHEAD};
+use crate::connections::{Asking, AtWork};
 use crate::framing::{check_size, prefix, timeout, Status, Unpacking, PREFIX};
-use crate::queue::Queue;
+use crate::limits::{AtHand, Held};
+use crate::queue::{Api, Queue, Work};
 
 /// Calls whose message is on its way, and how long it may be so.
 const ROOM: usize = 4096;
@@ -25,91 +26,53 @@ const PATIENCE: Duration = Duration::from_secs(600);
 
 /// What clients can take, and what they have taken.
 pub struct Limits {
-    pub in_flight: usize,
-    pub at_hand: usize,
+    pub at_hand: Arc<AtHand>,
     pub message: usize,
-    pub calls: AtomicUsize,
-    pub bytes: AtomicUsize,
     pub receiving: Mutex<Receiving>,
 }
 
-/// The bytes of a message, and from when it has come, a place among the calls at hand.
-struct Held {
-    limits: Arc<Limits>,
-    bytes: usize,
-    is_counted: bool,
+fn no_place(_taken: usize) -> Status {
+    Status::new(Status::RESOURCE_EXHAUSTED, "Concurrent RPC limit exceeded!")
 }
 
-impl Held {
-    fn new(limits: Arc<Limits>) -> Held {
-        Held {
-            limits,
-            bytes: 0,
-            is_counted: false,
-        }
-    }
-
-    fn count(&mut self) -> Result<(), Status> {
-        self.is_counted = true;
-        if self.limits.calls.fetch_add(1, Ordering::SeqCst) < self.limits.in_flight {
-            return Ok(());
-        }
-        Err(Status::new(
-            Status::RESOURCE_EXHAUSTED,
-            "Concurrent RPC limit exceeded!",
-        ))
-    }
-
-    fn more(&mut self, size: usize) -> Result<(), Status> {
-        let before = self.limits.bytes.fetch_add(size, Ordering::SeqCst);
-        self.bytes += size;
-        // One that is larger than the limit could else never be answered.
-        if before > self.bytes - size && before + size > self.limits.at_hand {
-            let problem = format!("The server has {before} bytes of messages at hand; try again");
-            return Err(Status::new(Status::RESOURCE_EXHAUSTED, problem));
-        }
-        Ok(())
-    }
-}
-
-impl Drop for Held {
-    fn drop(&mut self) {
-        if self.is_counted {
-            self.limits.calls.fetch_sub(1, Ordering::SeqCst);
-        }
-        self.limits.bytes.fetch_sub(self.bytes, Ordering::SeqCst);
-    }
+fn no_room(taken: usize) -> Status {
+    let problem = format!("The server has {taken} bytes of messages at hand; try again");
+    Status::new(Status::RESOURCE_EXHAUSTED, problem)
 }
 
 /// Tells Python when the call is over or its client is gone, whichever comes first.
 struct Waiting {
     exchange: Arc<Exchange>,
     queue: Arc<Queue>,
-    _held: Held,
 }
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        self.exchange.gone(&self.queue);
+        self.exchange.client.gone(&self.queue);
     }
 }
 
-pub async fn answer(
-    request: Request<Incoming>,
-    peer: String,
-    limits: Arc<Limits>,
-    queue: Arc<Queue>,
-) -> Response<Sent> {
+/// Whether it is a call; what is none may be a request of REST.
+pub fn is_call(request: &Request<Incoming>) -> bool {
     let is_grpc = request
         .headers()
         .get("content-type")
         .is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"));
-    if !is_grpc || request.method() != http::Method::POST {
-        let mut refusal = Response::new(Sent::Nothing);
-        *refusal.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE;
-        return refusal;
+    is_grpc && request.method() == Method::POST && request.version() == Version::HTTP_2
+}
+
+pub async fn answer(
+    request: Request<Incoming>,
+    asking: &Asking,
+    at_work: &mut AtWork,
+    limits: Arc<Limits>,
+    queue: Arc<Queue>,
+) -> Response<Sent> {
+    if asking.is_stranger {
+        let problem = "This server answers clients that show a certificate only";
+        return failed(&Status::new(Status::UNAUTHENTICATED, problem));
     }
-    match answered(request, peer, limits, queue).await {
+    match answered(request, asking.peer.clone(), at_work, limits, queue).await {
         Ok(response) => response,
         Err(status) => failed(&status),
     }
@@ -118,10 +81,10 @@ pub async fn answer(
 async fn answered(
     request: Request<Incoming>,
     peer: String,
+    at_work: &mut AtWork,
     limits: Arc<Limits>,
     queue: Arc<Queue>,
 ) -> Result<Response<Sent>, Status> {
-    let held = Held::new(limits);
     let (head, body) = request.into_parts();
     let deadline = timeout(&head.headers).map(|left| Instant::now() + left);
     let asked = Asked {
@@ -130,7 +93,7 @@ async fn answered(
         peer,
         deadline,
     };
-    let work = asked_python(asked, body, held, queue);
+    let work = asked_python(asked, body, at_work, limits, queue);
     match deadline {
         None => work.await,
         Some(deadline) => tokio::time::timeout_at(deadline.into(), work)
@@ -142,49 +105,57 @@ async fn answered(
 async fn asked_python(
     asked: Asked,
     body: Incoming,
-    mut held: Held,
+    at_work: &mut AtWork,
+    limits: Arc<Limits>,
     queue: Arc<Queue>,
 ) -> Result<Response<Sent>, Status> {
+    let mut held = Held::new(limits.at_hand.clone());
     let encoding = asked
         .headers
         .get("grpc-encoding")
         .and_then(|text| text.to_str().ok());
     let mut reader = Reader {
         body,
+        limits: limits.clone(),
         buffer: BytesMut::new(),
         encoding: encoding.unwrap_or("").to_owned(),
     };
-    let Some(message) = received(&mut reader, &mut held).await? else {
+    let Some(message) = received(&mut reader, &held).await? else {
         let problem = "The method requires exactly one request message.";
         return Err(Status::new(Status::UNIMPLEMENTED, problem));
     };
-    held.count().inspect_err(|_| queue.refused())?;
+    held.count()
+        .inspect_err(|_| queue.refused(Api::Grpc))
+        .map_err(no_place)?;
     let (sender, receiver) = oneshot::channel();
     let (more_sender, more) = mpsc::channel(AHEAD);
     let exchange = Arc::new(Exchange::new(asked, message, more, sender));
-    let limits = held.limits.clone();
     let waiting = Waiting {
         exchange: exchange.clone(),
         queue: queue.clone(),
-        _held: held,
     };
-    if !queue.push(exchange) {
-        queue.refused();
+    if !queue.push(Work::Call(exchange)) {
+        queue.refused(Api::Grpc);
         let problem = "Too many calls wait for a thread already; try again";
         return Err(Status::new(Status::RESOURCE_EXHAUSTED, problem));
     }
     let mut receiver = receiver;
     // A stream's further messages; most calls have none, and this ends at once.
-    let mut reading = Box::pin(pass_on(reader, limits, more_sender));
+    let mut reading = Box::pin(pass_on(reader, more_sender));
     let (answer, is_read) = tokio::select! {
         biased;
         answer = &mut receiver => (answer, false),
         () = &mut reading => (receiver.await, true),
     };
     match answer {
-        Ok(Answer::Whole(frame)) => Ok(begun(Sent::Whole(Some(frame)))),
+        Ok(Answer::Whole(frame)) => {
+            held.add(frame.len());
+            at_work.held = Some(held);
+            Ok(begun(Sent::Whole(Some(frame))))
+        }
         Ok(Answer::Failed(status)) => Err(status),
         Ok(Answer::Stream(messages)) => {
+            at_work.held = Some(held);
             let reading = (!is_read).then(|| tokio::spawn(reading));
             Ok(begun(Sent::Stream(Stream {
                 messages,
@@ -198,8 +169,8 @@ async fn asked_python(
 }
 
 /// The first message. One that does not come at once waits in a room with limits.
-async fn received(reader: &mut Reader, held: &mut Held) -> Result<Option<Bytes>, Status> {
-    let limits = held.limits.clone();
+async fn received(reader: &mut Reader, held: &Held) -> Result<Option<Bytes>, Status> {
+    let limits = reader.limits.clone();
     let mut reading = std::pin::pin!(reader.next(held));
     let at_once = poll_fn(|context| Poll::Ready(reading.as_mut().poll(context))).await;
     if let Poll::Ready(message) = at_once {
@@ -232,10 +203,10 @@ impl Receiving {
     }
 }
 
-async fn pass_on(mut reader: Reader, limits: Arc<Limits>, sender: mpsc::Sender<Bytes>) {
+async fn pass_on(mut reader: Reader, sender: mpsc::Sender<Bytes>) {
     loop {
-        let mut held = Held::new(limits.clone());
-        let Ok(Some(message)) = reader.next(&mut held).await else {
+        let held = Held::new(reader.limits.at_hand.clone());
+        let Ok(Some(message)) = reader.next(&held).await else {
             return;
         };
         if sender.send(message).await.is_err() {
@@ -246,14 +217,15 @@ async fn pass_on(mut reader: Reader, limits: Arc<Limits>, sender: mpsc::Sender<B
 
 struct Reader {
     body: Incoming,
+    limits: Arc<Limits>,
     buffer: BytesMut,
     encoding: String,
 }
 
 impl Reader {
     /// The next message, None at the end.
-    async fn next(&mut self, held: &mut Held) -> Result<Option<Bytes>, Status> {
-        let most = held.limits.message;
+    async fn next(&mut self, held: &Held) -> Result<Option<Bytes>, Status> {
+        let most = self.limits.message;
         loop {
             if let Some((is_packed, size)) = prefix(&self.buffer) {
                 check_size(size, most)?;
@@ -264,7 +236,9 @@ impl Reader {
                     if !is_packed || message.is_empty() {
                         return Ok(Some(message));
                     }
-                    return unpacked(&message, &self.encoding, held).await.map(Some);
+                    return unpacked(&message, &self.encoding, most, held)
+                        .await
+                        .map(Some);
                 }
             }
             match self.body.frame().await {
@@ -272,7 +246,8 @@ impl Reader {
                     if let Ok(data) = frame.into_data() {
                         let before = self.buffer.len().saturating_sub(PREFIX);
                         self.buffer.extend_from_slice(&data);
-                        held.more(self.buffer.len().saturating_sub(PREFIX) - before)?;
+                        let more = self.buffer.len().saturating_sub(PREFIX) - before;
+                        held.more(more).map_err(no_room)?;
                     }
                 }
                 Some(Err(_)) => return Err(Status::new(Status::CANCELLED, "The client is gone")),
@@ -283,12 +258,18 @@ impl Reader {
     }
 }
 
-async fn unpacked(packed: &[u8], encoding: &str, held: &mut Held) -> Result<Bytes, Status> {
+async fn unpacked(
+    packed: &[u8],
+    encoding: &str,
+    most: usize,
+    held: &Held,
+) -> Result<Bytes, Status> {
     let mut unpacking = Unpacking::of(packed, encoding)?;
     let mut plain = Vec::new();
     while unpacking.step(&mut plain)? > 0 {
-        check_size(plain.len(), held.limits.message)?;
-        held.more(plain.len().saturating_sub(held.bytes))?;
+        check_size(plain.len(), most)?;
+        held.more(plain.len().saturating_sub(held.bytes()))
+            .map_err(no_room)?;
         tokio::task::yield_now().await;
     }
     Ok(plain.into())

@@ -1,17 +1,27 @@
-//! gRPC for modelfleet's model server. Sockets, TLS, HTTP/2 and framing are served by a thread
-//! without Python's lock; whole messages wait in a queue for Python's own threads.
+//! gRPC and REST for modelfleet's model server. Sockets, TLS, HTTP and framing are served by a
+//! thread without Python's lock; whole messages wait in a queue for Python's own threads.
 //!
-//! One file per concern: `port` (sockets, connections, drain), `tls`, `grpc` (one call on the
-//! wire), `framing` (messages and statuses), `queue` (calls and the threads that take them),
-//! `call` (what Python sees of one), `lines` (calls to other servers).
+//! One file per concern: `port` (what Python makes), `connections` (sockets and places), `speaking`
+//! (one connection), `wire` (its bytes), `authority` (of UNIX sockets), `tls`, `limits` (what is at
+//! hand), `grpc` and `rest` (one call and one request on the wire), `framing` (gRPC's messages and
+//! statuses), `queue` (what waits, and the threads that take it), `call` and `request` (what Python
+//! sees), `client` (who waits), `lines` (calls to other servers).
 
+mod authority;
 mod call;
+mod client;
+mod connections;
 mod framing;
 mod grpc;
+mod limits;
 mod lines;
 mod port;
 mod queue;
+mod request;
+mod rest;
+mod speaking;
 mod tls;
+mod wire;
 
 use pyo3::prelude::*;
 
@@ -19,5 +29,6 @@ use pyo3::prelude::*;
 fn modelfleet_transport(module: &Bound<PyModule>) -> PyResult<()> {
     module.add_class::<port::Port>()?;
     module.add_class::<call::Call>()?;
+    module.add_class::<request::Request>()?;
     module.add_function(wrap_pyfunction!(lines::ask, module)?)
 }

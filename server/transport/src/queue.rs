@@ -15,7 +15,8 @@ use std::time::Duration;
 use pyo3::prelude::*;
 use tokio::sync::Notify;
 
-use crate::call::Exchange;
+use crate::call::{Call, Exchange};
+use crate::request::{Pending, Request};
 
 /// How long calls may wait for a taker that is inside one call.
 const STALL: Duration = Duration::from_millis(1);
@@ -31,9 +32,32 @@ struct Sleeper {
     role: Mutex<u64>,
 }
 
+/// What a thread of Python is to answer.
+pub enum Work {
+    Call(Arc<Exchange>),
+    Request(Arc<Pending>),
+}
+
+impl Work {
+    /// As Python sees it.
+    pub fn into_python(self, py: Python<'_>, queue: &Arc<Queue>) -> PyResult<Py<PyAny>> {
+        Ok(match self {
+            Work::Call(exchange) => Py::new(py, Call(exchange, queue.clone()))?.into_any(),
+            Work::Request(pending) => Py::new(py, Request(pending, queue.clone()))?.into_any(),
+        })
+    }
+}
+
+/// Whose request was refused.
+#[derive(Clone, Copy)]
+pub enum Api {
+    Grpc,
+    Rest,
+}
+
 #[derive(Default)]
 struct State {
-    calls: VecDeque<Arc<Exchange>>,
+    calls: VecDeque<Work>,
     sleeping: Vec<Arc<Sleeper>>,
     /// The role of the taker; each time it goes to a thread it gets a number of its own.
     taker: Option<u64>,
@@ -42,11 +66,13 @@ struct State {
     /// What was taken when somebody looked last; None while nobody has to look.
     seen: Option<u64>,
     threads: usize,
+    most_calls: usize,
+    most_threads: usize,
     is_starting: bool,
     must_start: bool,
     /// What Python is to be told.
     gone: VecDeque<Py<PyAny>>,
-    refused: usize,
+    refused: VecDeque<Api>,
     is_ended: bool,
 }
 
@@ -62,7 +88,7 @@ impl State {
         self.taker == Some(ROLE.get())
     }
 
-    fn pop(&mut self) -> Option<Arc<Exchange>> {
+    fn pop(&mut self) -> Option<Work> {
         let call = self.calls.pop_front()?;
         self.taken += 1;
         Some(call)
@@ -72,7 +98,7 @@ impl State {
 /// What the watching thread of Python has to do.
 pub enum Event {
     StartThread,
-    Refused,
+    Refused(Api),
     Gone(Py<PyAny>),
     End,
 }
@@ -81,25 +107,30 @@ pub struct Queue {
     state: Mutex<State>,
     watcher: Condvar,
     busy: Notify,
-    most_calls: usize,
-    most_threads: usize,
 }
 
-impl Queue {
-    pub fn new(most_calls: usize, most_threads: usize) -> Self {
+impl Default for Queue {
+    fn default() -> Self {
         Queue {
             state: Mutex::default(),
             watcher: Condvar::new(),
             busy: Notify::new(),
-            most_calls,
-            most_threads,
         }
+    }
+}
+
+impl Queue {
+    /// So many calls more may wait, and so many threads more may take them.
+    pub fn allow(&self, waiting: usize, threads: usize) {
+        let mut state = self.state.lock().unwrap();
+        state.most_calls += waiting;
+        state.most_threads += threads;
     }
 
     /// False where too many wait already.
-    pub fn push(&self, call: Arc<Exchange>) -> bool {
+    pub fn push(&self, call: Work) -> bool {
         let mut state = self.state.lock().unwrap();
-        if state.calls.len() >= self.most_calls {
+        if state.calls.len() >= state.most_calls {
             return false;
         }
         state.calls.push_back(call);
@@ -124,15 +155,15 @@ impl Queue {
     }
 
     fn keep_spare(&self, state: &mut MutexGuard<State>) {
-        if state.sleeping.is_empty() && !state.is_starting && state.threads < self.most_threads {
+        if state.sleeping.is_empty() && !state.is_starting && state.threads < state.most_threads {
             state.is_starting = true;
             state.must_start = true;
             self.watcher.notify_one();
         }
     }
 
-    pub fn refused(&self) {
-        self.state.lock().unwrap().refused += 1;
+    pub fn refused(&self, api: Api) {
+        self.state.lock().unwrap().refused.push_back(api);
         self.watcher.notify_one();
     }
 
@@ -158,7 +189,7 @@ impl Queue {
     }
 
     /// A call if one waits and this thread is the taker, without ever waiting itself.
-    pub fn next(&self) -> Option<Arc<Exchange>> {
+    pub fn next(&self) -> Option<Work> {
         let mut state = self.state.lock().unwrap();
         if state.has_role() {
             return state.pop();
@@ -172,7 +203,7 @@ impl Queue {
     }
 
     /// Sleeps until there is a call and this thread is the taker; None at the end.
-    pub fn wait(&self) -> Option<Arc<Exchange>> {
+    pub fn wait(&self) -> Option<Work> {
         let mut state = self.state.lock().unwrap();
         loop {
             let may_take = state.has_role() || state.taker.is_none() || state.is_ended;
@@ -249,9 +280,8 @@ impl Queue {
             if let Some(callback) = state.gone.pop_front() {
                 return Event::Gone(callback);
             }
-            if state.refused > 0 {
-                state.refused -= 1;
-                return Event::Refused;
+            if let Some(api) = state.refused.pop_front() {
+                return Event::Refused(api);
             }
             if state.is_ended {
                 return Event::End;

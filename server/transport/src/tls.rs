@@ -17,14 +17,30 @@ use rustls::{
 /// and `verify_clients` that stays the same as long as they do.
 pub struct Certificates {
     now: Py<PyAny>,
-    last: Mutex<Option<(Py<PyAny>, Arc<ServerConfig>)>>,
+    lets_strangers_in: bool,
+    speaks_http1: bool,
+    last: Mutex<Option<(Py<PyAny>, Shown)>>,
+}
+
+/// What is shown to a client, and whether it is asked for a certificate.
+#[derive(Clone)]
+pub struct Shown {
+    pub config: Arc<ServerConfig>,
+    pub asks: bool,
 }
 
 impl Certificates {
     /// Raises ValueError for what cannot be used.
-    pub fn new(py: Python<'_>, now: Py<PyAny>) -> PyResult<Self> {
+    pub fn new(
+        py: Python<'_>,
+        now: Py<PyAny>,
+        lets_strangers_in: bool,
+        speaks_http1: bool,
+    ) -> PyResult<Self> {
         let certificates = Certificates {
             now,
+            lets_strangers_in,
+            speaks_http1,
             last: Mutex::new(None),
         };
         certificates.read(py)?;
@@ -32,7 +48,7 @@ impl Certificates {
     }
 
     /// What to show now; what was shown before where the new cannot be used.
-    pub fn config(&self) -> Arc<ServerConfig> {
+    pub fn now(&self) -> Shown {
         let read = Python::attach(|py| self.read(py));
         read.unwrap_or_else(|_| {
             let last = self.last.lock().unwrap();
@@ -40,22 +56,28 @@ impl Certificates {
         })
     }
 
-    fn read(&self, py: Python<'_>) -> PyResult<Arc<ServerConfig>> {
+    fn read(&self, py: Python<'_>) -> PyResult<Shown> {
         let tls = self.now.call0(py)?;
-        if let Some((before, config)) = &*self.last.lock().unwrap() {
+        if let Some((before, shown)) = &*self.last.lock().unwrap() {
             if before.is(&tls) {
-                return Ok(config.clone());
+                return Ok(shown.clone());
             }
         }
         let key: Vec<u8> = tls.getattr(py, "key")?.extract(py)?;
         let certificate: Vec<u8> = tls.getattr(py, "certificate")?.extract(py)?;
         let client_ca: Option<Vec<u8>> = tls.getattr(py, "client_ca")?.extract(py)?;
-        let verify: bool = tls.getattr(py, "verify_clients")?.extract(py)?;
-        let roots = if verify { client_ca } else { None };
-        let config = server_config(&key, &certificate, roots.as_deref())
+        let asks: bool = tls.getattr(py, "verify_clients")?.extract(py)?;
+        let roots = if asks { client_ca } else { None };
+        let mut config = server_config(&key, &certificate, roots, self.lets_strangers_in)
             .map_err(|problem| PyValueError::new_err(format!("rustls cannot use it: {problem}")))?;
-        *self.last.lock().unwrap() = Some((tls, config.clone()));
-        Ok(config)
+        config.alpn_protocols = vec![b"h2".to_vec()];
+        if self.speaks_http1 {
+            config.alpn_protocols.push(b"http/1.1".to_vec());
+        }
+        let config = Arc::new(config);
+        let shown = Shown { config, asks };
+        *self.last.lock().unwrap() = Some((tls, shown.clone()));
+        Ok(shown)
     }
 }
 
@@ -64,8 +86,9 @@ type Problem = Box<dyn std::error::Error>;
 fn server_config(
     key: &[u8],
     certificate: &[u8],
-    client_ca: Option<&[u8]>,
-) -> Result<Arc<ServerConfig>, Problem> {
+    client_ca: Option<Vec<u8>>,
+    lets_strangers_in: bool,
+) -> Result<ServerConfig, Problem> {
     let chain = certificates_of(certificate)?;
     let key = PrivateKeyDer::from_pem_slice(key)?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -74,19 +97,21 @@ fn server_config(
     let builder = match client_ca {
         None => builder.with_no_client_auth(),
         Some(pem) => {
-            let known = certificates_of(pem)?;
+            let known = certificates_of(&pem)?;
             let mut roots = RootCertStore::empty();
             for each in &known {
                 roots.add(each.clone())?;
             }
             let by_roots =
                 WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build()?;
-            builder.with_client_cert_verifier(Arc::new(Known { known, by_roots }))
+            builder.with_client_cert_verifier(Arc::new(Known {
+                known,
+                by_roots,
+                lets_strangers_in,
+            }))
         }
     };
-    let mut config = builder.with_single_cert(chain, key)?;
-    config.alpn_protocols = vec![b"h2".to_vec()];
-    Ok(Arc::new(config))
+    Ok(builder.with_single_cert(chain, key)?)
 }
 
 fn certificates_of(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, Problem> {
@@ -99,9 +124,14 @@ fn certificates_of(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, Problem> 
 struct Known {
     known: Vec<CertificateDer<'static>>,
     by_roots: Arc<dyn ClientCertVerifier>,
+    lets_strangers_in: bool,
 }
 
 impl ClientCertVerifier for Known {
+    fn client_auth_mandatory(&self) -> bool {
+        !self.lets_strangers_in
+    }
+
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
         self.by_roots.root_hint_subjects()
     }

@@ -44,7 +44,7 @@ def batched(
     """Serves three models in batches of four rows, over each transport."""
     running = serve(
         " ".join(model_config(model_folders / name) for name in ("default", "counter", "pair")),
-        grpc_transport=request.param,
+        transport=request.param,
         enable_batching=True,
         batching_parameters_file=str(parameters),
         grpc_max_threads=16,
@@ -287,7 +287,7 @@ def test_calls_of_the_native_transport_wait_for_a_batch_without_threads(
 ):
     running = started(
         model_config(model_folders / "default"),
-        grpc_transport=transport,
+        transport=transport,
         grpc_max_threads=1,
         enable_batching=True,
         batching_parameters=FOUR_ROWS,

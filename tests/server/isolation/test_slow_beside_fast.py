@@ -82,9 +82,7 @@ def in_flight(page: str) -> float:
 )
 @pytest.mark.parametrize("transport", NAMES)
 def test_a_fast_model_answers_whatever_a_slow_one_has_at_hand(serving, transport, options):
-    running = serving(
-        grpc_max_threads=4, rest_api_num_threads=4, grpc_transport=transport, **options
-    )
+    running = serving(grpc_max_threads=4, rest_api_num_threads=4, transport=transport, **options)
     # So that the batch threads know that there are others.
     assert over_grpc(running, "fast").result().outputs["y"].float_val == [3]
     slow = [over_grpc(running, "slow") for _ in range(12)]

@@ -13,25 +13,25 @@ from http.client import HTTPResponse
 
 import pytest
 
-from model_server.api.rest.body import BodyLimits
-from model_server.api.rest.connection import ConnectionLimits
-from model_server.api.rest.endpoint import Listen, RestEndpoint, Watch
+from model_server.api.rest.listening import BodyLimits, ConnectionLimits, Listen
+from model_server.api.rest.pages import Watch
 from model_server.service.readiness import Readiness
 from server.clients import HttpClient
 from server.conftest import model_config
+from server.transports import REST_TRANSPORTS
 
 PATH = "/v1/models/m:predict"
 BEGUN = b"POST /v1/models/m:predict HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n{"
 
 
-@pytest.fixture
-def listening() -> Iterator[Callable[..., int]]:
+@pytest.fixture(params=REST_TRANSPORTS)
+def listening(request) -> Iterator[Callable[..., int]]:
     """Opens REST ports with given limits; the answer is the length of the body."""
-    endpoints: list[RestEndpoint] = []
+    endpoints = []
 
     def listen(answer=lambda _route, body: str(len(body)), refused=lambda: None, **limits) -> int:
         watch = Watch(lambda: Readiness(()), lambda: "{}")
-        endpoints.append(RestEndpoint(Listen(0, **limits), answer, watch, refused))
+        endpoints.append(request.param(Listen(0, **limits), answer, watch, refused))
         return endpoints[-1].start()
 
     yield listen
@@ -138,7 +138,8 @@ def test_a_header_beyond_the_limits_is_refused(listening, head):
 
     status, _ = refusal(send(port, head))
 
-    assert status == 400
+    # The second says that it is the header's size; aiohttp does not know it.
+    assert status in (400, 431)
     assert HttpClient(port).get("/healthz").status == 200
 
 
@@ -279,13 +280,16 @@ def test_bodies_of_requests_that_waited_too_long_are_not_kept(listening):
     tracemalloc.start()
     with ThreadPoolExecutor(5) as pool:
         answers = list(pool.map(client.post, [PATH] * 20, [body] * 20))
+    # That of the one that runs; the others are let go while their clients are answered.
+    until = time.monotonic() + 30
+    while tracemalloc.get_traced_memory()[0] >= 2 * len(body) and time.monotonic() < until:
+        time.sleep(0.01)
     kept, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     may_end.set()
 
     assert {answer.status for answer in answers} == {504}
-    # That of the one that runs, and perhaps one that is just being let go.
-    assert kept < 3 * len(body)
+    assert kept < 2 * len(body)
 
 
 def test_a_client_that_does_not_read_its_answer_is_left(listening):

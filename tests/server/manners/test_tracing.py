@@ -90,7 +90,7 @@ def told(
         "OTEL_BSP_SCHEDULE_DELAY": "600000",
     }
     flags = [f"--port={over_grpc}", f"--rest_api_port={rest}", "--log_format=json"]
-    flags.append(f"--grpc_transport={request.param}")
+    flags.append(f"--transport={request.param}")
     if request.param == "native":
         flags.append("--enable_batching")
     model = ["--model_name=two", f"--model_base_path={model_folders / 'two'}"]

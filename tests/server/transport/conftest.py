@@ -14,7 +14,7 @@ from server.transports import NAMES
 def served(request: pytest.FixtureRequest, model_folders) -> Iterator[Running]:
     """A server with the models ``default`` and ``slow``."""
     models = " ".join(model_config(model_folders / name) for name in ("default", "slow"))
-    running = serve(models, grpc_transport=request.param, enable_grpc_healthcheck_service=True)
+    running = serve(models, transport=request.param, enable_grpc_healthcheck_service=True)
     running.http.wait_until_ready()
     yield running
     running.end()

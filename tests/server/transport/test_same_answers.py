@@ -113,7 +113,7 @@ class Told:
 def both(model_folders):
     """A channel to a server over grpcio, and one to a server over the native transport."""
     models = " ".join(model_config(model_folders / name) for name in ("default", "two"))
-    servers = [serve(models, grpc_transport=name) for name in ("grpcio", "native")]
+    servers = [serve(models, transport=name) for name in ("python", "native")]
     for server in servers:
         server.http.wait_until_ready()
         server.http.wait_until_available("two", 2)

@@ -23,6 +23,8 @@ from model_server.api.grpc.traced import traced
 from model_server.api.grpc.unary import GenericHandler, Handler
 from model_server.api.grpc.waiting import Waiting
 from model_server.api.model_counts import ModelCounts
+from model_server.api.native_port import NativePort
+from model_server.api.sockets import CannotListen
 from model_server.core.client import Client, working_for
 from model_server.core.errors import Code, ServingError
 from model_server.options.tls import Tls, TlsFile
@@ -47,17 +49,14 @@ _LONG = 86_400.0
 _Turn = Callable[[bytes, grpc.ServicerContext], AbstractContextManager[bool]]
 
 
-class CannotListen(OSError):
-    """An address that cannot be listened on."""
-
-
 @dataclass(frozen=True)
 class Listen:
     """Where to listen, for how many requests at a time; port 0 lets the system choose.
 
     ``threads`` requests run at a time, and of each model ``own`` in any case; beyond ``in_flight``
     that run or wait, if it is not None, more are refused, as they are beyond ``at_hand`` bytes of
-    messages and beyond what ``models`` says of one model.
+    messages and beyond what ``models`` says of one model. ``shared`` is a native port that REST is
+    served on, too.
     """
 
     port: int | None
@@ -70,6 +69,7 @@ class Listen:
     at_hand: int = _AT_HAND
     own: int | Callable[[str], int] = 1
     models: ModelCounts = field(default_factory=ModelCounts)
+    shared: NativePort | None = None
 
 
 class _Methods(GenericHandler):

@@ -3,12 +3,12 @@
 import asyncio
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from aiohttp import HttpVersion11, web
 from aiohttp.client_exceptions import ClientPayloadError
 
 from model_server.api.codes import http_status
+from model_server.api.rest.listening import BodyLimits
 from model_server.core.errors import Code, ServingError
 
 # TensorFlow Serving's limit on what a compressed body may inflate to.
@@ -22,21 +22,6 @@ class BodyRefused(Exception):
         super().__init__(message)
         self.status = status
         self.message = message
-
-
-@dataclass(frozen=True)
-class BodyLimits:
-    """At most ``bytes``; ``patience`` seconds, and one more for each ``slowest`` bytes received.
-
-    At most ``values`` of JSON in one body, because each takes up to 200 bytes on its way; at most
-    ``together`` bytes of all bodies at hand.
-    """
-
-    bytes: int = 256 * 2**20
-    values: int = 2**23
-    together: int = 2**30
-    patience: float = 30.0
-    slowest: int = 64 * 2**10
 
 
 async def read(request: web.BaseRequest, limits: BodyLimits, more: Callable[[int], None]) -> bytes:

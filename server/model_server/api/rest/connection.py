@@ -1,11 +1,12 @@
 """HTTP connections: how many there may be, how slow, and that bodies fail when the parser does."""
 
 import asyncio
-from dataclasses import dataclass
 from typing import Any
 
 from aiohttp import web
 from aiohttp.web_protocol import _ErrInfo
+
+from model_server.api.rest.listening import ConnectionLimits
 
 # Bytes a second that a client must read of an answer.
 _SLOWEST = 64 * 2**10
@@ -79,14 +80,6 @@ class _Connection(web.RequestHandler):
 
 def _unsent(transport: asyncio.Transport | None) -> int:
     return 0 if transport is None else transport.get_write_buffer_size()
-
-
-@dataclass(frozen=True)
-class ConnectionLimits:
-    """At most ``most``; one whose client reads less than 64 KiB a second for ``patience`` ends."""
-
-    most: int = 4096
-    patience: float = 30.0
 
 
 class ConnectionServer(web.Server):

@@ -30,6 +30,7 @@ class CallContext(Client):
     _is_followed = False
     _code: grpc.StatusCode | None = None
     _details = ""
+    _trailing: Sequence[tuple[str, str]] = ()
     _metadata: Sequence[tuple[str, str]] | None = None
     _callbacks: list[Callable[[], object]] | None = None
 
@@ -64,7 +65,7 @@ class CallContext(Client):
     def abort(self, code: grpc.StatusCode, details: str) -> NoReturn:
         """Ends the call with this status. Raises Aborted."""
         self._code = code
-        self._call.fail(code.value[0], details)
+        self._call.fail(code.value[0], details, self._trailing)
         raise Aborted(details)
 
     def set_code(self, code: grpc.StatusCode) -> None:
@@ -75,8 +76,9 @@ class CallContext(Client):
         """The message beside the status."""
         self._details = details
 
-    def set_trailing_metadata(self, _metadata: Sequence[tuple[str, str]]) -> None:
-        """Drops it: this transport sends none, so routers do not ask another group."""
+    def set_trailing_metadata(self, metadata: Sequence[tuple[str, str]]) -> None:
+        """What the client is told beside a status that is not OK."""
+        self._trailing = metadata
 
     def details(self) -> str:
         """The message that was set."""

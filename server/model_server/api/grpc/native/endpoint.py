@@ -1,8 +1,6 @@
 """The gRPC server over the extension modelfleet-transport: HTTP/2 outside Python's lock."""
 
 import logging
-import threading
-import time
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -12,11 +10,11 @@ from typing import Any
 
 import grpc
 
+from model_server.api import sockets
 from model_server.api.codes import details, grpc_status
 from model_server.api.fair_turns import FairTurns
 from model_server.api.grpc.addressee import model_of
-from model_server.api.grpc.endpoint import CannotListen, Listen
-from model_server.api.grpc.native import sockets
+from model_server.api.grpc.endpoint import Listen
 from model_server.api.grpc.native.call_context import Aborted, CallContext
 from model_server.api.grpc.native.dispatching import Answer, Registry
 from model_server.api.grpc.receiving import Receiving
@@ -24,6 +22,8 @@ from model_server.api.grpc.standard_services import Health, add_reflection
 from model_server.api.grpc.traced import Spans, traced
 from model_server.api.grpc.unary import Handler
 from model_server.api.grpc.waiting import Waiting, WorkOfCall
+from model_server.api.native_port import QUEUED, NativePort, Pace, Terms
+from model_server.api.sockets import CannotListen
 from model_server.core.client import working_for
 from model_server.core.errors import Code, ServingError
 from model_server.core.going_on import go_on
@@ -35,11 +35,8 @@ _log = logging.getLogger(__name__)
 _WAITING = 1024
 _STREAMING = 64
 _NO_SPAN = nullcontext()
-# Calls that came and that no thread took yet.
-_QUEUED = 16_384
-# Seconds. Who takes longer than that is not waited for by the calls behind it: a hand-over to
-# another thread costs about a tenth of it.
-_SLOW = 0.0003
+# Seconds for a client to say something.
+_FIRST = 20.0
 # What of --grpc_channel_arguments this transport knows, and what it is by default; bytes of a
 # message are as many as protobuf can read.
 _ARGUMENTS = {
@@ -64,17 +61,18 @@ class NativeEndpoint:
 
         Raises CannotListen where the extension is not installed, or what is asked for is not in it.
         """
+        if listen.alts:
+            raise CannotListen("--transport=native knows no ALTS; use --transport=python")
         self._listen = listen
         self._health = health
         self._refused = refused
         self._tracing = tracing
         self._turns = FairTurns(listen.threads, listen.own, _WAITING, refused)
-        # The models whose last call was slow.
-        self._slow: set[str] = set()
-        self._port = self._extension()
+        self._pace = Pace()
+        self._arguments = _arguments(listen.channel_arguments)
+        self._port = listen.shared or NativePort()
+        self._serve_port()
         self._methods: dict[str, Answer] | None = None
-        self._threads: list[threading.Thread] = []
-        self._watching = threading.Thread(target=self._watch, name="grpc-watch", daemon=True)
         registry = Registry()
         self._reflections = add_reflection(registry, with_health=health is not None)
         if health is not None:
@@ -82,62 +80,38 @@ class NativeEndpoint:
             health.add_to(registry, Receiving(_WAITING))
         self._standard = registry.answers
 
-    def _extension(self) -> Any:
-        try:
-            from modelfleet_transport import Port
-        except ImportError as error:
-            raise CannotListen(
-                "--grpc_transport=native needs the package modelfleet-transport, which is not"
-                " installed"
-            ) from error
-        listen = self._listen
-        if listen.alts:
-            raise CannotListen("--grpc_transport=native knows no ALTS; use grpcio")
-        try:
-            return Port(
-                in_flight=listen.in_flight,
-                at_hand=listen.at_hand,
-                waiting=_QUEUED,
-                threads=listen.threads + _WAITING + _STREAMING,
-                more=self._start_thread,
-                refused=self._refused,
-                tls=listen.tls.now if listen.tls else None,
-                **_arguments(listen.channel_arguments),
-            )
-        except (ValueError, OverflowError) as error:
-            raise CannotListen(str(error)) from error
+    def _serve_port(self) -> None:
+        self._port.serve_grpc(
+            self._answer,
+            in_flight=self._listen.in_flight,
+            at_hand=self._listen.at_hand,
+            message=self._arguments["message"],
+            waiting=QUEUED,
+            threads=self._listen.threads + _WAITING + _STREAMING,
+            refused=self._refused,
+        )
 
     def start(self) -> int | None:
         """Opens the ports; returns the TCP port, None if there is none. Raises CannotListen."""
         port = None
+        terms = Terms(
+            self._listen.tls,
+            _FIRST,
+            connections=self._arguments["connections"],
+            streams=self._arguments["streams"],
+            header=self._arguments["header"],
+        )
         try:
             if self._listen.port is not None:
                 listening = sockets.tcp(self._listen.port)
                 port = listening.getsockname()[1]
-                self._port.listen(listening.detach(), False)
+                self._port.listen(listening, terms)
             if self._listen.socket_path:
-                self._port.listen(sockets.unix(self._listen.socket_path).detach(), True)
+                self._port.listen(sockets.unix(self._listen.socket_path), terms)
         except OSError as error:
             raise CannotListen(str(error)) from error
         self._port.start()
-        self._watching.start()
-        self._start_thread()
         return port
-
-    def _start_thread(self) -> None:
-        name = f"grpc-{len(self._threads)}"
-        thread = threading.Thread(target=self._work, name=name, daemon=True)
-        self._threads.append(thread)
-        thread.start()
-
-    def _watch(self) -> None:
-        while (call := self._port.watch()) is not None:
-            call()
-
-    def _work(self) -> None:
-        self._port.enter()
-        while (call := self._port.take()) is not None:
-            self._answer(call)
 
     def _answer(self, call: Any) -> None:
         context = CallContext(call)
@@ -226,22 +200,12 @@ class NativeEndpoint:
         try:
             turns.take(model)
             try:
-                return self._paced(model, answer, request, context)
+                return self._pace.run(model, context, partial(answer, request, context))
             finally:
                 turns.give_back(model)
         finally:
             if is_counted:
                 counts.give_back(model)
-
-    def _paced(self, model: str, answer: Any, request: bytes, context: CallContext) -> Any:
-        was_slow = model in self._slow
-        if was_slow:
-            context.step_aside()
-        began = time.perf_counter()
-        response = answer(request, context)
-        if (time.perf_counter() - began > _SLOW) is not was_slow:
-            (self._slow.discard if was_slow else self._slow.add)(model)
-        return response
 
     def stop(self, grace: float) -> None:
         """Refuses new calls, waits for running ones at most ``grace`` seconds, closes the ports."""
@@ -250,8 +214,6 @@ class NativeEndpoint:
             self._health.end()
         self._reflections.cancel()
         self._port.stop(grace)
-        if self._watching.ident is not None:
-            self._watching.join()
         if self._listen.socket_path:
             sockets.remove(self._listen.socket_path)
 

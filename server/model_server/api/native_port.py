@@ -1,0 +1,147 @@
+"""The port of the extension modelfleet-transport, and the threads that take what comes to it."""
+
+import socket
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+from model_server.api.sockets import CannotListen
+from model_server.options.tls import TlsFile
+
+# Calls of each API that came and that no thread took yet.
+QUEUED = 16_384
+# Seconds. Who takes longer than that is not waited for by the calls behind it: a hand-over to
+# another thread costs about a tenth of it.
+_SLOW = 0.0003
+
+_T = TypeVar("_T")
+
+
+class _Asider(Protocol):
+    def step_aside(self) -> None:
+        """Has another thread take what comes until this one has answered."""
+
+
+class Pace:
+    """Has threads step aside for models whose last call was slow; thread-safe as a set is."""
+
+    def __init__(self) -> None:
+        self._slow: set[str] = set()
+
+    def run(self, model: str, call: _Asider, answer: Callable[[], _T]) -> _T:
+        """What the call is answered, after stepping aside if that was slow the last time."""
+        slow = self._slow
+        was_slow = model in slow
+        if was_slow:
+            call.step_aside()
+        began = time.perf_counter()
+        response = answer()
+        if (time.perf_counter() - began > _SLOW) is not was_slow:
+            if was_slow:
+                slow.discard(model)
+            else:
+                slow.add(model)
+        return response
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What the clients of one socket can take; times are in seconds.
+
+    ``connections``, of each so many ``streams``, ``header`` bytes of a request; ``first`` to say
+    something, and for the header of each request; ``patience`` to read an answer, at 64 KiB a
+    second. One connection more is refused, or where ``idle_give_way``, takes the place of the one
+    that has been idle for longest. ``strangers`` may come without the certificate that ``tls`` asks
+    for.
+    """
+
+    tls: TlsFile | None
+    first: float
+    strangers: bool = False
+    connections: int = 4096
+    idle_give_way: bool = False
+    streams: int = 1024
+    header: int = 16 * 2**10
+    patience: float = 30.0
+
+
+class NativePort:
+    """Serves gRPC, REST or both on each of its sockets: what is said to be served before."""
+
+    def __init__(self) -> None:
+        """Raises CannotListen where the extension is not installed."""
+        try:
+            from modelfleet_transport import Call, Port, Request
+        except ImportError as error:
+            raise CannotListen(
+                "--transport=native needs the package modelfleet-transport, which is not installed"
+            ) from error
+        self._call, self._request = Call, Request
+        self._port = Port(self._start_thread)
+        self._answers: dict[type, Callable[[Any], None]] = {}
+        self._threads: list[threading.Thread] = []
+        self._watching = threading.Thread(target=self._watch, name="native-watch", daemon=True)
+
+    def serve_grpc(self, answer: Callable[[Any], None], **limits: Any) -> None:
+        """Has calls answered, within what ``Port.serve_grpc`` can limit."""
+        self._answers[self._call] = answer
+        self._port.serve_grpc(**limits)
+
+    def serve_rest(self, answer: Callable[[Any], None], **limits: Any) -> None:
+        """Has requests answered, within what ``Port.serve_rest`` can limit."""
+        self._answers[self._request] = answer
+        self._port.serve_rest(**limits)
+
+    def listen(self, listening: socket.socket, terms: Terms) -> None:
+        """Takes this socket over. Raises CannotListen for a key that rustls cannot use."""
+        try:
+            self._port.listen(
+                listening.fileno(),
+                unix=listening.family == socket.AF_UNIX,
+                connections=terms.connections,
+                idle_give_way=terms.idle_give_way,
+                streams=terms.streams,
+                header=terms.header,
+                first=terms.first,
+                patience=terms.patience,
+                tls=terms.tls.now if terms.tls else None,
+                strangers=terms.strangers,
+            )
+        except (ValueError, OverflowError) as error:
+            listening.close()
+            raise CannotListen(str(error)) from error
+        listening.detach()
+
+    def start(self) -> None:
+        """Begins to serve, unless it does so already."""
+        if self._watching.ident is None:
+            self._port.start()
+            self._watching.start()
+            self._start_thread()
+
+    def drain(self) -> None:
+        """Takes nothing new any more."""
+        self._port.drain()
+
+    def stop(self, grace: float) -> None:
+        """Drains, waits for what is at hand at most ``grace`` seconds, closes."""
+        self._port.stop(grace)
+        if self._watching.ident is not None:
+            self._watching.join()
+
+    def _start_thread(self) -> None:
+        name = f"native-{len(self._threads)}"
+        thread = threading.Thread(target=self._work, name=name, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _watch(self) -> None:
+        while (to_do := self._port.watch()) is not None:
+            to_do()
+
+    def _work(self) -> None:
+        self._port.enter()
+        while (work := self._port.take()) is not None:
+            self._answers[type(work)](work)

@@ -1,0 +1,150 @@
+"""The REST server over the extension modelfleet-transport: HTTP outside Python's lock."""
+
+import logging
+from collections.abc import Callable
+from contextlib import nullcontext
+from functools import partial
+from typing import Any
+from urllib.parse import unquote
+
+from model_server.api import sockets
+from model_server.api.criticality import HEADER, may_be_shed
+from model_server.api.fair_turns import FairTurns
+from model_server.api.native_port import QUEUED, NativePort, Pace, Terms
+from model_server.api.rest import body, pages, routes
+from model_server.api.rest.in_turn import Answer, InTurn, asked
+from model_server.api.rest.listening import MANY_VALUES, MEASURED, WAITING, Listen
+from model_server.api.rest.pages import Page, Visit, Watch
+from model_server.api.rest.routes import Route
+from model_server.core.client import Client, working_for
+from model_server.core.errors import Code, ServingError
+from model_server.telemetry.tracing import NO_TRACING, Tracing
+
+_log = logging.getLogger(__name__)
+
+
+class NativeRestEndpoint:
+    """Serves what ``RestEndpoint`` serves, with the same limits; over HTTP/2, too."""
+
+    def __init__(
+        self,
+        listen: Listen,
+        answer: Answer,
+        watch: Watch,
+        refused: Callable[[], None] = lambda: None,
+        tracing: Tracing = NO_TRACING,
+    ) -> None:
+        """``refused`` is told of each request above the limit.
+
+        Raises CannotListen where the extension is not installed.
+        """
+        self._listen = listen
+        self._watch = watch
+        self._refused = refused
+        turns = FairTurns(listen.threads, listen.own, WAITING, refused)
+        self._in_turn = InTurn(answer, turns, listen.models, tracing)
+        # For bodies of many values, one at a time: each takes much memory, and long.
+        self._large = FairTurns(1, 0, WAITING, refused)
+        # One at a time, because only then the limit counts what came out of the last one.
+        self._measuring = FairTurns(1, 0, WAITING, refused)
+        self._pace = Pace()
+        self._port = listen.shared or NativePort()
+        self._port.serve_rest(
+            self._answer_request,
+            in_flight=listen.in_flight,
+            at_hand=listen.body.together,
+            body=listen.body.bytes,
+            patience=listen.body.patience,
+            slowest=listen.body.slowest,
+            timeout=listen.timeout,
+            cors=listen.cors,
+            waiting=QUEUED,
+            threads=listen.threads + 2 * WAITING,
+            refused=refused,
+        )
+
+    def start(self) -> int | None:
+        """Opens the port and returns it, None without one. Raises OSError if it cannot be."""
+        port = None
+        if self._listen.port is not None:
+            listening = sockets.tcp_of_both_versions(self._listen.port)
+            port = listening.getsockname()[1]
+            terms = Terms(
+                self._listen.tls,
+                self._listen.idle,
+                strangers=True,
+                connections=self._listen.connections.most,
+                idle_give_way=True,
+                patience=self._listen.connections.patience,
+            )
+            self._port.listen(listening, terms)
+        self._port.start()
+        return port
+
+    def stop(self, grace: float) -> None:
+        """Refuses new connections, waits for running requests at most ``grace`` seconds, ends."""
+        self._port.stop(grace)
+
+    def _answer_request(self, request: Any) -> None:
+        try:
+            page = self._page(request)
+        except ServingError as error:
+            page = pages.refusal(error)
+        except Exception:
+            # The outermost frame of a request: a fault of ours must not end the thread.
+            _log.exception("a request failed unexpectedly")
+            page = pages.refusal(pages.FAULT)
+        request.answer(page.status, page.content_type, page.body, page.headers)
+
+    def _page(self, request: Any) -> Page:
+        method, path = request.method, request.target
+        visit = Visit(method, path, request.header("origin") or "", request.is_stranger)
+        page = pages.page(self._watch, visit)
+        return Page(200, self._api(request, routes.route(method, path))) if page is None else page
+
+    def _api(self, request: Any, route: Route) -> str:
+        # Without a deadline, which the port keeps: it must not be told in two ways.
+        asking = _Client(request)
+        if not request.when_gone(asking.gone):
+            raise ServingError(Code.CANCELLED, "The client is gone")
+        model = self._in_turn.model(route)
+        about = asked(
+            request.method, unquote(request.target.partition("?")[0]), route, request.header
+        )
+        with working_for(asking), self._listen.models.request(model, self._refused):
+            sent, values = self._measured(request, model)
+            at_hand = [sent]
+            large = self._large.turn(model) if values > MANY_VALUES else nullcontext()
+            del sent
+            with large:
+                answer = partial(self._in_turn, asking, about, route, at_hand.pop)
+                return self._pace.run(model, request, answer)
+
+    def _measured(self, request: Any, model: str) -> tuple[bytes, int]:
+        """The body unpacked, and how many values it has if it may have many."""
+        sent = request.body()
+        zipped = "gzip" in (request.header("content-encoding") or "")
+        if not zipped and len(sent) <= MEASURED:
+            return sent, 0
+        request.step_aside()
+        with self._measuring.turn(model):
+            plain, values = body.plain(sent, self._listen.body, zipped=zipped)
+            taken = request.hold(max(len(plain) - len(sent), 0))
+        if taken is not None:
+            raise ServingError(
+                Code.RESOURCE_EXHAUSTED,
+                f"The server has {taken} bytes of bodies at hand; try again",
+            )
+        return plain, values
+
+
+class _Client(Client):
+    """Whoever sent a request."""
+
+    def __init__(self, request: Any) -> None:
+        super().__init__(may_be_shed=may_be_shed(request.header(HEADER)))
+        self._request = request
+
+    def about_to_wait(self) -> None:
+        """See Client."""
+        self._request.step_aside()
