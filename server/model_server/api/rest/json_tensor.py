@@ -23,6 +23,9 @@ _RANGES = {dtype: (-(2**31), 2**31 - 1) for dtype in _INT32} | {
     dtypes.UINT32: (0, 2**32 - 1),
     dtypes.UINT64: (0, 2**64 - 1),
 }
+# What is below needs no care for what becomes infinite; care costs as much as converting a few.
+_FLOAT32_MAX = 3.4028234e38
+_FEW = 64
 _FLOATS = (dtypes.FLOAT, dtypes.DOUBLE, dtypes.HALF, dtypes.BFLOAT16)
 _TYPE_NAMES = {dict: "Object", list: "Array", str: "String", int: "Number", float: "Number"}
 
@@ -124,12 +127,19 @@ def _convert(flat: list[Any], dtype: DType) -> Tensor:
 def _floats(flat: list[Any], kinds: set[type], dtype: DType) -> Tensor:
     if not kinds <= {int, float}:
         raise _Unsound
+    if dtype is dtypes.FLOAT and 0 < len(flat) <= _FEW and _fit_in_float(flat):
+        return np.array(flat, dtype.numpy)
     try:
         array = np.array(flat, dtype=np.float64)
     except OverflowError:
         raise _Unsound from None
     with np.errstate(over="ignore"):
         return array.astype(dtype.numpy)
+
+
+def _fit_in_float(flat: list[Any]) -> bool:
+    # Python passes over NaN, but for one in the first place, which fits nowhere.
+    return bool(min(flat) >= -_FLOAT32_MAX and max(flat) <= _FLOAT32_MAX)
 
 
 def _integers(flat: list[Any], kinds: set[type], dtype: DType) -> Tensor:

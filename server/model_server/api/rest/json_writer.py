@@ -51,10 +51,13 @@ def decimals(values: Tensor) -> list[str]:
         values = values.astype(np.float32)
     numbers = values.tolist()
     texts = [f"{number:g}" for number in numbers]
-    back = np.array(list(map(float, texts)), dtype=np.float64).astype(values.dtype)
-    digits = 17 if values.dtype == np.float64 else 9
-    for index in np.flatnonzero(back != values).tolist():
-        texts[index] = f"{numbers[index]:.{digits}g}"
+    read = list(map(float, texts))
+    # Few short numbers are read back as they are, which need not be found out by arrays.
+    if read != numbers:
+        back = np.array(read, dtype=np.float64).astype(values.dtype)
+        digits = 17 if values.dtype == np.float64 else 9
+        for index in np.flatnonzero(back != values).tolist():
+            texts[index] = f"{numbers[index]:.{digits}g}"
     return [text if "." in text or "e" in text else _pointed(text) for text in texts]
 
 
