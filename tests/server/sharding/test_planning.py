@@ -102,6 +102,13 @@ def test_a_picture_that_cannot_be_written_is_named(tmp_path, capsys):
     assert f"No such file or directory: '{missing}'" in capsys.readouterr().err
 
 
+def test_the_command_says_which_engine_a_model_needs_and_that_groups_refuse_it(tmp_path, capsys):
+    main([str(models.conditional(tmp_path / "1")), "--shards", "2"])
+    page = capsys.readouterr().out
+    assert "engine: tf, because" in page
+    assert "groups refuse this model" in page
+
+
 def test_a_model_with_nothing_to_split_is_told_so(tmp_path, capsys):
     main([str(models.dense(tmp_path / "1")), "--shards", "2"])
     assert "nothing of this model can be split" in capsys.readouterr().out

@@ -65,6 +65,8 @@ def _head(plan: ShardPlan) -> list[str]:
         f"{size_text(plan.bytes)} of variables for {plan.shards} members, plan {plan.hash}",
         f"engine: {plan.engine}" + (f", because {plan.forces}" if plan.forces else ""),
     ]
+    if plan.forces:
+        found.append("groups refuse this model: they have the engine cut alone")
     if not any(isinstance(each, Split) for each in plan.placed):
         found.append("nothing of this model can be split by rows; more members will not help it")
     if plan.shards > 1 and plan.futility:
