@@ -15,7 +15,7 @@ from api_server import ApiServer, Refused
 from model_operator.domain.routing.routers import HEALTH_PORT, ROUTER_NAME, SELECTOR
 from router.backends import Backend
 from router.running import eventually, start_router, write, write_endpoints
-from simulated_world import model_deployment
+from simulated_world import manifest
 
 KINDS = "md,deployments,configmaps"
 STEPS = [{"weight": 20}, {"weight": 50}]
@@ -32,13 +32,10 @@ class Canary:
         self.answers = []
 
     def apply(self, version):
-        body = model_deployment(
-            "ranker",
+        body = manifest(
             model={"version": version},
             rollout={"steps": STEPS, "analysis": self.analysis, "abortKeepSeconds": 0},
         )
-        body["metadata"] = {"name": "ranker"}
-        del body["status"]
         self.api.apply(body)
 
     @property

@@ -5,7 +5,7 @@ import signal
 import pytest
 
 from api_server import eventually
-from simulated_world import model_deployment
+from simulated_world import manifest
 
 pytestmark = pytest.mark.api
 
@@ -44,10 +44,7 @@ def holder(api):
 
 
 def apply(api):
-    body = model_deployment()
-    body["metadata"] = {"name": "ranker"}
-    del body["status"]
-    api.apply(body)
+    api.apply(manifest())
 
 
 def test_only_the_leader_works_and_both_are_ready(leader, standby, api_server):

@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from api_server import Refused, eventually
-from simulated_world import model_deployment
+from simulated_world import manifest
 
 pytestmark = pytest.mark.api
 
@@ -86,12 +86,10 @@ def arms_with_pods(api):
 def test_an_arm_that_is_refused_holds_up_nothing_else(operator, without_arms):
     api = without_arms
     model = {"version": 2}
-    body = model_deployment(
+    body = manifest(
         variants=[{"name": name, "model": model, "weight": 10} for name in ("refused", "fine")],
         shadow={"model": model, "percent": 10},
     )
-    body["metadata"] = {"name": "ranker"}
-    del body["status"]
     api.apply(body)
     eventually(lambda: arms_with_pods(api).keys() == {"", "fine"})
     made = arms_with_pods(api)

@@ -3,16 +3,9 @@
 import pytest
 
 from api_server import Refused
-from simulated_world import model_deployment
+from simulated_world import manifest
 
 pytestmark = pytest.mark.api
-
-
-def manifest(**spec):
-    body = model_deployment(**spec)
-    body["metadata"] = {"name": "ranker"}
-    del body["status"]
-    return body
 
 
 @pytest.mark.parametrize("shards", [2, 512])
