@@ -29,6 +29,9 @@ TOPOLOGY_ANNOTATION = f"{GROUP}/topology"
 GROUP_LABEL = f"{GROUP}/group"
 # By Kubernetes, on each pod of a StatefulSet: its number.
 MEMBER_LABEL = "apps.kubernetes.io/pod-index"
+# Of which revision's groups a Service names the members. Not the revision's own label: routers take
+# the pods of Services that have that, and this one has those that are not ready, too.
+MEMBERS_LABEL = f"{GROUP}/members"
 # How many groups a revision should have, on the Service by which their members find each other.
 GROUPS_ANNOTATION = f"{GROUP}/groups"
 

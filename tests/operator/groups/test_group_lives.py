@@ -10,6 +10,7 @@ from model_operator.domain.manifests import ObjectKey
 from model_operator.domain.routing.traffic import Ports
 from model_operator.domain.seen.observed import Routing
 from model_operator.domain.seen.troubles import Trouble
+from model_router.record.objects import revision_of
 from rollout_world import STEPS
 
 ROUTED = Routing(Ports(20000, 20001))
@@ -337,6 +338,19 @@ def test_behind_a_router_a_group_is_reached_by_it_and_its_own_members_alone():
     assert len(sources) == 2
     [spared] = base["podSelector"]["matchExpressions"]
     assert spared == {"key": "modelfleet.dev/group", "operator": "DoesNotExist"}
+
+
+def test_routers_do_not_take_the_addresses_of_members_that_may_be_unready():
+    world = served(routing=ROUTED)
+    revision = world.stable()
+
+    by_service = {
+        name: revision_of({"metadata": world.children[ObjectKey("Service", name)]["metadata"]})
+        for name in (revision, f"{revision}-members")
+    }
+
+    # Kubernetes copies the labels of a Service to its EndpointSlices.
+    assert by_service == {revision: revision, f"{revision}-members": None}
 
 
 def test_a_policy_goes_with_its_group():

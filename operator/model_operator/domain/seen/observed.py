@@ -21,7 +21,6 @@ from model_operator.domain.seen.troubles import Trouble
 from model_operator.domain.seen.workloads import (
     Group,
     Workload,
-    asked_groups,
     groups_of,
     workload_of,
     workload_of_groups,
@@ -75,10 +74,8 @@ class Observed:
     def workloads(self) -> dict[str, Workload]:
         """What keeps the pods of revisions, by revision name."""
         found = [workload_of(manifest) for manifest in self._of_kind("Deployment")]
-        for service in self._of_kind("Service"):
-            if asked_groups(service) is not None:
-                revision = label_of(service, names.REVISION_LABEL)
-                found.append(workload_of_groups(service, self.groups_of(revision)))
+        for revision, service in self._members_services().items():
+            found.append(workload_of_groups(service, self.groups_of(revision)))
         return {workload.revision: workload for workload in found}
 
     def groups_of(self, revision: str) -> tuple[Group, ...]:
@@ -89,7 +86,7 @@ class Observed:
 
     def placed(self, revision: str) -> int:
         """The replicas of a revision that nodes have taken; of a group, all members."""
-        if any(asked_groups(item) is not None for item in self._services_of(revision)):
+        if revision in self._members_services():
             return sum(group.is_placed for group in self.groups_of(revision))
         return sum(bool(pod.node) for pod in self.pods_of(revision))
 
@@ -99,15 +96,13 @@ class Observed:
         return tuple(sorted(found, key=lambda revision: (revision.number, revision.name)))
 
     def service(self) -> Manifest | None:
-        """The Service that clients know; those of revisions are for routers alone."""
-        found = self._of_kind("Service")
-        return next((item for item in found if not label_of(item, names.REVISION_LABEL)), None)
+        """The Service that clients know; those of revisions are for routers and members alone."""
+        return next(filter(_is_entry, self._of_kind("Service")), None)
 
     def revision_services(self) -> list[ObjectKey]:
         """The Services of which routers read the pods."""
         found = self._of_kind("Service")
-        named = [item for item in found if label_of(item, names.REVISION_LABEL)]
-        return [key_of(item) for item in named if asked_groups(item) is None]
+        return [key_of(item) for item in found if label_of(item, names.REVISION_LABEL)]
 
     def objects_of_pods(self) -> list[tuple[ObjectKey, str]]:
         """What keeps, guards and names the pods of revisions, and of which it is.
@@ -121,8 +116,7 @@ class Observed:
             for item in by_group
             if label_of(item, names.GROUP_LABEL)
         ]
-        services = [item for item in self._of_kind("Service") if asked_groups(item) is not None]
-        return found + [(key_of(item), label_of(item, names.REVISION_LABEL)) for item in services]
+        return found + [(key_of(item), name) for name, item in self._members_services().items()]
 
     def record(self) -> Recorded | None:
         """The traffic record, if there is one."""
@@ -224,8 +218,11 @@ class Observed:
                 foreign.add(key_of(manifest))
         return replace(self, children=children, foreign=frozenset(foreign))
 
-    def _services_of(self, revision: str) -> list[Manifest]:
-        return [item for item in self._of_kind("Service") if _is_of(item, revision)]
+    def _members_services(self) -> dict[str, Manifest]:
+        """By the revision whose groups' members they name."""
+        found = self._of_kind("Service")
+        by_revision = {label_of(item, names.MEMBERS_LABEL): item for item in found}
+        return {revision: item for revision, item in by_revision.items() if revision}
 
     def _of_kind(self, kind: str) -> list[Manifest]:
         return [manifest for key, manifest in self.children.items() if key.kind == kind]
@@ -241,9 +238,13 @@ def _is_of(manifest: Manifest, revision: str) -> bool:
 
 
 def _is_shared(manifest: Manifest) -> bool:
-    kind = manifest["kind"]
-    is_entry = kind == "Service" and not label_of(manifest, names.REVISION_LABEL)
-    return is_entry or kind == "ConfigMap"
+    return manifest["kind"] == "ConfigMap" or _is_entry(manifest)
+
+
+def _is_entry(manifest: Manifest) -> bool:
+    """Whether it is the Service that clients know."""
+    labels = (names.REVISION_LABEL, names.MEMBERS_LABEL)
+    return manifest["kind"] == "Service" and not any(label_of(manifest, name) for name in labels)
 
 
 def _shares(weights: Mapping[str, int]) -> dict[str, int]:

@@ -121,7 +121,7 @@ def workload_of_groups(members: Manifest, groups: Sequence[Group]) -> Workload:
     """From the Service under which the members of a revision's groups find each other."""
     replicas = asked_groups(members) or 0
     return Workload(
-        revision=label_of(members, names.REVISION_LABEL),
+        revision=label_of(members, names.MEMBERS_LABEL),
         replicas=replicas,
         ready=sum(group.is_whole for group in groups),
         is_current=len(groups) >= replicas and all(group.is_current for group in groups),
@@ -130,7 +130,7 @@ def workload_of_groups(members: Manifest, groups: Sequence[Group]) -> Workload:
 
 
 def asked_groups(service: Manifest) -> int | None:
-    """How many groups a revision should have; None for a Service that is not about members."""
+    """How many groups a revision should have; None where somebody has spoilt it."""
     told = (service["metadata"].get("annotations") or {}).get(names.GROUPS_ANNOTATION, "")
     return int(told) if told.isascii() and told.isdecimal() else None
 

@@ -49,11 +49,15 @@ def members_service(identity: Identity, revision: Revision, groups: int) -> Mani
     It stands for the revision also while that has no group, and says how many it should have.
     """
     name = names.members_name(revision.name)
-    metadata = child_metadata(identity, name, revision.name, revision.arm)
+    metadata = child_metadata(identity, name, arm=revision.arm)
     return {
         "apiVersion": "v1",
         "kind": "Service",
-        "metadata": metadata | {"annotations": {names.GROUPS_ANNOTATION: str(groups)}},
+        "metadata": metadata
+        | {
+            "labels": metadata["labels"] | {names.MEMBERS_LABEL: revision.name},
+            "annotations": {names.GROUPS_ANNOTATION: str(groups)},
+        },
         "spec": {
             "type": "ClusterIP",
             "clusterIP": "None",
