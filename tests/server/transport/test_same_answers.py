@@ -1,4 +1,4 @@
-"""Every call is told the same over grpcio as over the native transport: code, words and bytes."""
+"""Both transports tell the same of every call and request: code, words and bytes."""
 
 from dataclasses import dataclass
 
@@ -14,6 +14,7 @@ from tensorflow_serving.apis.model_management_pb2 import ReloadConfigRequest
 from tensorflow_serving.apis.predict_pb2 import PredictRequest
 from tensorflow_serving.apis.regression_pb2 import RegressionRequest
 
+from server.clients import HttpAnswer
 from server.conftest import model_config, serve
 from server.transports import NAMES
 
@@ -110,16 +111,22 @@ class Told:
 
 
 @pytest.fixture(scope="module")
-def both(model_folders):
-    """A channel to a server over grpcio, and one to a server over the native transport."""
+def servers(model_folders):
+    """A server over grpcio and aiohttp, and one over the native transport."""
     models = " ".join(model_config(model_folders / name) for name in ("default", "two"))
     servers = [serve(models, transport=name) for name in ("python", "native")]
     for server in servers:
         server.http.wait_until_ready()
         server.http.wait_until_available("two", 2)
-    yield [server.grpc.channel for server in servers]
+    yield servers
     for server in servers:
         server.end()
+
+
+@pytest.fixture(scope="module")
+def both(servers):
+    """A channel to each."""
+    return [server.grpc.channel for server in servers]
 
 
 def told(channel: grpc.Channel, path: str, message: bytes) -> Told:
@@ -160,3 +167,44 @@ def test_a_reload_is_told_the_same_and_does_the_same(both, model_folders):
         assert over_native == over_grpcio
         assert over_native.code is grpc.StatusCode.OK
         assert seen[0].code is seen[1].code
+
+
+REST = [
+    ("POST", "/v1/models/default:predict", b'{"instances": [1.0, 2.0]}'),
+    ("POST", "/v1/models/default:predict", b'{"inputs": {"x": 1.0}, "signature_name": ""}'),
+    ("POST", "/v1/models/two/versions/1:predict", b'{"instances": [1.0]}'),
+    ("POST", "/v1/models/default:predict", b'{"instances": [1.0'),
+    ("POST", "/v1/models/default:predict", b""),
+    ("POST", "/v1/models/default:predict", b'{"instances": ["a"]}'),
+    ("POST", "/v1/models/default:classify", b'{"examples": [{"x": 1.0}]}'),
+    ("POST", "/v1/models/default:regress", b'{"signature_name": "regress_x_to_y", "examples": []}'),
+    ("POST", "/v1/models/nobody:predict", b'{"instances": [1.0]}'),
+    ("POST", "/v1/models/default:guess", b"{}"),
+    ("GET", "/v1/models/default:predict", None),
+    ("GET", "/v1/models/two", None),
+    ("GET", "/v1/models/two/versions/9", None),
+    ("GET", "/v1/models/default/metadata", None),
+    ("GET", "/v1/models/n%C3%B6/metadata", None),
+    ("GET", "/", None),
+    ("GET", "/healthz", None),
+    ("GET", "/readyz", None),
+    ("PUT", "/v1/models/default", b"{}"),
+    ("OPTIONS", "/v1/models/default:predict", None),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "body"), REST)
+def test_the_same_request_is_told_the_same(servers, method, path, body):
+    over_python, over_native = (
+        server.http.request(method, path, body, Content_Type="application/json")
+        for server in servers
+    )
+
+    assert over_native.status == over_python.status
+    assert over_native.body == over_python.body
+    assert kind(over_native) == kind(over_python)
+
+
+def kind(answer: HttpAnswer) -> str | None:
+    named = {name.lower(): value for name, value in answer.headers.items()}
+    return named.get("content-type")
