@@ -81,9 +81,12 @@ class Member:
         """After it was killed."""
         self._process = self._started()
 
-    def end(self) -> None:
-        """End it as its owner does."""
+    def ask_to_end(self) -> None:
+        """As its owner does."""
         self._process.terminate()
+
+    def wait(self) -> None:
+        """Until it has ended."""
         self._process.wait()
 
 
@@ -141,7 +144,9 @@ def group(serving: Serving, shards: int) -> Iterator[Group]:
         yield Group(members, time.monotonic() - began)
     finally:
         for member in members:
-            member.end()
+            member.ask_to_end()
+        for member in members:
+            member.wait()
 
 
 def _command(serving: Serving) -> list[str]:
