@@ -4,8 +4,12 @@ import grpc
 import pytest
 
 from model_server.api.grpc.endpoint import Listen
+from model_server.api.rest.listening import ConnectionLimits
+from model_server.api.rest.listening import Listen as RestListen
+from model_server.api.rest.pages import Watch
+from model_server.service.readiness import Readiness
 from server.transport.h2_client import H2Client, framed
-from server.transports import TRANSPORTS
+from server.transports import REST_TRANSPORTS, TRANSPORTS
 
 METHOD = "/test.Service/Large"
 SIZE = 10**6
@@ -69,3 +73,18 @@ def test_calls_of_a_client_that_leaves_without_reading_give_their_places_back(la
             answer = other.ask(METHOD, framed(b""))
 
     assert answer.status == 0
+
+
+def test_a_client_that_takes_nothing_of_its_answer_is_left():
+    limits = ConnectionLimits(patience=0.2)
+    watch = Watch(lambda: Readiness(()), lambda: "{}")
+    endpoint = REST_TRANSPORTS[-1].values[0](
+        RestListen(0, connections=limits), lambda *_asked: "", watch
+    )
+    with H2Client(f"127.0.0.1:{endpoint.start()}", window=0) as silent:
+        silent.begin("/healthz", [(":method", "GET")], end_stream=True)
+        silent.socket.settimeout(60)
+        # What comes until the server closes.
+        while silent.socket.recv(65536):
+            pass
+    endpoint.stop(1)
