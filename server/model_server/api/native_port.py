@@ -13,8 +13,9 @@ from model_server.options.tls import TlsFile
 # Calls of each API that came and that no thread took yet.
 QUEUED = 16_384
 # Seconds. Who takes longer than that is not waited for by the calls behind it: a hand-over to
-# another thread costs about a tenth of it.
-_SLOW = 0.0003
+# another thread costs about a tenth of it, and where threads contend for Python's lock, more.
+SLOW_CALL = 0.0003
+SLOW_REQUEST = 0.001
 
 _T = TypeVar("_T")
 
@@ -27,7 +28,9 @@ class _Asider(Protocol):
 class Pace:
     """Has threads step aside for models whose last call was slow; thread-safe as a set is."""
 
-    def __init__(self) -> None:
+    def __init__(self, limit: float) -> None:
+        """A call is slow from ``limit`` seconds on."""
+        self._limit = limit
         self._slow: set[str] = set()
 
     def run(self, model: str, call: _Asider, answer: Callable[[], _T]) -> _T:
@@ -38,7 +41,7 @@ class Pace:
             call.step_aside()
         began = time.perf_counter()
         response = answer()
-        if (time.perf_counter() - began > _SLOW) is not was_slow:
+        if (time.perf_counter() - began > self._limit) is not was_slow:
             if was_slow:
                 slow.discard(model)
             else:

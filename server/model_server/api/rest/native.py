@@ -10,7 +10,7 @@ from urllib.parse import unquote
 from model_server.api import sockets
 from model_server.api.criticality import HEADER, may_be_shed
 from model_server.api.fair_turns import FairTurns
-from model_server.api.native_port import QUEUED, NativePort, Pace, Terms
+from model_server.api.native_port import QUEUED, SLOW_REQUEST, NativePort, Pace, Terms
 from model_server.api.rest import body, pages, routes
 from model_server.api.rest.in_turn import Answer, InTurn, asked
 from model_server.api.rest.listening import MANY_VALUES, MEASURED, WAITING, Listen
@@ -47,7 +47,7 @@ class NativeRestEndpoint:
         self._large = FairTurns(1, 0, WAITING, refused)
         # One at a time, because only then the limit counts what came out of the last one.
         self._measuring = FairTurns(1, 0, WAITING, refused)
-        self._pace = Pace()
+        self._pace = Pace(SLOW_REQUEST)
         self._port = listen.shared or NativePort()
         self._port.serve_rest(
             self._answer_request,

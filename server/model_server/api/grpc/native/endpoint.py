@@ -22,7 +22,7 @@ from model_server.api.grpc.standard_services import Health, add_reflection
 from model_server.api.grpc.traced import Spans, traced
 from model_server.api.grpc.unary import Handler
 from model_server.api.grpc.waiting import Waiting, WorkOfCall
-from model_server.api.native_port import QUEUED, NativePort, Pace, Terms
+from model_server.api.native_port import QUEUED, SLOW_CALL, NativePort, Pace, Terms
 from model_server.api.sockets import CannotListen
 from model_server.core.client import working_for
 from model_server.core.errors import Code, ServingError
@@ -68,7 +68,7 @@ class NativeEndpoint:
         self._refused = refused
         self._tracing = tracing
         self._turns = FairTurns(listen.threads, listen.own, _WAITING, refused)
-        self._pace = Pace()
+        self._pace = Pace(SLOW_CALL)
         self._arguments = _arguments(listen.channel_arguments)
         self._port = listen.shared or NativePort()
         self._serve_port()
