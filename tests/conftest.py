@@ -20,6 +20,8 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("unhurried")
 
+WAS_UP = pytest.StashKey[bool]()
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
@@ -36,16 +38,28 @@ def control_plane() -> Iterator[ControlPlane]:
         yield running
 
 
-@pytest.fixture(scope="session")
-def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
-    """A whole cluster with a node and containers; MODELFLEET_TEST_CLUSTER is its name.
+def pytest_configure(config: pytest.Config) -> None:
+    # Before any worker begins: one that was up then is left up, since somebody else may need it.
+    if not hasattr(config, "workerinput"):
+        config.stash[WAS_UP] = _cluster().folder.path.exists()
 
-    One that was up before is left up: somebody else may need it.
-    """
-    name = os.environ.get("MODELFLEET_TEST_CLUSTER", "modelfleet-test")
-    running = Cluster(name, Progress())
-    is_ours = not running.folder.path.exists()
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    # Workers share the cluster, so none of them can take it down: this program outlives them.
+    is_ours = not session.config.stash.get(WAS_UP, True)
+    if is_ours and not session.config.getoption("--keep-cluster"):
+        running = _cluster()
+        if running.folder.path.exists():
+            running.down()
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Cluster:
+    """A whole cluster with a node and containers; MODELFLEET_TEST_CLUSTER is its name."""
+    running = _cluster()
     running.up()
-    yield running
-    if is_ours and not request.config.getoption("--keep-cluster"):
-        running.down()
+    return running
+
+
+def _cluster() -> Cluster:
+    return Cluster(os.environ.get("MODELFLEET_TEST_CLUSTER", "modelfleet-test"), Progress())
