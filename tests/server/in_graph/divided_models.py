@@ -86,7 +86,9 @@ def recurrent(folder: Path) -> Path:
 def keras_lstm(folder: Path) -> Path:
     """An LSTM of Keras, whose cell is no function but a part of its loop's body."""
     layers = tf.keras.layers
-    model = tf.keras.Sequential([layers.Input([None, UNITS]), layers.LSTM(UNITS, name="lstm")])
+    model = tf.keras.Sequential(
+        [layers.Input([None, UNITS], name="x"), layers.LSTM(UNITS, name="lstm")]
+    )
     model.export(str(folder), verbose=False)
     return folder
 

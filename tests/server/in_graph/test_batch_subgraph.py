@@ -94,7 +94,7 @@ def test_the_cell_of_a_keras_lstm_is_cut_out_of_its_loop(tmp_path):
     nodes = [each.name for each in body.node_def]
     (item,) = (each for each in nodes if each.endswith("/TensorListGetItem"))
     cell = [each for each in nodes if re.search(r"/lstm_cell\w*/(mul_2|add_1)$", each)]
-    steps = [{"keras_tensor": each["x"][np.newaxis]} for each in divided_models.recurrent_samples()]
+    steps = [{"x": each["x"][np.newaxis]} for each in divided_models.recurrent_samples()]
 
     inputs, outputs = [f"{item}:item:0", *states], [f"{each}:z:0" for each in cell]
     done = batched(source, Between(inputs, outputs, body.signature.name), *steps)

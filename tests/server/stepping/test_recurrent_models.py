@@ -35,7 +35,7 @@ def request(x, model="recurrent", signature="sequence", lengths=None):
 def test_sequences_are_answered_as_by_the_loop_and_by_both_loaders(started, folder, transport):
     running = started(
         " ".join(model_config(each) for each in sorted(folder.iterdir())),
-        grpc_transport=transport,
+        transport=transport,
         # The native one needs no threads for sequences that wait.
         grpc_max_threads=1 if transport == "native" else 8,
         enable_batching=True,
