@@ -160,6 +160,12 @@ class Options:
         False, "keep embedding tables that several SavedModels or versions have in memory once"
     )
     shard_timeout_ms: int = _flag(5000, "wait for another member's part of an answer")
+    shard_tf_ports: str = _flag(
+        "",
+        "serve SavedModels that read split tables inside conditions or loops, too, by TensorFlow's"
+        " own servers at this port of each member, or PORT,PORT,... one for each; anybody who"
+        " reaches such a port can run anything there; empty: refuse such SavedModels",
+    )
 
     # Misc
     request_log_folder: str = _flag(

@@ -17,6 +17,7 @@ class Shards:
 
     Members show each other the `token`; without one anybody may ask for a member's part. `tls` is
     the server's own: whom it trusts, and what it shows to other members as it does to clients.
+    `tf_addresses` are where TensorFlow's own servers of all members listen; empty without them.
     """
 
     members: tuple[str, ...]
@@ -24,6 +25,7 @@ class Shards:
     timeout_seconds: float
     token: bytes = field(default=b"", repr=False)
     tls: TlsFile | None = None
+    tf_addresses: tuple[str, ...] = ()
 
 
 def shards_of(options: Options, host: str | None = None) -> Shards | None:
@@ -53,7 +55,28 @@ def shards_of(options: Options, host: str | None = None) -> Shards | None:
         options.shard_timeout_ms / 1000,
         _token(options.shard_token_file),
         tls_of(options.ssl_config_file),
+        _tf_addresses(options.shard_tf_ports, members),
     )
+
+
+def _tf_addresses(text: str, members: tuple[str, ...]) -> tuple[str, ...]:
+    """The members' hosts with these ports: one for all of them, or one for each."""
+    if not text:
+        return ()
+    ports = [each.strip() for each in text.split(",")]
+    if len(ports) == 1:
+        ports *= len(members)
+    if len(ports) != len(members) or not all(map(_is_port, ports)):
+        raise InvalidOptions(
+            "--shard_tf_ports must be one port, or one for each of --shard_members, between 1 and"
+            f' 65535, not "{text}"'
+        )
+    hosts = [member.rpartition(":")[0] for member in members]
+    return tuple(f"{host}:{port}" for host, port in zip(hosts, ports, strict=True))
+
+
+def _is_port(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and 0 < int(text) <= 65535
 
 
 def _ordinal(host: str) -> int:

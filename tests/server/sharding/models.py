@@ -41,6 +41,42 @@ def conditional(folder: Path) -> Path:
     return module(folder, {"table": table()}, serve)
 
 
+def looping(folder: Path) -> Path:
+    """TF2: rows are summed turn by turn of a loop, each of the ids that the row before names.
+
+    A branch within a turn gathers from a second table, and the shape of the first is asked for.
+    """
+
+    def turn(
+        held: tf.Module, ids: tf.Tensor, turns: tf.Tensor, sums: tf.Tensor
+    ) -> tuple[tf.Tensor, ...]:
+        rows = tf.gather(held.table, ids)
+        more = tf.cond(
+            turns > 1,
+            lambda: tf.nn.embedding_lookup(held.others, ids),
+            lambda: tf.zeros_like(rows),
+        )
+        following = (ids * 7 + 1) % tf.shape(held.table, tf.int64)[0]
+        return following, turns + 1, sums + rows * held.scale + more
+
+    def serve(held: tf.Module, ids: tf.Tensor) -> dict[str, tf.Tensor]:
+        sums = tf.zeros([tf.size(ids), WIDTH])
+        _, turns, sums = tf.while_loop(
+            lambda _ids, turns, _sums: turns < 4,
+            lambda *each: turn(held, *each),
+            (ids, tf.constant(0), sums),
+            shape_invariants=(
+                tf.TensorShape([None]),
+                tf.TensorShape([]),
+                tf.TensorShape([None, WIDTH]),
+            ),
+        )
+        return {"scores": sums + tf.gather(held.table, ids), "turns": turns}
+
+    variables = {"table": table(), "others": table(ROWS + 1), "scale": table(1, WIDTH)}
+    return module(folder, variables, serve)
+
+
 def dense(folder: Path) -> Path:
     """TF2: a matrix that is multiplied, and rows of it gathered as well; nothing to split."""
 

@@ -64,11 +64,10 @@ class SavedModel:
         except tf.errors.OpError as error:
             raise serving_error(error) from error
         except UnicodeDecodeError as error:
-            # The runtime's message quotes bytes of the request, and its code is lost with it.
-            raise ServingError(Code.INVALID_ARGUMENT, _text(error.object)) from error
+            raise undecodable(error) from error
         for index, value in enumerate(values):
             if type(value) is not np.ndarray:
-                values[index] = _scalar(value)
+                values[index] = array_of(value)
         return values
 
     def run_jointly(self, signatures: Sequence[Signature], inputs: Tensors) -> list[Tensors]:
@@ -149,7 +148,8 @@ def _shape(proto: Any) -> tuple[int, ...] | None:
     return None if proto.unknown_rank else tuple(dim.size for dim in proto.dim)
 
 
-def _scalar(value: Any) -> Tensor:
+def array_of(value: Any) -> Tensor:
+    """What a session gives, scalars too, as an array."""
     if isinstance(value, bytes):
         array = np.empty((), STRING.numpy)
         array[()] = value
@@ -162,5 +162,7 @@ def serving_error(error: tf.errors.OpError) -> ServingError:
     return ServingError(Code(error.error_code), _TRACE.sub("", str(error.message)))
 
 
-def _text(message: bytes) -> str:
-    return _TRACE.sub("", message.decode(errors="backslashreplace"))
+def undecodable(error: UnicodeDecodeError) -> ServingError:
+    """For a message of the runtime that quotes bytes of the request; its code is lost with it."""
+    message = error.object.decode(errors="backslashreplace")
+    return ServingError(Code.INVALID_ARGUMENT, _TRACE.sub("", message))

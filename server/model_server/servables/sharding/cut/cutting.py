@@ -81,7 +81,9 @@ def cut(flat: FlatModel, meta_graph: Any, plan: ShardPlan) -> Cut:
         CannotCut: with the variable and the node that stands in the way.
     """
     if plan.forces:
-        raise CannotCut(f"{plan.forces}; that needs the engine tf, and groups have cut alone")
+        raise CannotCut(
+            f"{plan.forces}; that needs the engine tf, which a group has only with --shard_tf_ports"
+        )
     graph = FlatGraph(flat.graph, flat.output_nodes)
     scissors = _Scissors(graph, plan)
     wanted = {

@@ -23,7 +23,11 @@ class Rewriting:
         self, graph: FlatGraph, shapes: Mapping[str, tuple[int, ...]], fed: frozenset[str]
     ) -> None:
         self._graph = graph
-        self._shapes = {node: shape for name, shape in shapes.items() for node in graph.flow(name)}
+        self._shapes = {
+            node: shape
+            for name, shape in shapes.items()
+            for node in graph.flow(name, into_loops=False)
+        }
         self._fed = fed
 
     def nodes(self, name: str) -> list[Any]:
@@ -32,7 +36,7 @@ class Rewriting:
         if name in self._fed:
             return [_placeholder(node)]
         if node.op in SHAPES and (held := self._shapes.get(node_of(node.input[0]))) is not None:
-            return [_constant(node, held)]
+            return [constant(node, held)]
         if node.op in _OF_REFERENCES:
             return _resource(node)
         kept = NodeDef()
@@ -61,7 +65,8 @@ def _placeholder(node: Any) -> Any:
     return made
 
 
-def _constant(node: Any, shape: tuple[int, ...]) -> Any:
+def constant(node: Any, shape: tuple[int, ...]) -> Any:
+    """The shape of a variable, as a node that asks for it gives it."""
     made = NodeDef(name=node.name, op="Const")
     kind = node.attr["out_type"].type or int(dtypes.int32.as_datatype_enum)
     made.attr["dtype"].type = kind

@@ -15,6 +15,8 @@ from model_server.servables.sharding.graph.nesting import depths, node_of
 VARIABLES = frozenset({"VarHandleOp", "VariableV2", "Variable"})
 # What hands a variable or its value on as it is.
 _FORWARDS = frozenset({"Identity", "ReadVariableOp", "Switch", "RefSwitch", "RefIdentity"})
+# Into a loop it is handed on unchanged as well, if each turn sees the same.
+_INTO_LOOPS = "Enter"
 # These say nothing of the value.
 _ASIDE = frozenset({"VarIsInitializedOp", "IsVariableInitialized", "NoOp"})
 # Of a variable whose shape is known they give a constant.
@@ -70,7 +72,7 @@ class FlatGraph:
                     found[node.name].append(place)
         return tuple(self._reader(self.nodes[name], found[name]) for name in sorted(found))
 
-    def flow(self, variable: str) -> frozenset[str]:
+    def flow(self, variable: str, into_loops: bool = True) -> frozenset[str]:
         """The nodes that hand a variable or its value on as it is, itself one of them.
 
         One that clients get as an output reads it.
@@ -78,13 +80,18 @@ class FlatGraph:
         waiting, found = [variable], {variable}
         while waiting:
             for node, place in self._consumers[waiting.pop()]:
+                if node.op == _INTO_LOOPS and not into_loops:
+                    continue
                 if self._forwards(node, place) and node.name not in found:
                     found.add(node.name)
                     waiting.append(node.name)
         return frozenset(found)
 
     def _forwards(self, node: Any, place: int) -> bool:
-        return node.op in _FORWARDS and place == 0 and node.name not in self._wanted
+        if node.op == _INTO_LOOPS and not node.attr["is_constant"].b:
+            return False
+        hands_on = node.op in _FORWARDS or node.op == _INTO_LOOPS
+        return hands_on and place == 0 and node.name not in self._wanted
 
     def _is_reader(self, node: Any, place: int) -> bool:
         if self._forwards(node, place) or (node.op in _FILLS | SHAPES and place == 0):

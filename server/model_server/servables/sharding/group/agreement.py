@@ -44,11 +44,19 @@ class Agreement:
         self._members = members
         self._tables = tables
         self._own = own
+        self._join: Callable[[object], str | None] = _joins
         self._prepare: Callable[[], object] | None = None
         # The sums that made the tables; a member that came back may have others.
         self._proven: list[list[int]] | None = None
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="group", daemon=True)
+
+    def join_with(self, join: Callable[[object], str | None]) -> None:
+        """Has something done whenever all members are there, other ones or the same as before.
+
+        It gets what tells these members from others, and says why they are not joined yet.
+        """
+        self._join = join
 
     def before_first(self, prepare: Callable[[], object]) -> None:
         """Has something done once all members are there, before the group counts as whole."""
@@ -80,6 +88,8 @@ class Agreement:
                 self._own.is_proven, self._proven = True, sums
             if not all(answer[PROVEN] for answer in answers):
                 return "not all members have found the others yet"
+            if hindrance := self._join(sums):
+                return hindrance
             if self._prepare is not None:
                 self._prepare()
                 self._prepare = None
@@ -106,6 +116,10 @@ class Agreement:
         if spoilt:
             said = f"the rows of the members do not make what is stored of {', '.join(spoilt)}"
             raise ServingError(Code.DATA_LOSS, said)
+
+
+def _joins(_members: object) -> None:
+    """Members that ask each other need nothing more."""
 
 
 def _joined(table: Table, sums: Sequence[int]) -> int:

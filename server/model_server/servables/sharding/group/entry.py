@@ -112,6 +112,10 @@ class Entry:
             values |= dict(zip(missing, found, strict=True))
         return [values[name] for name in wanted]
 
+    def close(self) -> None:
+        """Gives back the memory of the graph."""
+        self.graph.close()
+
     def _fetched(self, fetching: Signature | None, values: Tensors) -> Tensors:
         if fetching is None:
             return {}

@@ -106,6 +106,19 @@ def _nobody(_signature: str, _questions: Mapping[int, Tensors]) -> list[Answer]:
     return []
 
 
+def plan_for(source: Source, shards: int) -> ShardPlan:
+    """Where a group of so many members has the variables of a SavedModel.
+
+    Raises:
+        CannotCut: not every member would have any.
+        ValueError: its graph cannot be looked into.
+    """
+    plan = make_plan(variables_of(source.meta_graph, source.checkpoint.index), shards)
+    if plan.futility:
+        raise CannotCut(plan.futility)
+    return plan
+
+
 def tables_of(plan: ShardPlan, index: CheckpointIndex) -> list[Table]:
     """The tables of which each member reads its range of bytes, and no more, by name."""
     found = []
@@ -124,12 +137,9 @@ class _Member:
         self._source = source
         self._place = place
         self._config = config
-        index = source.checkpoint.index
-        self._plan = make_plan(variables_of(source.meta_graph, index), place.shards)
-        if self._plan.futility:
-            raise CannotCut(self._plan.futility)
+        self._plan = plan_for(source, place.shards)
         self._cut = cut(flatten(source.meta_graph), source.meta_graph, self._plan)
-        self._tables = tables_of(self._plan, index)
+        self._tables = tables_of(self._plan, source.checkpoint.index)
         self._identity = f"{self._plan.hash}-{source.digest}"
 
     def loaded(self) -> ShardedModel:

@@ -29,14 +29,15 @@ def hello_signature(identity: str) -> str:
 class Share:
     """The tables and variables that a member holds, and what is computed with them.
 
-    `gathers` are outputs, by signature and alias, that are rows of a table; `graph` has the others.
+    `gathers` are outputs, by signature and alias, that are rows of a table; `graph` has the others,
+    if there are any.
     """
 
     def __init__(
         self,
         signatures: Mapping[str, Signature],
         gathers: Mapping[str, Mapping[str, Table]],
-        graph: SavedModel,
+        graph: SavedModel | None,
     ) -> None:
         self.signatures = signatures
         self._gathers = gathers
@@ -51,7 +52,7 @@ class Share:
             if alias in outputs
         }
         rest = [alias for alias in outputs if alias not in gathers]
-        if rest:
+        if rest and self._graph is not None:
             computed = self._graph.run(self._graph.signatures[name], inputs, rest)
             found |= dict(zip(rest, computed, strict=True))
         return [found[alias] for alias in outputs]
@@ -59,7 +60,8 @@ class Share:
     def close(self) -> None:
         """Gives back the memory of what nobody else has."""
         self._gathers = {name: {} for name in self._gathers}
-        self._graph.close()
+        if self._graph is not None:
+            self._graph.close()
 
 
 class MemberPart:

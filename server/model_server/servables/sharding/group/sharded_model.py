@@ -1,7 +1,7 @@
 """One member of a group that serves a SavedModel together: a part for the others, and an entry."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from model_server.core.errors import Code, ServingError
 from model_server.servables.saved_model.model import signature_of
@@ -32,10 +32,24 @@ class WithParts(Mapping[str, Signature]):
         return len(self._known)
 
 
+class Answers(Protocol):
+    """Answers requests for the whole model."""
+
+    def run(
+        self, signature: Signature, inputs: Tensors, outputs: Sequence[str]
+    ) -> Sequence[Tensor]:
+        """See Servable.run."""
+
+    def close(self) -> None:
+        """Gives back the memory."""
+
+
 class ShardedModel:
     """Answers for the whole model, and for its part of it to the other members."""
 
-    def __init__(self, definitions: Any, part: MemberPart, entry: Entry, group: Agreement) -> None:
+    def __init__(
+        self, definitions: Any, part: MemberPart, entry: Answers, group: Agreement
+    ) -> None:
         self.signature_defs = dict(definitions)
         known = {name: signature_of(name, each) for name, each in definitions.items()}
         self.signatures = WithParts(known, part.signatures)
@@ -67,7 +81,7 @@ class ShardedModel:
         """Gives back the memory; the servable cannot run any more."""
         self._group.close()
         self._part.close()
-        self.entry.graph.close()
+        self.entry.close()
 
 
 class LoneModel:

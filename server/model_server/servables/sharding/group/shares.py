@@ -114,13 +114,13 @@ def _of_slices(checkpoint: Checkpoint, variable: Variable, rows: range) -> Table
         (value,) = tf.raw_ops.RestoreV2(
             prefix=checkpoint.prefix,
             tensor_names=[variable.key],
-            shape_and_slices=[_slice(variable, rows)],
+            shape_and_slices=[slice_of(variable, rows)],
             dtypes=[tf.as_dtype(variable.dtype)],
         )
         return Table(session.run(value), 0)
 
 
-def _slice(variable: Variable, rows: range) -> str:
+def slice_of(variable: Variable, rows: range) -> str:
     """TensorFlow's description of some rows of a variable, which may be a part of a larger one."""
     whole, first = [str(size) for size in variable.shape], 0
     parts = [f"0,{size}" for size in variable.shape]
