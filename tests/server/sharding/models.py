@@ -7,6 +7,7 @@ import tensorflow as tf
 
 v1 = tf.compat.v1
 IDS = tf.TensorSpec([None], tf.int64, name="ids")
+EXAMPLES = tf.TensorSpec([None], tf.string, name="inputs")
 # More than is copied to all members: 1.28 MB.
 ROWS, WIDTH = 20_000, 16
 
@@ -73,8 +74,12 @@ def looping(folder: Path) -> Path:
         )
         return {"scores": sums + tf.gather(held.table, ids), "turns": turns}
 
+    def regress(held: tf.Module, examples: tf.Tensor) -> dict[str, tf.Tensor]:
+        parsed = tf.io.parse_example(examples, {"id": tf.io.FixedLenFeature([], tf.int64)})
+        return {"outputs": serve(held, parsed["id"])["scores"][:, 0]}
+
     variables = {"table": table(), "others": table(ROWS + 1), "scale": table(1, WIDTH)}
-    return module(folder, variables, serve)
+    return module(folder, variables, serve, regress)
 
 
 def dense(folder: Path) -> Path:
@@ -230,14 +235,24 @@ def module(
     folder: Path,
     variables: dict[str, tf.Tensor],
     serve: Callable[[tf.Module, tf.Tensor], dict[str, tf.Tensor]],
+    regress: Callable[[tf.Module, tf.Tensor], dict[str, tf.Tensor]] | None = None,
     **tracked: object,
 ) -> Path:
-    """A module with these variables, of which `serve` makes the outputs for some ids."""
+    """A module with these variables, of which `serve` makes the outputs for some ids.
+
+    `regress` makes those for some examples.
+    """
     held = tf.Module()
     for name, value in variables.items():
         setattr(held, name, tf.Variable(value, name=name))
     for name, value in tracked.items():
         setattr(held, name, value)
-    signature = tf.function(lambda ids: serve(held, ids), input_signature=[IDS])
-    tf.saved_model.save(held, str(folder), signatures=signature)
+    signatures = {
+        "serving_default": tf.function(lambda ids: serve(held, ids), input_signature=[IDS])
+    }
+    if regress is not None:
+        signatures["regress"] = tf.function(
+            lambda inputs: regress(held, inputs), input_signature=[EXAMPLES]
+        )
+    tf.saved_model.save(held, str(folder), signatures=signatures)
     return folder

@@ -174,3 +174,4 @@ def test_a_model_that_no_group_can_serve_is_refused_with_its_reason(group, tmp_p
     first = group(folder).start(0)
     said = first.http.wait_until_reason("LoadFailed").text
     assert "within a condition or a loop" in said
+    assert "a group has only with --shard_tf_ports" in said

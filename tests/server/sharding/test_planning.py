@@ -31,6 +31,12 @@ def test_a_table_that_a_branch_gathers_from_needs_the_engine_of_tensorflow(tmp_p
     assert "Gather" in plan.forces
 
 
+def test_tables_that_a_loop_gathers_from_are_split_for_the_engine_of_tensorflow(tmp_path):
+    plan = plan_of(models.looping(tmp_path / "1"), 2)
+    assert placements(plan) == {"table": Split, "others": Split, "scale": Copied}
+    assert plan.engine is Engine.TF
+
+
 def test_a_matrix_that_is_multiplied_lies_whole_and_the_plan_names_the_operation(tmp_path):
     plan = plan_of(models.dense(tmp_path / "1"), 2)
     (whole,) = plan.placed
@@ -102,11 +108,11 @@ def test_a_picture_that_cannot_be_written_is_named(tmp_path, capsys):
     assert f"No such file or directory: '{missing}'" in capsys.readouterr().err
 
 
-def test_the_command_says_which_engine_a_model_needs_and_that_groups_refuse_it(tmp_path, capsys):
+def test_the_command_says_which_engine_a_model_needs_and_how_groups_get_it(tmp_path, capsys):
     main([str(models.conditional(tmp_path / "1")), "--shards", "2"])
     page = capsys.readouterr().out
     assert "engine: tf, because" in page
-    assert "groups refuse this model" in page
+    assert "groups refuse this model unless they may use that engine, by --shard_tf_ports" in page
 
 
 def test_a_model_with_nothing_to_split_is_told_so(tmp_path, capsys):

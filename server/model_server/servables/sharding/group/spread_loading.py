@@ -118,8 +118,12 @@ class _Member:
         index = self._source.checkpoint.index
         by_name = {each.variable.name: each for each in self._plan.placed}
         placed = {handle: by_name[name] for name, handle in made.handles.items()}
-        with found_in(self._source.checkpoint, placed, self._place.member) as found:
-            own.fill(found.stored)
+        try:
+            with found_in(self._source.checkpoint, placed, self._place.member) as found:
+                own.fill(found.stored)
+        except BaseException:
+            own.destroy()
+            raise
         crcs = [found.sums.get(each.name, 0) for each in tables_of(self._plan, index)]
         # By the last number others see that these variables are not those of a former process.
         sums = sums_of([*crcs, secrets.randbits(62)])

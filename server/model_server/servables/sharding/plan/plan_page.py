@@ -66,7 +66,9 @@ def _head(plan: ShardPlan) -> list[str]:
         f"engine: {plan.engine}" + (f", because {plan.forces}" if plan.forces else ""),
     ]
     if plan.forces:
-        found.append("groups refuse this model: they have the engine cut alone")
+        found.append(
+            "groups refuse this model unless they may use that engine, by --shard_tf_ports"
+        )
     if not any(isinstance(each, Split) for each in plan.placed):
         found.append("nothing of this model can be split by rows; more members will not help it")
     if plan.shards > 1 and plan.futility:

@@ -51,7 +51,6 @@ def scattered_nodes(gather: Scattered, waits: Sequence[str] = ()) -> Iterator[An
         made.CopyFrom(node)
         made.name = gather.node if node.name == _JOINED else f"{gather.node}/{node.name}"
         made.input[:] = [_inside(gather, each) for each in node.input]
-        made.attr.pop("_output_shapes", None)
         if node.name == _IDS:
             made = NodeDef(name=ids, op="Identity", input=[gather.ids, *waits])
             made.attr["T"].type = gather.ids_type

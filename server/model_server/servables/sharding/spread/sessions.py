@@ -1,6 +1,7 @@
 """The session by which an entry runs a graph that lies on all members, made anew when one is."""
 
 import logging
+import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,14 @@ from model_server.servables.signature import Signature, Tensor, Tensors, TensorS
 _log = logging.getLogger(__name__)
 # The session is of no use any more: a member has gone, or is another process now.
 _OVER = frozenset({Code.UNAVAILABLE, Code.ABORTED, Code.CANCELLED})
+# What servers said lately, about other requests as well.
+_LOGS = "\nRecent warning and error logs"
+# The first of the errors of several members, where there are several.
+_FIRST = re.compile(
+    r"\(0\) [A-Z_]+: (.*?)(?:\n\s*\(1\) |\n\d+ successful operations|\Z)", re.DOTALL
+)
+# Where it happened.
+_PLACE = re.compile(r"^From /job:[^\n]*:\n|\nAdditional GRPC error.*", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -141,8 +150,17 @@ class LastingSession:
 
     def _error(self, error: tf.errors.OpError) -> ServingError:
         found = serving_error(error)
-        is_lost = found.code in _OVER or self._work.container in found.message
-        return MemberLost(found.message) if is_lost else found
+        every = found.message.partition(_LOGS)[0]
+        said = _said(every)
+        if found.code in _OVER or self._work.container in every:
+            return MemberLost(said)
+        return ServingError(found.code, said)
+
+
+def _said(message: str) -> str:
+    """An error's own words."""
+    first = _FIRST.search(message)
+    return _PLACE.sub("", first[1] if first else message)
 
 
 def _zeros(spec: TensorSpec) -> Tensor:

@@ -57,6 +57,8 @@ def spread(flat: FlatModel, wanted: Iterable[str], plan: ShardPlan, home: Home) 
     graph = GraphDef(versions=flat.graph.versions, library=flat.graph.library)
     graph.node.extend(spreading.nodes())
     for node in graph.node:
+        # Parts have others, which TensorFlow finds by itself.
+        node.attr.pop("_output_shapes", None)
         _keep_in(home.container, node)
     return Spread(graph, spreading.handles({node.name for node in graph.node}))
 
