@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from tensorflow_serving.apis.regression_pb2 import RegressionRequest
 
+from model_server.servables.sharding.spread.sessions import own_words
 from server.sharding import models
 from server.sharding.members import ask, predict
 from server.sharding.processes import MemberProcesses
@@ -76,6 +77,21 @@ def test_an_id_out_of_range_fails_alone(members, wanted):
     assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
     assert "/job:" not in caught.value.details()
     assert np.array_equal(predict(members[0], IDS), wanted)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "it failed\n\t [[{{node a}}]]",
+        "From /job:shard/replica:0/task:1:\nit failed\n\t [[{{node a}}]]\nAdditional GRPC error",
+        "\n=====================\nINVALID_ARGUMENT: From /job:shard/replica:0/task:1:\nit failed\n"
+        "\t [[{{node a}}]]\nINVALID_ARGUMENT: From /job:b:\nit failed\n=====================\n",
+        "2 root error(s) found.\n  (0) NOT_FOUND: it failed\n\t [[{{node a}}]]\n"
+        "  (1) NOT_FOUND: it failed\n0 successful operations.\n0 derived errors ignored.",
+    ],
+)
+def test_errors_are_told_in_the_words_of_the_first_member_that_has_one(message):
+    assert own_words(message) == "it failed\n\t [[{{node a}}]]"
 
 
 def test_a_member_that_hangs_is_not_waited_for_and_serves_again_when_it_goes_on(

@@ -20,9 +20,11 @@ _log = logging.getLogger(__name__)
 _OVER = frozenset({Code.UNAVAILABLE, Code.ABORTED, Code.CANCELLED})
 # What servers said lately, about other requests as well.
 _LOGS = "\nRecent warning and error logs"
-# The first of the errors of several members, where there are several.
+# The first of the errors of several members, in both forms that TensorFlow has for them.
 _FIRST = re.compile(
-    r"\(0\) [A-Z_]+: (.*?)(?:\n\s*\(1\) |\n\d+ successful operations|\Z)", re.DOTALL
+    r"(?:^\s*=+\n|^.* root error\(s\) found\.\n\s*\(0\) )[A-Z_]+: (.*?)"
+    r"(?:\n\s*(?:\(1\) )?[A-Z_]+: |\n=+\s*\Z|\n\d+ successful operations|\Z)",
+    re.DOTALL,
 )
 # Where it happened.
 _PLACE = re.compile(r"^From /job:[^\n]*:\n|\nAdditional GRPC error.*", re.DOTALL)
@@ -48,8 +50,12 @@ class LastingSession:
         self._work = work
         self._options = tf.compat.v1.RunOptions(timeout_in_ms=int(work.timeout_seconds * 1000))
         self._lock = threading.Lock()
+        # The one that requests may use, and the one that there is: with which members it was made,
+        # and how often they were asked since.
         self._session: Any = None
+        self._made: Any = None
         self._members: object = None
+        self._looks = 0
         self._connecting = False
         self._closed = False
         self._said = "there is no session with the other members yet"
@@ -60,8 +66,13 @@ class LastingSession:
         Why there is none yet, for people; None once there is.
         """
         with self._lock:
-            if self._session is not None and self._members == members:
-                return None
+            if self._made is not None and self._members == members:
+                # Members that were asked before it was made may have been others.
+                if self._looks > 0:
+                    self._session = self._made
+                    return None
+                self._looks += 1
+                return self._said
             self._drop()
             if not self._connecting and not self._closed:
                 self._connecting = True
@@ -84,7 +95,7 @@ class LastingSession:
             found = self._run(session, known, inputs)
         except MemberLost as error:
             with self._lock:
-                if session is self._session:
+                if session is self._made:
                     self._said = error.message
                     self._drop()
             raise
@@ -97,10 +108,10 @@ class LastingSession:
             self._drop()
 
     def _drop(self) -> None:
-        if self._session is not None:
+        if self._made is not None:
             # It would wait for members that hang.
-            threading.Thread(target=self._session.close, daemon=True).start()
-            self._session = None
+            threading.Thread(target=self._made.close, daemon=True).start()
+        self._made = self._session = None
 
     def _connect(self, members: object) -> None:
         session = None
@@ -117,7 +128,7 @@ class LastingSession:
             self._said = said
         with self._lock:
             self._connecting = False
-            self._session, self._members = session, members
+            self._made, self._members, self._looks = session, members, 0
             if self._closed:
                 self._drop()
 
@@ -151,14 +162,14 @@ class LastingSession:
     def _error(self, error: tf.errors.OpError) -> ServingError:
         found = serving_error(error)
         every = found.message.partition(_LOGS)[0]
-        said = _said(every)
+        said = own_words(every)
         if found.code in _OVER or self._work.container in every:
             return MemberLost(said)
         return ServingError(found.code, said)
 
 
-def _said(message: str) -> str:
-    """An error's own words."""
+def own_words(message: str) -> str:
+    """What a member says of an error, without where and how often it happened."""
     first = _FIRST.search(message)
     return _PLACE.sub("", first[1] if first else message)
 
