@@ -52,7 +52,8 @@ def load_spread(
     Raises:
         CannotCut: requests change a variable.
         ValueError: its graph cannot be looked into.
-        OSError, tf.errors.OpError: its checkpoint is damaged, or the server cannot listen.
+        OSError, tf.errors.OpError: its checkpoint is damaged.
+        ServingError: the server cannot listen at its port.
     """
     return _Member(source, place, plan, spreading).loaded()
 

@@ -10,42 +10,52 @@ from typing import Any
 
 import tensorflow as tf
 
+from model_server.core.errors import Code, ServingError
 from model_server.servables.sharding.spread.tasks import JOB, Tasks
 
 _log = logging.getLogger(__name__)
 _lock = threading.Lock()
 _started: dict[Tasks, str] = {}
+_servers: list[Any] = []
 
 
 def target_of(tasks: Tasks, config: Any) -> str:
     """What sessions of this process connect to; starts the server if it does not run yet.
 
     Raises:
-        tf.errors.OpError: it cannot listen at its port.
-        ValueError: it runs already, for other members.
+        ServingError: UNAVAILABLE, it cannot listen at its port, or does so for other members.
     """
     with _lock:
         if tasks not in _started:
             if _started:
-                raise ValueError("this process has a server of TensorFlow for other members")
-            server = tf.compat.v1.train.Server(
-                tf.train.ClusterSpec({JOB: list(tasks.addresses)}),
-                job_name=JOB,
-                task_index=tasks.member,
-                config=config,
-            )
-            # It has no end, and TensorFlow keeps it.
-            _started[tasks] = server.target
+                said = "this process has a server of TensorFlow for other members"
+                raise ServingError(Code.UNAVAILABLE, said)
+            server = _start(tasks, config)
+            # It would complain at its end, which never comes.
             _servers.append(server)
+            _started[tasks] = server.target
             _log.warning(
-                "TensorFlow's server listens at %s for anybody, without authentication; let a"
-                " NetworkPolicy admit the members of the group alone",
+                "TensorFlow's server for %s listens on all interfaces, without authentication; let"
+                " a NetworkPolicy admit the members of the group alone",
                 tasks.addresses[tasks.member],
             )
         return _started[tasks]
 
 
-_servers: list[Any] = []
+def _start(tasks: Tasks, config: Any) -> Any:
+    try:
+        return tf.compat.v1.train.Server(
+            tf.train.ClusterSpec({JOB: list(tasks.addresses)}),
+            job_name=JOB,
+            task_index=tasks.member,
+            config=config,
+        )
+    except tf.errors.OpError as error:
+        said = (
+            f"TensorFlow's server for {tasks.addresses[tasks.member]} does not start, perhaps"
+            f" because another program has the port of --shard_tf_ports: {error.message}"
+        )
+        raise ServingError(Code.UNAVAILABLE, said) from error
 
 
 def config_of(config: Any) -> Any:
