@@ -57,7 +57,8 @@ def looping(folder: Path) -> Path:
             lambda: tf.nn.embedding_lookup(held.others, ids),
             lambda: tf.zeros_like(rows),
         )
-        following = (ids * 7 + 1) % tf.shape(held.table, tf.int64)[0]
+        shape = tf.raw_ops.VariableShape(input=held.table.handle, out_type=tf.int64)
+        following = (ids * 7 + 1) % shape[0]
         return following, turns + 1, sums + rows * held.scale + more
 
     def serve(held: tf.Module, ids: tf.Tensor) -> dict[str, tf.Tensor]:
