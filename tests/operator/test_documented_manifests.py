@@ -26,7 +26,7 @@ def blocks(beginning):
 
 @pytest.mark.parametrize("text", blocks("apiVersion: modelfleet.dev/"))
 def test_a_whole_manifest_is_accepted(api_server, text):
-    api_server.apply(yaml.safe_load(text))
+    api_server.apply(*yaml.safe_load_all(text))
 
 
 @pytest.mark.parametrize("text", blocks("spec:"))

@@ -87,8 +87,14 @@ class HttpClient:
         return self.wait_for(path, lambda answer: answer.status == status)
 
     def wait_until_ready(self) -> HttpAnswer:
-        """Asks until every model is ready."""
-        return self.wait_until("/readyz", 200)
+        """Asks until every model is ready and none of their versions is still being loaded.
+
+        A model is ready when any of its versions can be asked: the newest may still be to come.
+        """
+        answer = self.wait_until("/readyz", 200)
+        for model in answer.json["models"]:
+            self.wait_for(f"/v1/models/{model['name']}", _all_are_loaded)
+        return answer
 
     def wait_until_available(self, model: str, version: int) -> HttpAnswer:
         """Asks until one version can be asked: a model is ready when any of them can."""
@@ -98,6 +104,10 @@ class HttpClient:
     def wait_until_reason(self, reason: str) -> HttpAnswer:
         """Asks until a model is not ready for this reason."""
         return self.wait_for("/readyz", lambda answer: f'"{reason}"' in answer.text)
+
+
+def _all_are_loaded(answer: HttpAnswer) -> bool:
+    return not any(f'"{state}"' in answer.text for state in ("START", "LOADING"))
 
 
 class HttpsClient(HttpClient):

@@ -149,9 +149,10 @@ def test_requests_for_models_that_are_not_there_share_one_name(page_of_all):
 
 @pytest.fixture
 def two(started, model_folders):
-    """A fresh server of the model ``two``."""
+    """A fresh server of both versions of the model ``two``, which has answered no request yet."""
     running = started(model_config(model_folders / "two"))
-    running.http.wait_until_ready()
+    loaded = ':modelfleet:serving:loaded_versions{model_name="two"} 2'
+    running.http.wait_for(PATH, lambda answer: loaded in answer.text.splitlines())
     return running
 
 
@@ -181,7 +182,6 @@ def test_requests_are_counted_by_status_and_timed_if_they_succeed(two):
         ":modelfleet:serving:signature_run_count"
         '{model_name="two",signature="serving_default",status="OK"} 1' in lines
     )
-    assert ':modelfleet:serving:loaded_versions{model_name="two"} 2' in lines
     assert ':modelfleet:serving:in_flight_requests{entrypoint="REST"} 0' in lines
 
 
