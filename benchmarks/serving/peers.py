@@ -116,6 +116,11 @@ def peers() -> list[Peer]:
     found = [
         Peer("model-server", _ours(), protocol=tensorflow_serving),
         Peer("model-server, batching", _ours("--enable_batching"), protocol=tensorflow_serving),
+        Peer(
+            "model-server, batching, 1 thread an operation",
+            _ours("--enable_batching", "--tensorflow_intra_op_parallelism=1"),
+            protocol=tensorflow_serving,
+        ),
     ]
     if _has_native_transport():
         flag = "--transport=python"

@@ -22,20 +22,24 @@ def row_count(inputs: Tensors) -> int:
     """How many rows all inputs have. Raises ServingError, INVALID_ARGUMENT, if they differ."""
     if not inputs:
         raise _invalid("must have at least one input tensor")
-    if any(tensor.ndim == 0 for tensor in inputs.values()):
+    shapes = [tensor.shape for tensor in inputs.values()]
+    if () in shapes:
         raise _invalid("input tensors must have at least one dimension")
-    counts = {len(tensor) for tensor in inputs.values()}
-    if len(counts) > 1:
-        raise _invalid("input tensors must have equal 0th-dimension size")
-    return counts.pop()
+    rows: int = shapes[0][0]
+    for shape in shapes:
+        if shape[0] != rows:
+            raise _invalid("input tensors must have equal 0th-dimension size")
+    return rows
 
 
 def mergeable(inputs: Tensors, *, pad: bool) -> Hashable:
     """What is equal for inputs that can be of one batch; with ``pad`` only ranks must be equal."""
     return tuple(
-        # Without an element there is nothing to pad with.
-        tensor.ndim if pad and tensor.size else tensor.shape[1:]
-        for _, tensor in sorted(inputs.items())
+        [
+            # Without an element there is nothing to pad with.
+            inputs[alias].ndim if pad and inputs[alias].size else inputs[alias].shape[1:]
+            for alias in sorted(inputs)
+        ]
     )
 
 

@@ -41,14 +41,23 @@ def go_on(work: Coroutine[Awaited[Any], None, None]) -> None:
     All of it sees the context variables of now, and its own changes of them. It should raise
     nothing: after it waited, it raises to whoever ended that.
     """
-    context = copy_context()
+    _Going(work)()
 
-    def more(_ended: Awaited[Any] | None = None) -> None:
+
+class _Going:
+    """Work that goes on each time it is called."""
+
+    # A class, because the annotations of an inner function are made anew for each request.
+    __slots__ = ("_run", "_send")
+
+    def __init__(self, work: Coroutine[Awaited[Any], None, None]) -> None:
+        self._run = copy_context().run
+        self._send = work.send
+
+    def __call__(self, _ended: Awaited[Any] | None = None) -> None:
         try:
-            awaited = context.run(work.send, None)
+            awaited = self._run(self._send, None)
         except StopIteration:
             return
         # Only now, or another thread could go on while this one is still in the work.
-        awaited.add_done_callback(more)
-
-    more()
+        awaited.add_done_callback(self)
