@@ -23,7 +23,7 @@ from tensorflow_serving.apis.get_model_status_pb2 import (
 
 from benchmarks.serving import models, wire
 from benchmarks.serving.load import Clients, Seen, over_grpc
-from benchmarks.serving.processes import Command, Server, free_port, grpc_message, serving
+from benchmarks.serving.processes import Command, Server, free_port, grpc_answer_bytes, serving
 
 _CLIENTS = Clients(connections=4, seconds=1.0, warm_up=0.0)
 # Of ModelVersionStatus.
@@ -75,7 +75,7 @@ def main() -> None:
         )
         protocol = wire.tensorflow_serving(tiny)
         with serving(command, protocol, tiny.answer, log) as server:
-            size = len(grpc_message(port, protocol)) + 5
+            size = grpc_answer_bytes(port, protocol)
             _print(rounds, lambda: over_grpc(port, protocol, _CLIENTS, size), server, (away, large))
 
 

@@ -10,11 +10,8 @@ from benchmarks.serving.environments import NotInstallable, environment
 from benchmarks.serving.load import Clients, Seen, over_grpc, over_rest
 from benchmarks.serving.models import Model
 from benchmarks.serving.peers import Peer, Start, python_of_ours
-from benchmarks.serving.processes import NoAnswer, Server, grpc_message, serving
+from benchmarks.serving.processes import NoAnswer, Server, grpc_answer_bytes, serving
 from benchmarks.serving.wire import Protocol
-
-# Of a gRPC frame before its message.
-_PREFIX = 5
 
 
 @dataclass(frozen=True)
@@ -119,7 +116,7 @@ def _started(running: ExitStack, peer: Peer, model: Model, plan: Plan) -> _Up:
     command = peer.command(Start(python, model, folder))
     server = running.enter_context(serving(command, protocol, model.answer, log))
     plan.tell(f"  {peer.name}: right answer after {server.started_in:.1f} s")
-    size = len(grpc_message(command.grpc_port, protocol)) + _PREFIX
+    size = grpc_answer_bytes(command.grpc_port, protocol)
     return _Up(peer, server, protocol, size)
 
 

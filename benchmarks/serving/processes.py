@@ -20,6 +20,8 @@ from benchmarks.serving.models import Row
 from benchmarks.serving.wire import Protocol
 
 _PATIENCE = 240.0
+# Of a gRPC frame before its message.
+_PREFIX = 5
 _LOOK_AGAIN = 0.02
 
 
@@ -134,6 +136,11 @@ def grpc_message(port: int, protocol: Protocol) -> bytes:
     with grpc.insecure_channel(f"127.0.0.1:{port}", options) as channel:
         answer: bytes = channel.unary_unary(protocol.grpc_path)(protocol.grpc_message, timeout=20)
         return answer
+
+
+def grpc_answer_bytes(port: int, protocol: Protocol) -> int:
+    """How many bytes an answer has as gRPC frames it. Raises grpc.RpcError."""
+    return len(grpc_message(port, protocol)) + _PREFIX
 
 
 def rest_answer(port: int, protocol: Protocol) -> Row:

@@ -97,6 +97,10 @@ async def run(settings: Settings) -> int:
                     logger.info("leads: watches and works")
                     async with queue.working(work):
                         await watch(watches, settings, flags)
+    return _exit_code(reasons)
+
+
+def _exit_code(reasons: list[str]) -> int:
     for reason in reasons[:1]:
         logger.error("ends, to begin anew: %s", reason)
     return 1 if reasons else 0

@@ -158,9 +158,19 @@ pub fn check_size(size: usize, most: usize) -> Result<(), Status> {
     Err(Status::new(Status::RESOURCE_EXHAUSTED, problem))
 }
 
-/// The header grpc-timeout; None where there is none, or none that can be read.
-pub fn timeout(headers: &HeaderMap) -> Option<Duration> {
-    let text = headers.get("grpc-timeout")?.to_str().ok()?;
+/// The header grpc-timeout, if there is one. Fails for one that cannot be read: whoever sent it
+/// meant an end, and would wait for ever.
+pub fn timeout(headers: &HeaderMap) -> Result<Option<Duration>, Status> {
+    let Some(sent) = headers.get("grpc-timeout") else {
+        return Ok(None);
+    };
+    match sent.to_str().ok().and_then(duration) {
+        Some(left) => Ok(Some(left)),
+        None => Err(Status::new(Status::INTERNAL, "Malformed grpc-timeout")),
+    }
+}
+
+fn duration(text: &str) -> Option<Duration> {
     let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
     if digits.is_empty() || digits.len() > 8 || !digits.bytes().all(|b| b.is_ascii_digit()) {
         return None;

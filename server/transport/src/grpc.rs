@@ -86,7 +86,7 @@ async fn answered(
     queue: Arc<Queue>,
 ) -> Result<Response<Sent>, Status> {
     let (head, body) = request.into_parts();
-    let deadline = timeout(&head.headers).map(|left| Instant::now() + left);
+    let deadline = timeout(&head.headers)?.map(|left| Instant::now() + left);
     let asked = Asked {
         path: head.uri.path().to_owned(),
         headers: head.headers,

@@ -11,7 +11,7 @@ from operator_process import OperatorProcess
 from testcluster import Contents, ControlPlane, binaries, kwok
 
 GPU, TPU, MIG = "nvidia.com/gpu", "google.com/tpu", "nvidia.com/mig-1g.10gb"
-AMD, NPU = "amd.com/gpu", "x.example/npu"
+AMD, NPU, FEW = "amd.com/gpu", "x.example/npu", "x.example/few"
 PRODUCT = "nvidia.com/gpu.product"
 ZONE, RACK = "topology.kubernetes.io/zone", "example.com/rack"
 POOL = "cloud.google.com/gke-nodepool"
@@ -72,6 +72,7 @@ NODES = {
         taint("aws.amazon.com/neuron", "present"),
     ),
     "npus": ({NPU: 4}, {}, []),
+    "few": ({FEW: 3}, {}, []),
     **{f"a{number}": ({AMD: 2}, {RACK: "a"}, []) for number in range(2)},
     **{f"b{number}": ({AMD: 2}, {RACK: "b"}, []) for number in range(2)},
     # Together they have room for two slices, but each pool is one of its own.

@@ -9,7 +9,7 @@ from simulated_world import manifest as written
 
 pytestmark = pytest.mark.api
 
-NPU, AMD, TPU = "x.example/npu", "amd.com/gpu", "google.com/tpu"
+NPU, AMD, TPU, FEW = "x.example/npu", "amd.com/gpu", "google.com/tpu", "x.example/few"
 RACK, ZONE = "example.com/rack", "topology.kubernetes.io/zone"
 
 
@@ -49,10 +49,10 @@ def take_npu(api):
     eventually(lambda: api.get("pod", "other")["spec"].get("nodeName"))
 
 
-def open_gate(api, pod):
-    """As an operator does, before it is killed and others of the group are left."""
+def open_gate(api, pod, when="2099-01-01T00:00:00Z"):
+    """As an operator does."""
     gate = {"name": "modelfleet.dev/gang", "$patch": "delete"}
-    opened = {"modelfleet.dev/gate-opened": "2099-01-01T00:00:00Z"}
+    opened = {"modelfleet.dev/gate-opened": when}
     patch = {"metadata": {"annotations": opened}, "spec": {"schedulingGates": [gate]}}
     api.run("patch", "pod", pod, "--type=strategic", "-p", json.dumps(patch))
 
@@ -71,6 +71,7 @@ def test_groups_take_all_their_accelerators_or_none_whoever_runs_the_operator(op
         assert ready["reason"] == "Unschedulable"
         assert nodes_of(shop, name) == none
 
+    # As when it is killed after one member of four.
     operator.stop()
     open_gate(shop, f"{eventually(lambda: shop.names('statefulsets'))[1]}-2")
     shop.run("delete", "pod", "other", "--grace-period=0", "--force")
@@ -85,6 +86,24 @@ def test_groups_take_all_their_accelerators_or_none_whoever_runs_the_operator(op
     shop.delete("md", "second")
     shop.run("wait", "md/first", "--for=condition=Ready", "--timeout=60s")
     assert nodes_of(shop, "first") == [["npus"] * 4]
+
+
+def test_a_group_that_got_nodes_for_some_members_gives_all_of_them_back(operator, shop):
+    shop.apply(manifest("stuck", 4, FEW))
+    told(shop, "stuck", "nodes that match have 3 free of 3, room for 3")
+    operator.stop()
+    # An operator that saw more room than there was let it in, long ago.
+    for pod in shop.run("get", "pods", "-l=modelfleet.dev/deployment=stuck", "-o=name").split():
+        open_gate(shop, pod.removeprefix("pod/"), "2020-01-01T00:00:00Z")
+    eventually(lambda: nodes_of(shop, "stuck") == [["", "few", "few", "few"]])
+
+    operator.start()
+
+    eventually(lambda: nodes_of(shop, "stuck") == [[""] * 4], 60)
+    told(shop, "stuck", "nodes that match have 3 free of 3, room for 3")
+    events = json.loads(shop.run("get", "events", "-o", "json"))["items"]
+    [said] = [item["message"] for item in events if item["reason"] == "GroupTakenBack"]
+    assert "only 3 of 4 members got nodes within 120 s" in said
 
 
 def test_exclusive_groups_have_a_rack_each_and_one_too_many_waits(shop):

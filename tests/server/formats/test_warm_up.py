@@ -102,7 +102,8 @@ def test_records_of_all_methods_run_whatever_model_they_name(started, half_plus_
     )
 
     running = started(model_config(half_plus_two))
-    running.http.wait_until_ready()
+    # Without a request that is counted.
+    running.http.wait_until("/readyz", 200)
 
     assert points(running, ":tensorflow:serving:model_warmup_records_read{") == [',status="OK"} 4']
     assert points(running, ":tensorflow:serving:request_count{") == []

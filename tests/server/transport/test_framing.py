@@ -99,6 +99,10 @@ def test_what_is_framed_well_is_answered(asked, body, headers, told):
         pytest.param(
             framed(gzip.compress(bytes(MOST + 1)), 1), [GZIP], {EXHAUSTED}, id="too much unpacked"
         ),
+        *[
+            pytest.param(framed(b"abc"), [("grpc-timeout", text)], {INTERNAL}, id=f"timeout {text}")
+            for text in ("5", "S", "5x", "-1S", "1.5S")
+        ],
     ],
 )
 def test_what_is_framed_wrongly_is_told(asked, body, headers, codes):

@@ -1,0 +1,103 @@
+"""What requests of a light model wait beside a heavy one that takes all the processors.
+
+Run ``python -m benchmarks.beside_heavy [ROUNDS] [CLIENTS]``. A server with batching and one without
+answer both models over gRPC, and take turns: the light model has one client, first alone and then
+while CLIENTS ask the heavy one without a pause. Prints p50 and p99 in milliseconds of the light
+one's, and the medians of the ratios of batched to unbatched.
+"""
+
+import statistics
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.serving import models, wire
+from benchmarks.serving.load import Clients, Seen, over_grpc
+from benchmarks.serving.models import Model
+from benchmarks.serving.processes import Command, free_port, grpc_answer_bytes, serving
+
+_SECONDS = 3.0
+_LIGHT = Clients(connections=1, seconds=_SECONDS, warm_up=0.0)
+# The heavy one's clients begin before the light one's and end after it.
+_AROUND = 1.0
+_WAYS = {"unbatched": (), "batched": ("--enable_batching",)}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A model on a port, and the size of an answer of it."""
+
+    port: int
+    model: Model
+    answer_bytes: int
+
+    def by(self, clients: Clients) -> Seen:
+        """What these clients see."""
+        protocol = wire.tensorflow_serving(self.model)
+        return over_grpc(self.port, protocol, clients, self.answer_bytes)
+
+
+def main() -> None:
+    """Measures both servers in turns."""
+    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
+    clients = int(sys.argv[2]) if len(sys.argv) > 2 else 32
+    heavy_clients = Clients(clients, seconds=_SECONDS + 2 * _AROUND, warm_up=0.0)
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        both = [models.saved(name, Path(folder, name)) for name in ("tiny", "mlp")]
+        log = stack.enter_context(open(Path(folder, "log"), "wb"))
+        servers: dict[str, list[Asked]] = {}
+        for way, flags in _WAYS.items():
+            command = _command(both, Path(folder, "models"), flags)
+            protocol = wire.tensorflow_serving(both[0])
+            stack.enter_context(serving(command, protocol, both[0].answer, log))
+            servers[way] = [_asked(command.grpc_port, model) for model in both]
+        ratios = [_round(servers, heavy_clients) for _ in range(rounds)]
+    print(f"p99 of the light model, batched / unbatched: median {statistics.median(ratios):.3f}")
+
+
+def _command(both: Sequence[Model], config: Path, flags: Sequence[str]) -> Command:
+    entries = [
+        f'config {{ name: "{model.name}" base_path: "{model.base}" model_platform: "tensorflow" }}'
+        for model in both
+    ]
+    config.write_text(f"model_config_list {{ {' '.join(entries)} }}")
+    port = free_port()
+    program = str(Path(sys.executable).with_name("model-server"))
+    return Command([program, f"--port={port}", f"--model_config_file={config}", *flags], port)
+
+
+def _asked(port: int, model: Model) -> Asked:
+    return Asked(port, model, grpc_answer_bytes(port, wire.tensorflow_serving(model)))
+
+
+def _round(servers: dict[str, list[Asked]], heavy_clients: Clients) -> float:
+    found = {}
+    for way, (light, heavy) in servers.items():
+        alone = light.by(_LIGHT)
+        beside, load = _beside(light, heavy, heavy_clients)
+        found[way] = beside.p99
+        print(
+            f"{way:9}  alone {alone.p50:6.2f} {alone.p99:6.2f}   beside {beside.p50:7.2f}"
+            f" {beside.p99:7.2f}   ({beside.rate:.0f} light and {load.rate:.0f} heavy requests/s)",
+            flush=True,
+        )
+    return found["batched"] / found["unbatched"]
+
+
+def _beside(light: Asked, heavy: Asked, heavy_clients: Clients) -> tuple[Seen, Seen]:
+    loads: list[Seen] = []
+    load = threading.Thread(target=lambda: loads.append(heavy.by(heavy_clients)))
+    load.start()
+    time.sleep(_AROUND)
+    seen = light.by(_LIGHT)
+    load.join()
+    return seen, loads[0]
+
+
+if __name__ == "__main__":
+    main()
