@@ -1,5 +1,6 @@
 """The port of the extension modelfleet-transport, and the threads that take what comes to it."""
 
+import logging
 import socket
 import threading
 import time
@@ -9,6 +10,8 @@ from typing import Any, Protocol, TypeVar
 
 from model_server.api.sockets import CannotListen
 from model_server.options.tls import TlsFile
+
+_log = logging.getLogger(__name__)
 
 # Calls of each API that came and that no thread took yet.
 QUEUED = 16_384
@@ -82,9 +85,10 @@ class NativePort:
                 "--transport=native needs the package modelfleet-transport, which is not installed"
             ) from error
         self._call, self._request = Call, Request
-        self._port = Port(self._start_thread)
+        self._port = Port(self._start_one_more)
         self._answers: dict[type, Callable[[Any], None]] = {}
-        self._threads: list[threading.Thread] = []
+        self._threads = 0
+        self._lacks_threads = False
         self._watching = threading.Thread(target=self._watch, name="native-watch", daemon=True)
 
     def serve_grpc(self, answer: Callable[[Any], None], **limits: Any) -> None:
@@ -135,10 +139,20 @@ class NativePort:
             self._watching.join()
 
     def _start_thread(self) -> None:
-        name = f"native-{len(self._threads)}"
-        thread = threading.Thread(target=self._work, name=name, daemon=True)
-        self._threads.append(thread)
-        thread.start()
+        name = f"native-{self._threads}"
+        threading.Thread(target=self._work, name=name, daemon=True).start()
+        self._threads += 1
+
+    def _start_one_more(self) -> None:
+        try:
+            self._start_thread()
+            self._lacks_threads = False
+        except RuntimeError as error:
+            # Those that there are go on, and the next call that finds none free asks for one again.
+            if not self._lacks_threads:
+                _log.warning("no more than %d threads can answer: %s", self._threads, error)
+            self._lacks_threads = True
+            self._port.not_started()
 
     def _watch(self) -> None:
         while (to_do := self._port.watch()) is not None:

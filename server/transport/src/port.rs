@@ -159,6 +159,11 @@ impl Port {
         self.service.queue.enter();
     }
 
+    /// The thread of Python that `more` was to start could not be.
+    fn not_started(&self) {
+        self.service.queue.not_started();
+    }
+
     /// The next call or request, waited for; None at the end.
     fn take(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
         let queue = &self.service.queue;

@@ -188,6 +188,11 @@ impl Queue {
         state.threads += 1;
     }
 
+    /// The system had no thread; who finds none the next time asks for one again.
+    pub fn not_started(&self) {
+        self.state.lock().unwrap().is_starting = false;
+    }
+
     /// A call if one waits and this thread is the taker, without ever waiting itself.
     pub fn next(&self) -> Option<Work> {
         let mut state = self.state.lock().unwrap();
