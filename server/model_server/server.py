@@ -161,7 +161,10 @@ class Server:
         refused = partial(self._metrics.refused, "REST")
         own = self._own(self._options.rest_api_num_threads)
         listen = replace(listen, own=own, models=self._counts)
-        return self._transport.rest_endpoint(listen, self._answers, watch, refused, self._tracing)
+        made = self._transport.rest_endpoint(listen, self._answers, watch, refused, self._tracing)
+        if isinstance(made, NativeRestEndpoint):
+            made.answer_later_by(self._answers.later)
+        return made
 
     def start(self) -> Ports:
         """Opens the ports, begins to load, makes the gRPC methods known.

@@ -4,6 +4,8 @@ Names are listed without importing anything; a platform's module is imported whe
 loaded with it, so that a server pays only for the platforms it uses.
 """
 
+import gc
+import sys
 import threading
 from collections.abc import Iterable, Mapping
 from importlib.metadata import EntryPoint, entry_points
@@ -71,7 +73,7 @@ class Platforms:
             )
         (point,) = self._found[name]
         try:
-            kind: Any = point.load()
+            kind: Any = _imported(point)
             made: Platform = kind(self._named.get(name, self._runtime))
         except Exception as error:
             # Importing runs code of somebody's package, which may raise anything.
@@ -99,6 +101,23 @@ def check_servable(name: str, servable: object) -> None:
             f"platform {name} loaded a {type(servable).__name__} that has no"
             f" {' and no '.join(lacking)}",
         )
+
+
+def _imported(point: EntryPoint) -> Any:
+    """What the entry point names.
+
+    The modules of a platform are hundreds of thousands of objects that stay for ever. The collector
+    of cycles would look at all of them again and again: a tenth of a second each time, in which no
+    request is answered, and many times while they are imported.
+    """
+    if point.module in sys.modules:
+        return point.load()
+    gc.disable()
+    try:
+        return point.load()
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def _by_name(points: Iterable[EntryPoint]) -> dict[str, list[EntryPoint]]:

@@ -83,6 +83,15 @@ class Predict:
             outputs = dict(zip(aliases, values, strict=True))
             return Prediction(spec.name, handle.id.version, signature.name, outputs)
 
+    def may_wait(self, spec: ModelSpec) -> bool:
+        """Whether ``waits`` can be true of any signature."""
+        with (
+            suppress(ServingError),
+            self.manager.handle(spec.name, spec.version, spec.label) as handle,
+        ):
+            return hasattr(handle.servable, "waits")
+        return False
+
     def waits(self, spec: ModelSpec) -> bool:
         """Whether ``later`` answers for this spec without a thread that waits."""
         with (

@@ -33,6 +33,10 @@ class Service:
         """Runs one signature."""
         return self.run_predict(call)
 
+    def may_wait(self, spec: ModelSpec) -> bool:
+        """Whether ``waits`` can be true of any signature."""
+        return self.run_predict.may_wait(spec)
+
     def waits(self, spec: ModelSpec) -> bool:
         """Whether ``predict_later`` answers for this spec without a thread that waits."""
         return self.run_predict.waits(spec)

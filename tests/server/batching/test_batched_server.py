@@ -299,6 +299,73 @@ def test_calls_of_the_native_transport_wait_for_a_batch_without_threads(
     assert [answer.result().outputs["y"].float_val[0] for answer in answers] == [2.5, 3, 3.5, 4]
 
 
+@pytest.mark.parametrize("transport", NAMES[1:])
+def test_requests_of_the_native_transport_wait_for_a_batch_without_threads(
+    started, model_folders, transport
+):
+    running = started(
+        model_config(model_folders / "default"),
+        transport=transport,
+        rest_api_num_threads=1,
+        enable_batching=True,
+        batching_parameters=FOUR_ROWS,
+    )
+    running.http.wait_until_ready()
+
+    def ask(number: int) -> object:
+        body = {"instances": [float(number)]}
+        return running.http.post("/v1/models/default:predict", body).json
+
+    with ThreadPoolExecutor(4) as clients:
+        answers = list(clients.map(ask, (1, 2, 3, 4)))
+
+    assert answers == [{"predictions": [y]} for y in (2.5, 3.0, 3.5, 4.0)]
+    assert metric(running, "wrapped_run_count") == 1
+
+
+@pytest.mark.parametrize("transport", NAMES)
+def test_a_request_that_takes_too_long_leaves_its_batch(started, model_folders, transport):
+    running = started(
+        model_config(model_folders / "default"),
+        transport=transport,
+        rest_api_timeout_in_ms=300,
+        enable_batching=True,
+        batching_parameters=FOUR_ROWS,
+    )
+    running.http.wait_until_ready()
+
+    late = running.http.post("/v1/models/default:predict", {"instances": [9.0]})
+    answers = [predict(running, "default", column(number)) for number in (1, 2, 3, 4)]
+
+    assert late.status == 504
+    assert [answer.result().outputs["y"].float_val[0] for answer in answers] == [2.5, 3, 3.5, 4]
+    assert metric(running, "input_batch_size_sum") == 4
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ("[", "JSON Parse error"),
+        ('{"instances": ["a"]}', "not of expected type: float"),
+        ('{"instances": [1], "signature_name": "no"}', "not found in signature def"),
+        ('{"instances": [1], "signature_name": 1}', "must be a string value"),
+    ],
+)
+def test_wrong_requests_are_told_at_once(batched, body, told):
+    refused = ':tensorflow:serving:request_count{model_name="default",status="INVALID_ARGUMENT"} '
+    before = counted(batched, refused)
+
+    answer = batched.http.post("/v1/models/default:predict", body)
+
+    assert (answer.status, told in answer.text) == (400, True), answer.text
+    assert counted(batched, refused) == before + 1
+
+
+def counted(running: Running, name: str) -> int:
+    lines = running.http.get(PATH).text.splitlines()
+    return sum(int(line.removeprefix(name)) for line in lines if line.startswith(name))
+
+
 def test_a_version_that_says_nothing_is_not_batched_and_one_may_speak_for_itself(
     started, model_folders, tmp_path, parameters
 ):

@@ -1,5 +1,6 @@
 """Platforms come from installed packages and from flags, and are imported only when used."""
 
+import gc
 import subprocess
 import sys
 from pathlib import Path
@@ -59,6 +60,19 @@ def refusal(platforms: Platforms, name: str) -> str:
         platforms.platform(name)
     assert raised.value.code is Code.FAILED_PRECONDITION
     return raised.value.message
+
+
+def test_the_collector_of_cycles_never_looks_at_the_modules_of_a_platform(site):
+    install(site, "acme", "acme", "acme_out_of_sight:Constant")
+    module = site / "acme_out_of_sight.py"
+    module.write_text(f"{SOUND}\nimport gc\nWAS_ON = gc.isenabled()\n")
+
+    Platforms(Runtime()).platform("acme")
+
+    names = vars(sys.modules["acme_out_of_sight"])
+    assert not names["WAS_ON"]
+    assert gc.isenabled()
+    assert not any(each is names for each in gc.get_objects())
 
 
 def test_a_package_adds_a_platform_beside_those_of_the_server(site):

@@ -12,13 +12,15 @@ from model_server.api.criticality import HEADER, may_be_shed
 from model_server.api.fair_turns import FairTurns
 from model_server.api.native_port import QUEUED, SLOW_REQUEST, NativePort, Pace, Terms
 from model_server.api.rest import body, pages, routes
+from model_server.api.rest.answers import Later
 from model_server.api.rest.in_turn import Answer, InTurn, asked
 from model_server.api.rest.listening import MANY_VALUES, MEASURED, WAITING, Listen
 from model_server.api.rest.pages import Page, Visit, Watch
 from model_server.api.rest.routes import Route
 from model_server.core.client import Client, working_for
 from model_server.core.errors import Code, ServingError
-from model_server.telemetry.tracing import NO_TRACING, Tracing
+from model_server.core.going_on import go_on
+from model_server.telemetry.tracing import NO_TRACING, Asked, Tracing
 
 _log = logging.getLogger(__name__)
 
@@ -48,6 +50,7 @@ class NativeRestEndpoint:
         # One at a time, because only then the limit counts what came out of the last one.
         self._measuring = FairTurns(1, 0, WAITING, refused)
         self._pace = Pace(SLOW_REQUEST)
+        self._later: Callable[[Route, bytes], Later | None] = lambda _route, _body: None
         self._port = listen.shared or NativePort()
         self._port.serve_rest(
             self._answer_request,
@@ -85,6 +88,10 @@ class NativeRestEndpoint:
         """Refuses new connections, waits for running requests at most ``grace`` seconds, ends."""
         self._port.stop(grace)
 
+    def answer_later_by(self, later: Callable[[Route, bytes], Later | None]) -> None:
+        """Has what this gives some work for answered by it, and not by a thread that waits."""
+        self._later = later
+
     def _answer_request(self, request: Any) -> None:
         try:
             page = self._page(request)
@@ -94,15 +101,20 @@ class NativeRestEndpoint:
             # The outermost frame of a request: a fault of ours must not end the thread.
             _log.exception("a request failed unexpectedly")
             page = pages.refusal(pages.FAULT)
-        request.answer(page.status, page.content_type, page.body, page.headers)
+        if page is not None:
+            _send(request, page)
 
-    def _page(self, request: Any) -> Page:
+    def _page(self, request: Any) -> Page | None:
+        """The answer; None if it comes later."""
         method, path = request.method, request.target
         visit = Visit(method, path, request.header("origin") or "", request.is_stranger)
         page = pages.page(self._watch, visit)
-        return Page(200, self._api(request, routes.route(method, path))) if page is None else page
+        if page is not None:
+            return page
+        text = self._api(request, routes.route(method, path))
+        return None if text is None else Page(200, text)
 
-    def _api(self, request: Any, route: Route) -> str:
+    def _api(self, request: Any, route: Route) -> str | None:
         # Without a deadline, which the port keeps: it must not be told in two ways.
         asking = _Client(request)
         if not request.when_gone(asking.gone):
@@ -113,12 +125,32 @@ class NativeRestEndpoint:
         )
         with working_for(asking), self._listen.models.request(model, self._refused):
             sent, values = self._measured(request, model)
+            is_large = values > MANY_VALUES
+            later = None if is_large else self._later(route, sent)
             at_hand = [sent]
-            large = self._large.turn(model) if values > MANY_VALUES else nullcontext()
             del sent
-            with large:
-                answer = partial(self._in_turn, asking, about, route, at_hand.pop)
-                return self._pace.run(model, request, answer)
+            if later is None:
+                with self._large.turn(model) if is_large else nullcontext():
+                    answer = partial(self._in_turn, asking, about, route, at_hand.pop)
+                    return self._pace.run(model, request, answer)
+        go_on(self._answer_later(request, asking, about, model, later))
+        return None
+
+    async def _answer_later(
+        self, request: Any, asking: Client, about: Asked, model: str, later: Later
+    ) -> None:
+        # Without a turn, because none of the threads is held while it waits.
+        limit = self._listen.models.request(model, self._refused)
+        try:
+            with working_for(asking), limit, self._in_turn.span(about):
+                page = Page(200, await later())
+        except ServingError as error:
+            page = pages.refusal(error)
+        except BaseException:
+            # Also what ends threads: this one is of those that run batches, and serves others.
+            _log.exception("a request failed unexpectedly")
+            page = pages.refusal(pages.FAULT)
+        _send(request, page)
 
     def _measured(self, request: Any, model: str) -> tuple[bytes, int]:
         """The body unpacked, and how many values it has if it may have many."""
@@ -136,6 +168,10 @@ class NativeRestEndpoint:
                 f"The server has {taken} bytes of bodies at hand; try again",
             )
         return plain, values
+
+
+def _send(request: Any, page: Page) -> None:
+    request.answer(page.status, page.content_type, page.body, page.headers)
 
 
 class _Client(Client):
