@@ -154,6 +154,30 @@ def test_the_exact_scanner_agrees_with_the_fast_parser_on_json(document):
     assert repr(scan(body)) == repr(json.loads(body))
 
 
+numbers = st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+plain = st.recursive(
+    numbers | st.none() | st.booleans(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text('ab\\"é', max_size=2), inner),
+)
+
+
+@given(plain)
+def test_numbers_and_names_mean_what_rapidjson_takes_them_for(document):
+    body = json.dumps(document).encode()
+
+    assert outcome(read, body) == outcome(scan, body)
+
+
+@given(plain, plain, st.text("ab", max_size=1))
+def test_the_first_of_equal_names_counts_wherever_they_are(first, second, name):
+    body = b'{"%s": %s, "a": {"b": %s, "b": %s}}' % (
+        name.encode(),
+        *(json.dumps(each).encode() for each in (first, second, first)),
+    )
+
+    assert outcome(read, body) == outcome(scan, body)
+
+
 TOKENS = (
     b"""[ ] { } , : " 1 -0.5 1e100 1e999 NaN Inf null "a" \\ \\ud83d \\ude00 \0 \xef\xbb\xbf \xff"""
 )
