@@ -16,6 +16,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+import grpc
+
 from benchmarks.serving import models, wire
 from benchmarks.serving.load import Clients, Seen, over_grpc
 from benchmarks.serving.models import Model
@@ -25,6 +27,7 @@ _SECONDS = 3.0
 _LIGHT = Clients(connections=1, seconds=_SECONDS, warm_up=0.0)
 # The heavy one's clients begin before the light one's and end after it.
 _AROUND = 1.0
+_PATIENCE = 60.0
 _WAYS = {"unbatched": (), "batched": ("--enable_batching",)}
 
 
@@ -72,7 +75,16 @@ def _command(both: Sequence[Model], config: Path, flags: Sequence[str]) -> Comma
 
 
 def _asked(port: int, model: Model) -> Asked:
-    return Asked(port, model, grpc_answer_bytes(port, wire.tensorflow_serving(model)))
+    protocol = wire.tensorflow_serving(model)
+    until = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            return Asked(port, model, grpc_answer_bytes(port, protocol))
+        except grpc.RpcError:
+            # It is being loaded.
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.1)
 
 
 def _round(servers: dict[str, list[Asked]], heavy_clients: Clients) -> float:
@@ -83,7 +95,8 @@ def _round(servers: dict[str, list[Asked]], heavy_clients: Clients) -> float:
         found[way] = beside.p99
         print(
             f"{way:9}  alone {alone.p50:6.2f} {alone.p99:6.2f}   beside {beside.p50:7.2f}"
-            f" {beside.p99:7.2f}   ({beside.rate:.0f} light and {load.rate:.0f} heavy requests/s)",
+            f" {beside.p99:7.2f}   ({beside.rate:.0f} light requests/s; {load.rate:.0f} heavy ones,"
+            f" p50 {load.p50:.1f})",
             flush=True,
         )
     return found["batched"] / found["unbatched"]
