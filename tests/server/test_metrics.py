@@ -182,6 +182,7 @@ def test_requests_are_counted_by_status_and_timed_if_they_succeed(two):
         ":modelfleet:serving:signature_run_count"
         '{model_name="two",signature="serving_default",status="OK"} 1' in lines
     )
+    assert ':modelfleet:serving:loaded_versions{model_name="two"} 2' in lines
     assert ':modelfleet:serving:in_flight_requests{entrypoint="REST"} 0' in lines
 
 

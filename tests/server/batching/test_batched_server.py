@@ -334,7 +334,8 @@ def test_a_request_that_takes_too_long_leaves_its_batch(started, model_folders, 
     )
     running.http.wait_until_ready()
 
-    late = running.http.post("/v1/models/default:predict", {"instances": [9.0]})
+    # Of the same shape as the others, so that it would be one of theirs.
+    late = running.http.post("/v1/models/default:predict", {"instances": [[9.0]]})
     answers = [predict(running, "default", column(number)) for number in (1, 2, 3, 4)]
 
     assert late.status == 504

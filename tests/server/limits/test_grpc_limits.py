@@ -77,7 +77,8 @@ def test_more_requests_at_hand_than_the_limit_are_refused_at_once(serving):
     with pytest.raises(grpc.RpcError, match="UNIMPLEMENTED"):
         channel.unary_unary("/test.Service/Other")(b"whatever comes next", timeout=30)
     # Whoever counts is told by a thread of its own.
-    eventually(lambda: counted == [1])
+    eventually(lambda: counted)
+    assert counted == [1]
 
 
 def test_more_bytes_of_messages_than_the_limit_are_refused(serving):

@@ -348,7 +348,8 @@ def test_more_requests_at_hand_than_the_limit_are_refused_at_once(listening):
     assert "limit of --max_in_flight_requests" in refused.json["error"]
     assert client.post(PATH, b"3").text == "done"
     # Whoever counts is told by a thread of its own.
-    eventually(lambda: counted == [1])
+    eventually(lambda: counted)
+    assert counted == [1]
 
 
 def test_work_for_clients_that_are_gone_is_not_begun(listening):

@@ -38,10 +38,17 @@ def may_end():
 
 
 @pytest.fixture
-def ask(may_end):
-    """Begins a call of the server."""
+def began():
+    """Tells that a slow call has taken a thread."""
+    return threading.Event()
+
+
+@pytest.fixture
+def ask(began, may_end):
+    """Begins a call of the server, which has one thread until the first call takes it."""
 
     def slow(request: bytes, _context: grpc.ServicerContext) -> bytes:
+        began.set()
         assert may_end.wait(60)
         return request
 
@@ -56,10 +63,11 @@ def ask(may_end):
 
 
 def test_calls_wait_for_threads_that_there_are_and_get_more_when_there_are_more(
-    lack, ask, may_end, caplog
+    lack, ask, began, may_end, caplog
 ):
     lack.set()
     slow = [ask(SLOW) for _ in range(4)]
+    assert began.wait(60)
     with pytest.raises(grpc.FutureTimeoutError):
         ask(FAST).result(timeout=0.5)
     lack.clear()
