@@ -162,8 +162,7 @@ class Server:
         own = self._own(self._options.rest_api_num_threads)
         listen = replace(listen, own=own, models=self._counts)
         made = self._transport.rest_endpoint(listen, self._answers, watch, refused, self._tracing)
-        if isinstance(made, NativeRestEndpoint):
-            made.answer_later_by(self._answers.later)
+        made.answer_later_by(self._answers.later)
         return made
 
     def start(self) -> Ports:

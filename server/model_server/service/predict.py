@@ -84,12 +84,13 @@ class Predict:
             return Prediction(spec.name, handle.id.version, signature.name, outputs)
 
     def may_wait(self, spec: ModelSpec) -> bool:
-        """Whether ``waits`` can be true of any signature."""
+        """Whether ``waits`` is true of any signature: only then is a body read to see of which."""
         with (
             suppress(ServingError),
             self.manager.handle(spec.name, spec.version, spec.label) as handle,
         ):
-            return hasattr(handle.servable, "waits")
+            waits = getattr(handle.servable, "waits", None)
+            return waits is not None and any(map(waits, handle.servable.signatures.values()))
         return False
 
     def waits(self, spec: ModelSpec) -> bool:

@@ -17,6 +17,7 @@ from model_server.api.at_hand import AtHand
 from model_server.api.criticality import HEADER, may_be_shed
 from model_server.api.fair_turns import FairTurns
 from model_server.api.rest import body, json_writer, pages, routes
+from model_server.api.rest.answers import Later
 from model_server.api.rest.body import BodyRefused
 from model_server.api.rest.connection import ConnectionServer
 from model_server.api.rest.in_turn import Answer, InTurn, asked
@@ -73,6 +74,9 @@ class RestEndpoint:
         self._headers = _CORS if listen.cors else {}
         self._web: web.Server | None = None
         self._listener: asyncio.AbstractServer | None = None
+
+    def answer_later_by(self, later: Callable[[Route, bytes], Later | None]) -> None:
+        """See NativeRestEndpoint; a request has a thread here all the same."""
 
     def start(self) -> int:
         """Opens the port and returns it. Raises OSError if it cannot be listened on."""

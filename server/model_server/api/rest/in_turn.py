@@ -1,7 +1,7 @@
 """Requests of the API answered in the turn of their models, each with a span of its own."""
 
 from collections.abc import Callable
-from types import TracebackType
+from functools import partial
 from typing import Protocol
 
 from model_server.api.codes import http_status, is_fault
@@ -10,9 +10,9 @@ from model_server.api.model_counts import ModelCounts
 from model_server.api.rest.routes import INFERENCE, Route
 from model_server.core.client import Client, working_for
 from model_server.core.errors import Code
-from model_server.service.metrics.outcome import code_of
+from model_server.service.metrics.outcome import outcome
 from model_server.telemetry import trace_context
-from model_server.telemetry.tracing import NO_TRACING, Asked, Tracing
+from model_server.telemetry.tracing import NO_TRACING, Asked, Span, Tracing
 
 Answer = Callable[[Route, bytes], str]
 
@@ -49,36 +49,20 @@ class InTurn:
     ) -> str:
         """The text of the answer; the body is taken when the turn comes. Raises ServingError."""
         turn = self._turns.turn(self.model(route))
-        with self.span(asked), working_for(asking), turn:
+        with (
+            self._tracing.request(asked) as span,
+            outcome(partial(tell, span)),
+            working_for(asking),
+            turn,
+        ):
             return self._answer(route, body())
 
-    def span(self, asked: Asked) -> "_Span":
-        """The block in which a request is answered, as it is told."""
-        return _Span(self._tracing, asked)
 
-
-class _Span:
-    """The span of a request, with how it ended. A class, because a generator costs more."""
-
-    __slots__ = ("_block", "_span")
-
-    def __init__(self, tracing: Tracing, asked: Asked) -> None:
-        self._block = tracing.request(asked)
-
-    def __enter__(self) -> None:
-        self._span = self._block.__enter__()
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        code = Code.OK if error is None else code_of(error)
-        self._span.set({"http.response.status_code": http_status(code)})
-        if is_fault(code):
-            self._span.fail(code.name)
-        self._block.__exit__(kind, error, traceback)
+def tell(span: Span, code: Code, _began: float) -> None:
+    """Tells the span of a request how that ended; for ``outcome``."""
+    span.set({"http.response.status_code": http_status(code)})
+    if is_fault(code):
+        span.fail(code.name)
 
 
 def asked(method: str, path: str, route: Route, header: Header) -> Asked:

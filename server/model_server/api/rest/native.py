@@ -13,13 +13,14 @@ from model_server.api.fair_turns import FairTurns
 from model_server.api.native_port import QUEUED, SLOW_REQUEST, NativePort, Pace, Terms
 from model_server.api.rest import body, pages, routes
 from model_server.api.rest.answers import Later
-from model_server.api.rest.in_turn import Answer, InTurn, asked
+from model_server.api.rest.in_turn import Answer, InTurn, asked, tell
 from model_server.api.rest.listening import MANY_VALUES, MEASURED, WAITING, Listen
 from model_server.api.rest.pages import Page, Visit, Watch
 from model_server.api.rest.routes import Route
 from model_server.core.client import Client, working_for
 from model_server.core.errors import Code, ServingError
 from model_server.core.going_on import go_on
+from model_server.service.metrics.outcome import outcome
 from model_server.telemetry.tracing import NO_TRACING, Asked, Tracing
 
 _log = logging.getLogger(__name__)
@@ -43,6 +44,7 @@ class NativeRestEndpoint:
         self._listen = listen
         self._watch = watch
         self._refused = refused
+        self._tracing = tracing
         turns = FairTurns(listen.threads, listen.own, WAITING, refused)
         self._in_turn = InTurn(answer, turns, listen.models, tracing)
         # For bodies of many values, one at a time: each takes much memory, and long.
@@ -142,7 +144,12 @@ class NativeRestEndpoint:
         # Without a turn, because none of the threads is held while it waits.
         limit = self._listen.models.request(model, self._refused)
         try:
-            with working_for(asking), limit, self._in_turn.span(about):
+            with (
+                self._tracing.request(about) as span,
+                outcome(partial(tell, span)),
+                working_for(asking),
+                limit,
+            ):
                 page = Page(200, await later())
         except ServingError as error:
             page = pages.refusal(error)
