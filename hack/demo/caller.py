@@ -3,7 +3,8 @@
     caller.py NAME [--seconds N]
 
 runs inside the cluster, from the model server's image. Four callers, each with one connection
-and up to twenty requests a second, ask for x = 0 to 9 in turn; a request is never sent twice.
+and up to twenty requests a second, ask for x = 0 to 9 in turn; no request that a server may have
+seen is sent twice.
 Ten times a second it prints a line of JSON: for each protocol the number of answers by version
 and of failures by their code. It ends with its standard input, and after N seconds.
 """
@@ -38,7 +39,9 @@ def grpc_caller(name: str) -> Iterator[Ask]:
     import grpc
     from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
-    with grpc.insecure_channel(f"{name}:8500", [("grpc.enable_retries", 0)]) as channel:
+    # With retries as they are by default: calls that have just begun when a router says GOAWAY were
+    # sent to nobody, and gRPC sends them by the next connection. Without, they fail in the client.
+    with grpc.insecure_channel(f"{name}:8500") as channel:
         stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
 
         def ask(x: float) -> float:
