@@ -62,6 +62,12 @@ RULES = [
         id="two versions of none",
     ),
     pytest.param(
+        seen(finding=found(1, 2, aspired=())),
+        Reason.VERSION_NOT_FOUND,
+        "the version policy names no version; found versions 1, 2 under /models/m",
+        id="a policy that names none",
+    ),
+    pytest.param(
         seen(finding=found(1), states={1: State.LOADING}),
         Reason.LOADING,
         "version 1 is loading",

@@ -48,6 +48,19 @@ def test_a_new_model_is_available_when_the_call_returns(two, model_folders):
     assert two.http.post("/v1/models/two:predict", {"inputs": 2.0}).status == 200
 
 
+def test_a_model_of_which_no_version_is_asked_for_is_refused_and_holds_up_nothing(
+    two, model_folders
+):
+    none = "model_version_policy { specific {} }"
+
+    code, said = refused(two, listed(model_config(model_folders / "pair", none)))
+    answer = reload(two, listed(model_config(model_folders / "two")))
+
+    assert code is grpc.StatusCode.UNKNOWN
+    assert "the version policy names no version; found version 1" in said
+    assert answer.status.error_code == 0
+
+
 def test_a_model_left_out_is_unloaded_and_can_come_back(two, model_folders):
     reload(two, "config { model_config_list {} }")
     two.http.wait_for("/v1/models/two", lambda answer: answer.text.count('"END"') == 2)

@@ -109,7 +109,7 @@ def _why_not(seen: ModelSeen) -> tuple[Reason, str]:
     if finding.error is not None:
         return Reason.BASE_PATH_NOT_FOUND, finding.error
     missing = sorted(seen.named - finding.found)
-    if missing or not finding.found:
+    if missing or not finding.aspired:
         return Reason.VERSION_NOT_FOUND, _missing(missing, seen)
     failed = max(finding.aspired & seen.failures.keys(), default=None)
     if failed is not None:
@@ -120,8 +120,10 @@ def _why_not(seen: ModelSeen) -> tuple[Reason, str]:
 def _missing(missing: Sequence[int], seen: ModelSeen) -> str:
     where = f"under {seen.base_path}"
     found = sorted(seen.finding.found) if seen.finding else []
-    if not missing:
+    if not missing and not found:
         return f"there is no version folder {where}"
+    if not missing:
+        return f"the version policy names no version; found {_named(found)} {where}"
     held = f"found {_named(found)}" if found else "found no version"
     return f"{_versions(missing)} not {where}; {held}"
 
