@@ -9,8 +9,10 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 
+from model_server.api.grpc.direct import Direct
 from model_server.api.grpc.standard_services import Health
 from model_server.api.model_counts import ModelCounts
+from model_server.api.native_port import SLOW_CALL
 from model_server.api.rest import prometheus
 from model_server.api.rest.answers import Answers
 from model_server.api.rest.endpoint import RestEndpoint
@@ -56,6 +58,8 @@ _log = logging.getLogger(__name__)
 # Kubernetes kills 30 seconds after it asked to end; by then all must be over.
 _GRACE = 20.0
 _LAST_WORDS = 1.5
+# Seconds until a signal is seen at the latest.
+_LOOK_AGAIN = 0.2
 _UNLOAD = timedelta(seconds=5)
 
 
@@ -110,6 +114,8 @@ class Server:
         )
         self._grpc = self._transport.grpc_endpoint(listen, self._health(), refused, tracing)
         self._rest = self._rest_endpoint(self._transport.rest) if self._transport.rest else None
+        self._manager.subscribe(lambda _change: self._grpc.forget())
+        self._models.when_changed(self._grpc.forget)
 
     def _models_of_platforms(self) -> Models:
         chosen = {**self._runtimes.classes, **platforms_of(self._options)}
@@ -219,6 +225,7 @@ class Server:
             waiting=waiting_methods(self._service, recording, as_content=as_content)
             if self._runtimes.batch
             else {},
+            direct=self._direct_predict(),
         )
         self._models.warm_up_with(
             lambda platform: WarmUp(self._service, self._runtimes.of(platform).warm_ups)
@@ -228,6 +235,22 @@ class Server:
         self._answers.add(
             {"classify": more.classify, "regress": more.regress, "metadata": more.metadata}
         )
+
+    def _direct_predict(self) -> Direct | None:
+        if self._tracing is not NO_TRACING:
+            # Spans are made by Python.
+            return None
+        from model_server.api.grpc.direct_predict import DirectPredict
+
+        direct = DirectPredict(
+            self._service,
+            self._options.enable_serialization_as_tensor_content,
+            SLOW_CALL,
+            self._counts.has_limit,
+            lambda: self._request_logs.are_on,
+        )
+        self._metrics.gather_by(direct.gather)
+        return direct
 
     def _announce(self) -> None:
         # Only when every model had its chance: scripts wait for these lines before they ask.
@@ -286,7 +309,9 @@ def run(options: Options, config: object, tracing: Tracing = NO_TRACING) -> None
         signal.signal(number, lambda _number, _frame: ending.set())
     server = Server(options, config, tracing)
     server.start()
-    ending.wait()
+    # Python runs handlers in this thread, and a signal that another one gets does not wake it.
+    while not ending.wait(_LOOK_AGAIN):
+        pass
     _log.info("Ending: finishing the requests at hand")
     server.stop()
     _log.info("Ended")
