@@ -19,7 +19,7 @@ import tensorflow as tf
 from closed_loops import Ask, Measured, measured, ratios
 from lines import plot
 
-from model_server.batching.running import Ran
+from model_server.batching.ran import Ran
 from model_server.batching.scheduler import BatchScheduler
 from model_server.batching.steps.stepper import StepLimits
 from model_server.core.servable import ServableId

@@ -212,6 +212,16 @@ def slow(folder: Path) -> Path:
     return folder
 
 
+def product(folder: Path) -> Path:
+    """TF1: y = x times a matrix of two rows; x of other shapes fails as it runs."""
+    graph = tf.Graph()
+    with graph.as_default(), v1.Session(graph=graph) as session:
+        x = v1.placeholder(tf.float32, name="x")
+        y = tf.linalg.matmul(x, tf.ones([2, 1]), name="y")
+        _save(session, folder, {"serving_default": _signature({"x": x}, {"y": y}, PREDICT)})
+    return folder
+
+
 def weighty(folder: Path, megabytes: int) -> Path:
     """TF1: y = x plus the means of variables of ones, of 10 megabytes each."""
     graph = tf.Graph()

@@ -31,6 +31,10 @@ class ModelCounts:
         """The model itself, or "", which has no limit: clients may make up many names."""
         return model if self._known(model) else ""
 
+    def has_limit(self, model: str) -> bool:
+        """Whether a model may have only so many requests."""
+        return self._most(model) != _NO_LIMIT
+
     def request(self, model: str, refused: Callable[[], None] = _tell_nobody) -> "_Counted":
         """Counts a request, of what ``counted_as`` says, until the end of the block.
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from model_server.api.sockets import CannotListen
+from model_server.options.cpus import CPUS
 from model_server.options.tls import TlsFile
 
 _log = logging.getLogger(__name__)
@@ -19,6 +20,10 @@ QUEUED = 16_384
 # another thread costs about a tenth of it, and where threads contend for Python's lock, more.
 SLOW_CALL = 0.0003
 SLOW_REQUEST = 0.001
+
+# Threads that serve connections: one for two CPUs, because the other half is for TensorFlow and
+# Python. Measured on 2 CPUs, with clients beside them: two were slower than one by a sixth.
+_LOOPS = max(1, min(CPUS // 2, 4))
 
 _T = TypeVar("_T")
 
@@ -79,21 +84,25 @@ class NativePort:
     def __init__(self) -> None:
         """Raises CannotListen where the extension is not installed."""
         try:
-            from modelfleet_transport import Call, Port, Request
+            from modelfleet_transport import Bundle, Call, Port, Request, RunError
         except ImportError as error:
             raise CannotListen(
                 "--transport=native needs the package modelfleet-transport, which is not installed"
             ) from error
-        self._call, self._request = Call, Request
-        self._port = Port(self._start_one_more)
+        self._call, self._request, self._bundle = Call, Request, Bundle
+        self.run_error: type[Exception] = RunError
+        self._port = Port(self._start_one_more, _LOOPS)
         self._answers: dict[type, Callable[[Any], None]] = {}
         self._threads = 0
         self._lacks_threads = False
         self._watching = threading.Thread(target=self._watch, name="native-watch", daemon=True)
 
-    def serve_grpc(self, answer: Callable[[Any], None], **limits: Any) -> None:
-        """Has calls answered, within what ``Port.serve_grpc`` can limit."""
+    def serve_grpc(
+        self, answer: Callable[[Any], None], take: Callable[[Any], None], **limits: Any
+    ) -> None:
+        """Has calls answered and bundles taken, within what ``Port.serve_grpc`` can limit."""
         self._answers[self._call] = answer
+        self._answers[self._bundle] = take
         self._port.serve_grpc(**limits)
 
     def serve_rest(self, answer: Callable[[Any], None], **limits: Any) -> None:
@@ -127,6 +136,23 @@ class NativePort:
             self._port.start()
             self._watching.start()
             self._start_thread()
+
+    def signature_for(self, call: Any, decide: Callable[[bytes], Any]) -> Any:
+        """The ``modelfleet_transport.Signature`` that answers this call; None if Python has to.
+
+        ``decide`` says so by the ModelSpec of calls, and is asked once for those that are alike.
+        """
+        spec = call.unknown
+        if spec is None:
+            return call.signature
+        generation = self._port.generation()
+        signature = decide(spec)
+        self._port.remember(generation, spec, signature)
+        return signature
+
+    def forget(self) -> None:
+        """Has it decided anew for all calls, because something is no longer as it was."""
+        self._port.forget()
 
     def drain(self) -> None:
         """Takes nothing new any more."""

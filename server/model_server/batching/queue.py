@@ -107,6 +107,8 @@ class BatchQueue:
         self._add_new(task, kind, room)
 
     def _kind(self, task: Task) -> Hashable:
+        if task.kind is not None:
+            return task.kind
         if not task.rows:
             # Nothing can be said of whose rows are whose: it runs by itself.
             return task
@@ -119,7 +121,7 @@ class BatchQueue:
         room = self._rules.max_execution_size - last.rows
         if room >= task.rows:
             return task.rows
-        return room if self._rules.split_large else 0
+        return room if self._rules.split_large and task.is_divisible else 0
 
     def _add_new(self, task: Task, kind: Hashable, first: int) -> None:
         limit = self._rules.max_execution_size

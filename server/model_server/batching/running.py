@@ -2,23 +2,15 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
+from model_server.batching.bundle import BundleTask
 from model_server.batching.queue import Batch
+from model_server.batching.ran import Ran
 from model_server.batching.rows import merged, parted, size_to_run
-from model_server.batching.task import Part
+from model_server.batching.task import Part, Task
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Ran:
-    """One run: the rows of each part, and of all that was run, with ``padding`` of them added."""
-
-    parts: Sequence[int]
-    size: int
-    padding: int
 
 
 class Observer(Protocol):
@@ -37,6 +29,9 @@ def run_batch(batch: Batch, observer: Observer) -> None:
     If the batch fails, each part is run by itself and as it was sent: a request that cannot be
     answered is no reason to refuse others, nor is a model whose outputs are not rows.
     """
+    if isinstance(batch.parts[0].task, BundleTask):
+        _run_bundles([part.task for part in batch.parts], batch, observer)
+        return
     try:
         _run_together(batch, observer)
     except BaseException as error:
@@ -47,6 +42,19 @@ def run_batch(batch: Batch, observer: Observer) -> None:
         _log.debug("a batch of %d failed, each is run by itself: %s", len(batch.parts), error)
         for part in batch.parts:
             _run_alone(part, batch, observer)
+
+
+def _run_bundles(tasks: Sequence[Task], batch: Batch, observer: Observer) -> None:
+    bundles = [task.bundle for task in tasks if isinstance(task, BundleTask)]
+    first, *others = bundles
+    counts = first.join([each.held for each in others])
+    if rows := sum(counts):
+        size = size_to_run(rows, batch.rules.allowed_sizes)
+        observer.ran(Ran(counts, size, size - rows))
+        for alone in first.run(size):
+            observer.ran(Ran([alone], alone, 0))
+    for task in tasks:
+        task.answer.give([])
 
 
 def _run_together(batch: Batch, observer: Observer) -> None:

@@ -5,6 +5,8 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import CancelledError
 
+from model_server.batching.answer import Answer
+from model_server.batching.bundle import Bundle, BundleTask
 from model_server.batching.queue import Batch
 from model_server.batching.rows import Tensor, Tensors, row_count
 from model_server.batching.running import Observer, run_batch
@@ -60,8 +62,22 @@ class BatchScheduler:
         finally:
             asking.when_gone(None)
 
+    def run_bundle(self, call: Call, bundle: Bundle) -> Answer[list[Tensor]]:
+        """Has a bundle run in a batch with others; the answer ends when its requests have theirs.
+
+        Raises ServingError: what BatchQueue.offer raises. What has not run when the scheduler is
+        stopped fails with UNAVAILABLE.
+        """
+        task = BundleTask(bundle, time.monotonic())
+        self._offer(call, task)
+        return task.answer
+
     def _offered(self, call: Call, inputs: Tensors, asking: Client) -> Task:
         task = Task(inputs, row_count(inputs), time.monotonic(), may_be_shed=asking.may_be_shed)
+        self._offer(call, task)
+        return task
+
+    def _offer(self, call: Call, task: Task) -> None:
         with self._changed:
             if self._is_ended:
                 raise _ended()
@@ -69,7 +85,6 @@ class BatchScheduler:
             self._start()
             if may_be_ready:
                 self._changed.notify()
-        return task
 
     def _await(self, call: Call, task: Task, asking: Client) -> Sequence[Tensor]:
         remaining = asking.deadline
@@ -129,7 +144,8 @@ class BatchScheduler:
             return False
         now = time.monotonic()
         for task in {part.task for part in batch.parts if not part.first}:
-            self._observer.waited(now - task.enqueued)
+            for _ in range(task.requests):
+                self._observer.waited(now - task.enqueued)
         run_batch(batch, self._observer)
         with self._changed:
             self._turns.end(batch)

@@ -3,9 +3,12 @@
 import logging
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import Any
 
+from model_server.batching.answer import Answer
+from model_server.batching.bundle import Bundle
 from model_server.batching.running import Observer
 from model_server.batching.scheduler import BatchScheduler
 from model_server.batching.turns import Call
@@ -13,6 +16,7 @@ from model_server.core.errors import Code, ServingError
 from model_server.core.servable import ServableId
 from model_server.options.batching import Batching, batching_of_version, has_rules
 from model_server.options.command_line import InvalidOptions
+from model_server.servables.direct_terms import Terms
 from model_server.servables.platform import JointServable, Runtime, Servable
 from model_server.servables.signature import PART_PREFIX, Signature, Tensor, Tensors, TensorSpec
 from model_server.servables.stepping.stepped import SteppedServable
@@ -64,6 +68,28 @@ class BatchedServable:
         if call is None:
             return self.servable.run(signature, inputs, outputs)
         return await self.scheduler.run_later(call, inputs)
+
+    def direct(self, signature: Signature, terms: Terms) -> Any:
+        """This signature as the native transport answers it, in bundles if it is batched.
+
+        None if Python has to: a transport knows neither priorities nor rows that are filled up, and
+        has nobody leave a queue in which requests wait for long.
+        """
+        direct = getattr(self.servable, "direct", None)
+        if direct is None:
+            return None
+        if self._call(signature, signature.every_output) is None:
+            return direct(signature, terms)
+        rules = self.rules
+        if rules.timeout or rules.low is not None or rules.pad_variable_length_inputs:
+            return None
+        return direct(signature, replace(terms, most_rows=rules.max_execution_size))
+
+    def run_bundle(self, signature: Signature, bundle: Bundle) -> Answer[list[Tensor]]:
+        """Has a bundle of requests for this signature run in a batch. Raises ServingError."""
+        call = self._call(signature, signature.every_output)
+        assert call is not None, "only signatures with rows have bundles"
+        return self.scheduler.run_bundle(call, bundle)
 
     def _call(self, signature: Signature, outputs: Sequence[str]) -> Call | None:
         """How these outputs are batched; None if they cannot be."""

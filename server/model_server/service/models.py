@@ -49,6 +49,7 @@ class Models:
     _source: FileSystemSource | None = None
     _warm_up: Callable[[str], WarmUp | None] = lambda _platform: None
     _batch: Callable[[str], Batch | None] = lambda _platform: None
+    _changed: Callable[[], None] = lambda: None
     _draining: bool = False
 
     def watch(self, source: FileSystemSource) -> None:
@@ -62,6 +63,10 @@ class Models:
     def batch_with(self, batch: Callable[[str], Batch | None]) -> None:
         """Merges the requests for what is loaded from now on by a platform."""
         self._batch = batch
+
+    def when_changed(self, tell: Callable[[], None]) -> None:
+        """Calls this after each change of the configuration."""
+        self._changed = tell
 
     def aspire(self, name: str, versions: Mapping[int, str]) -> None:
         """Loads exactly these versions, each from its path; the source's emit."""
@@ -131,6 +136,7 @@ class Models:
         self._models = models
         self.metrics.serve(models.keys())
         self.request_logs.update(loggings)
+        self._changed()
         if self._source is not None:
             self._source.update(
                 [

@@ -131,10 +131,14 @@ class Predict:
         signature = servable.signatures.get(call.spec.signature_name or DEFAULT_SIGNATURE)
         if signature is None:
             raise call.not_found(call.spec.signature)
-        if self.check_method_names:
-            _check_method_name(signature)
+        self.check(signature)
         inputs = complete(signature, call.decode(signature))
         return signature, inputs, select_outputs(signature, call.output_filter)
+
+    def check(self, signature: Signature) -> None:
+        """Raises ServingError for a signature that is not to be predicted with."""
+        if self.check_method_names:
+            _check_method_name(signature)
 
 
 def _check_method_name(signature: Signature) -> None:

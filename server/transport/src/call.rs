@@ -5,13 +5,24 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use http::HeaderMap;
+use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::client::Client;
+use crate::direct::shortcuts::Way;
+use crate::direct::signature::{Outcome, Signature};
+use crate::direct::tensorflow::Failure;
 use crate::framing::{framed, Status};
 use crate::queue::Queue;
+
+pyo3::create_exception!(
+    modelfleet_transport,
+    RunError,
+    PyException,
+    "A run that failed: its code and its message."
+);
 
 /// Messages of a stream that are under way to its client.
 pub const AHEAD: usize = 16;
@@ -28,7 +39,7 @@ pub struct Exchange {
     pub headers: HeaderMap,
     pub peer: String,
     pub deadline: Option<Instant>,
-    pub message: Mutex<Option<Bytes>>,
+    pub first: First,
     pub more: Mutex<mpsc::Receiver<Bytes>>,
     pub answer: Mutex<Option<oneshot::Sender<Answer>>>,
     pub client: Client,
@@ -42,10 +53,18 @@ pub struct Asked {
     pub deadline: Option<Instant>,
 }
 
+/// The first message, which most calls have no other than, and what is known of it: who answers
+/// it, and how it was tried in vain.
+pub struct First {
+    pub message: Mutex<Option<Bytes>>,
+    pub way: Way,
+    pub failure: Option<Failure>,
+}
+
 impl Exchange {
     pub fn new(
         asked: Asked,
-        message: Bytes,
+        first: First,
         more: mpsc::Receiver<Bytes>,
         answer: oneshot::Sender<Answer>,
     ) -> Self {
@@ -54,7 +73,7 @@ impl Exchange {
             headers: asked.headers,
             peer: asked.peer,
             deadline: asked.deadline,
-            message: Mutex::new(Some(message)),
+            first,
             more: Mutex::new(more),
             answer: Mutex::new(Some(answer)),
             client: Client::default(),
@@ -62,7 +81,7 @@ impl Exchange {
         }
     }
 
-    fn finish(&self, answer: Answer) {
+    pub fn finish(&self, answer: Answer) {
         if let Some(sender) = self.answer.lock().unwrap().take() {
             let _ = sender.send(answer);
         }
@@ -104,9 +123,58 @@ impl Call {
         self.0.client.is_gone()
     }
 
+    /// What answers calls like this one, if Python decided so.
+    #[getter]
+    fn signature(&self) -> Option<Signature> {
+        match &self.0.first.way {
+            Way::Direct(direct) => Some(Signature(direct.clone())),
+            Way::Python | Way::Unknown(_) => None,
+        }
+    }
+
+    /// The ModelSpec, serialized, of a PredictRequest like which Python has seen none.
+    #[getter]
+    fn unknown<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyBytes>> {
+        match &self.0.first.way {
+            Way::Unknown(spec) => Some(PyBytes::new(py, spec)),
+            Way::Python | Way::Direct(_) => None,
+        }
+    }
+
+    /// Answers by a signature, without Python's lock; False where it is for Python. Raises RunError
+    /// with code and message.
+    fn answer_by(&self, py: Python<'_>, signature: &Signature) -> PyResult<bool> {
+        if signature.0.batching().is_some() {
+            // They run in bundles, or by Python.
+            return Ok(false);
+        }
+        let outcome = py.detach(|| {
+            let message = self.0.first.message.lock().unwrap().clone()?;
+            signature.0.answer(&message)
+        });
+        match outcome {
+            None => Ok(false),
+            Some(Outcome::Failed(Failure { code, message })) => {
+                Err(RunError::new_err((code, message)))
+            }
+            Some(Outcome::Answered(frame)) => {
+                self.0.client.forget();
+                self.0.finish(Answer::Whole(frame));
+                Ok(true)
+            }
+        }
+    }
+
+    /// Code and message of the run by a signature that failed before Python saw this call.
+    #[getter]
+    fn failure(&self) -> Option<(u8, &str)> {
+        let failure = self.0.first.failure.as_ref()?;
+        Some((failure.code, &failure.message))
+    }
+
     /// The message, once: it is not kept.
     fn message<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyBytes>> {
-        let message = self.0.message.lock().unwrap().take()?;
+        let message = self.0.first.message.lock().unwrap().take()?;
         Some(PyBytes::new(py, &message))
     }
 

@@ -11,6 +11,7 @@ use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::{mpsc, watch, Notify};
 
 use crate::limits::Held;
+use crate::loops::Loops;
 use crate::speaking::{speak, Service, Stream};
 use crate::tls::Certificates;
 
@@ -225,6 +226,7 @@ pub async fn serve(
     mut sockets: mpsc::UnboundedReceiver<(RawFd, Terms)>,
     service: Arc<Service>,
     mut stage: watch::Receiver<Stage>,
+    loops: Arc<Loops>,
 ) {
     let queue = service.queue.clone();
     tokio::spawn(async move { queue.look_after().await });
@@ -249,6 +251,7 @@ pub async fn serve(
             terms: Arc::new(terms),
             service: service.clone(),
             stage: stage.clone(),
+            loops: loops.clone(),
         };
         accepting.spawn(socket.accept(listener));
     }
@@ -270,6 +273,7 @@ struct Socket {
     service: Arc<Service>,
     stage: watch::Receiver<Stage>,
     places: Arc<Places>,
+    loops: Arc<Loops>,
 }
 
 impl Socket {
@@ -300,9 +304,11 @@ impl Socket {
             tokio::spawn(refuse(stream, service, terms));
             return;
         };
-        let stage = self.stage.clone();
-        tokio::spawn(async move {
-            speak(stream, peer, connection, service, terms, stage).await;
+        let (stage, moving) = (self.stage.clone(), stream.leave());
+        self.loops.spawn(async move {
+            if let Ok(stream) = moving.and_then(S::join) {
+                speak(stream, peer, connection, service, terms, stage).await;
+            }
             drop(place);
         });
     }
@@ -331,12 +337,32 @@ async fn refuse<S: Stream>(mut stream: S, service: Arc<Service>, terms: Arc<Term
 }
 
 impl Stream for TcpStream {
+    type Moving = std::net::TcpStream;
+
+    fn leave(self) -> std::io::Result<Self::Moving> {
+        self.into_std()
+    }
+
+    fn join(moving: Self::Moving) -> std::io::Result<Self> {
+        TcpStream::from_std(moving)
+    }
+
     async fn readable(&self) {
         let _ = self.ready(Interest::READABLE).await;
     }
 }
 
 impl Stream for UnixStream {
+    type Moving = std::os::unix::net::UnixStream;
+
+    fn leave(self) -> std::io::Result<Self::Moving> {
+        self.into_std()
+    }
+
+    fn join(moving: Self::Moving) -> std::io::Result<Self> {
+        UnixStream::from_std(moving)
+    }
+
     async fn readable(&self) {
         let _ = self.ready(Interest::READABLE).await;
     }

@@ -14,11 +14,14 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::call::{Answer, Asked, Exchange, AHEAD};
+use crate::call::{Answer, Asked, Exchange, First, AHEAD};
 use crate::connections::{Asking, AtWork};
+use crate::direct::batch::Rows;
+use crate::direct::signature::Outcome;
 use crate::framing::{check_size, prefix, timeout, Status, Unpacking, PREFIX};
 use crate::limits::{AtHand, Held};
 use crate::queue::{Api, Queue, Work};
+use crate::speaking::Service;
 
 /// Calls whose message is on its way, and how long it may be so.
 const ROOM: usize = 4096;
@@ -66,13 +69,13 @@ pub async fn answer(
     asking: &Asking,
     at_work: &mut AtWork,
     limits: Arc<Limits>,
-    queue: Arc<Queue>,
+    service: &Service,
 ) -> Response<Sent> {
     if asking.is_stranger {
         let problem = "This server answers clients that show a certificate only";
         return failed(&Status::new(Status::UNAUTHENTICATED, problem));
     }
-    match answered(request, asking.peer.clone(), at_work, limits, queue).await {
+    match answered(request, asking.peer.clone(), at_work, limits, service).await {
         Ok(response) => response,
         Err(status) => failed(&status),
     }
@@ -83,7 +86,7 @@ async fn answered(
     peer: String,
     at_work: &mut AtWork,
     limits: Arc<Limits>,
-    queue: Arc<Queue>,
+    service: &Service,
 ) -> Result<Response<Sent>, Status> {
     let (head, body) = request.into_parts();
     let deadline = timeout(&head.headers)?.map(|left| Instant::now() + left);
@@ -93,22 +96,6 @@ async fn answered(
         peer,
         deadline,
     };
-    let work = asked_python(asked, body, at_work, limits, queue);
-    match deadline {
-        None => work.await,
-        Some(deadline) => tokio::time::timeout_at(deadline.into(), work)
-            .await
-            .unwrap_or_else(|_| Err(Status::new(Status::DEADLINE_EXCEEDED, "Deadline Exceeded"))),
-    }
-}
-
-async fn asked_python(
-    asked: Asked,
-    body: Incoming,
-    at_work: &mut AtWork,
-    limits: Arc<Limits>,
-    queue: Arc<Queue>,
-) -> Result<Response<Sent>, Status> {
     let mut held = Held::new(limits.at_hand.clone());
     let encoding = asked
         .headers
@@ -120,26 +107,73 @@ async fn asked_python(
         buffer: BytesMut::new(),
         encoding: encoding.unwrap_or("").to_owned(),
     };
-    let Some(message) = received(&mut reader, &held).await? else {
+    let Some(message) = received(&mut reader, &held, deadline).await? else {
         let problem = "The method requires exactly one request message.";
         return Err(Status::new(Status::UNIMPLEMENTED, problem));
     };
     held.count()
-        .inspect_err(|_| queue.refused(Api::Grpc))
+        .inspect_err(|_| service.queue.refused(Api::Grpc))
         .map_err(no_place)?;
-    let (sender, receiver) = oneshot::channel();
+    let way = service.shortcuts.way(&asked.path, &message);
+    let failure = match way.at_once(&message) {
+        Some(Outcome::Answered(frame)) => return Ok(whole(frame, held, at_work)),
+        Some(Outcome::Failed(failure)) => Some(failure),
+        None => None,
+    };
+    let first = First {
+        message: Mutex::new(Some(message)),
+        way,
+        failure,
+    };
+    // Not within this one, which each call moves about.
+    let asking = Box::pin(asked_python(
+        asked,
+        first,
+        reader,
+        at_work,
+        held,
+        &service.queue,
+    ));
+    in_time(deadline, asking).await
+}
+
+/// What comes of work, unless the deadline passes.
+async fn in_time<T>(
+    deadline: Option<Instant>,
+    work: Pin<Box<impl Future<Output = Result<T, Status>>>>,
+) -> Result<T, Status> {
+    let Some(deadline) = deadline else {
+        return work.await;
+    };
+    tokio::time::timeout_at(deadline.into(), work)
+        .await
+        .unwrap_or_else(|_| Err(Status::new(Status::DEADLINE_EXCEEDED, "Deadline Exceeded")))
+}
+
+async fn asked_python(
+    asked: Asked,
+    first: First,
+    reader: Reader,
+    at_work: &mut AtWork,
+    held: Held,
+    queue: &Arc<Queue>,
+) -> Result<Response<Sent>, Status> {
+    let (sender, mut receiver) = oneshot::channel();
     let (more_sender, more) = mpsc::channel(AHEAD);
-    let exchange = Arc::new(Exchange::new(asked, message, more, sender));
+    let exchange = Arc::new(Exchange::new(asked, first, more, sender));
     let waiting = Waiting {
         exchange: exchange.clone(),
         queue: queue.clone(),
     };
-    if !queue.push(Work::Call(exchange)) {
+    let work = match Rows::of(&exchange) {
+        Some(rows) => Work::Rows(rows),
+        None => Work::Call(exchange),
+    };
+    if !queue.push(work) {
         queue.refused(Api::Grpc);
         let problem = "Too many calls wait for a thread already; try again";
         return Err(Status::new(Status::RESOURCE_EXHAUSTED, problem));
     }
-    let mut receiver = receiver;
     // A stream's further messages; most calls have none, and this ends at once.
     let mut reading = Box::pin(pass_on(reader, more_sender));
     let (answer, is_read) = tokio::select! {
@@ -148,11 +182,7 @@ async fn asked_python(
         () = &mut reading => (receiver.await, true),
     };
     match answer {
-        Ok(Answer::Whole(frame)) => {
-            held.add(frame.len());
-            at_work.held = Some(held);
-            Ok(begun(Sent::Whole(Some(frame))))
-        }
+        Ok(Answer::Whole(frame)) => Ok(whole(frame, held, at_work)),
         Ok(Answer::Failed(status)) => Err(status),
         Ok(Answer::Stream(messages)) => {
             at_work.held = Some(held);
@@ -168,8 +198,18 @@ async fn asked_python(
     }
 }
 
+fn whole(frame: Bytes, held: Held, at_work: &mut AtWork) -> Response<Sent> {
+    held.add(frame.len());
+    at_work.held = Some(held);
+    begun(Sent::Whole(Some(frame)))
+}
+
 /// The first message. One that does not come at once waits in a room with limits.
-async fn received(reader: &mut Reader, held: &Held) -> Result<Option<Bytes>, Status> {
+async fn received(
+    reader: &mut Reader,
+    held: &Held,
+    deadline: Option<Instant>,
+) -> Result<Option<Bytes>, Status> {
     let limits = reader.limits.clone();
     let mut reading = std::pin::pin!(reader.next(held));
     let at_once = poll_fn(|context| Poll::Ready(reading.as_mut().poll(context))).await;
@@ -177,12 +217,14 @@ async fn received(reader: &mut Reader, held: &Held) -> Result<Option<Bytes>, Sta
         return message;
     }
     let ended = limits.receiving.lock().unwrap().enter();
-    let in_time = tokio::time::timeout(PATIENCE, reading);
-    let late = Status::new(Status::CANCELLED, "The message of the call did not come");
-    tokio::select! {
-        message = in_time => message.unwrap_or(Err(late)),
-        _ = ended => Err(late),
-    }
+    let waiting = async {
+        let late = || Status::new(Status::CANCELLED, "The message of the call did not come");
+        tokio::select! {
+            message = tokio::time::timeout(PATIENCE, reading) => message.unwrap_or(Err(late())),
+            _ = ended => Err(late()),
+        }
+    };
+    in_time(deadline, Box::pin(waiting)).await
 }
 
 /// The calls whose message is on its way. One too many takes the place of the oldest.

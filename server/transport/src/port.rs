@@ -10,7 +10,9 @@ use pyo3::prelude::*;
 use tokio::sync::{mpsc, watch};
 
 use crate::connections::{serve, Stage, Terms};
+use crate::direct::signature::Signature;
 use crate::limits::AtHand;
+use crate::loops::Loops;
 use crate::queue::{Api, Event};
 use crate::speaking::Service;
 use crate::tls::Certificates;
@@ -24,15 +26,17 @@ pub struct Port {
     waiting: Mutex<Option<mpsc::UnboundedReceiver<(RawFd, Terms)>>>,
     stage: watch::Sender<Stage>,
     thread: Mutex<Option<JoinHandle<()>>>,
+    further: usize,
     more: Py<PyAny>,
     refused: [std::sync::OnceLock<Py<PyAny>>; 2],
 }
 
 #[pymethods]
 impl Port {
-    /// `more` starts a thread of Python that takes what comes.
+    /// `more` starts a thread of Python that takes what comes; connections are served by `loops`
+    /// threads without Python.
     #[new]
-    fn new(more: Py<PyAny>) -> Self {
+    fn new(more: Py<PyAny>, loops: usize) -> Self {
         let (sockets, waiting) = mpsc::unbounded_channel();
         Port {
             service: Arc::default(),
@@ -40,6 +44,7 @@ impl Port {
             waiting: Mutex::new(Some(waiting)),
             stage: watch::Sender::new(Stage::Serving),
             thread: Mutex::new(None),
+            further: loops.saturating_sub(1),
             more,
             refused: Default::default(),
         }
@@ -145,7 +150,13 @@ impl Port {
             .enable_all()
             .build()?;
         let (service, stage) = (self.service.clone(), self.stage.subscribe());
-        let serving = move || runtime.block_on(serve(sockets, service, stage));
+        let (loops, further) = Loops::new(&runtime, self.further)
+            .map_err(|error| PyRuntimeError::new_err(error.to_string()))?;
+        let serving = move || {
+            runtime.block_on(serve(sockets, service, stage, Arc::new(loops)));
+            drop(runtime);
+            further.end();
+        };
         let thread = std::thread::Builder::new()
             .name("native-io".into())
             .spawn(serving)
@@ -169,6 +180,23 @@ impl Port {
         let queue = &self.service.queue;
         let work = queue.next().or_else(|| py.detach(|| queue.wait()));
         work.map(|work| work.into_python(py, queue)).transpose()
+    }
+
+    /// How often `forget` was called.
+    fn generation(&self) -> u64 {
+        self.service.shortcuts.generation()
+    }
+
+    /// From now on PredictRequests with this ModelSpec, serialized, are for this signature, or for
+    /// Python alone; unless `generation` is past.
+    fn remember(&self, generation: u64, spec: Vec<u8>, signature: Option<Py<Signature>>) {
+        let signature = signature.as_ref().map(Py::get);
+        self.service.shortcuts.remember(generation, spec, signature);
+    }
+
+    /// Nothing is known of any ModelSpec from now on.
+    fn forget(&self) {
+        self.service.shortcuts.forget();
     }
 
     /// What has to be done now, waited for: something to call; None at the end.

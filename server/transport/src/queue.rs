@@ -16,10 +16,13 @@ use pyo3::prelude::*;
 use tokio::sync::Notify;
 
 use crate::call::{Call, Exchange};
+use crate::direct::batch::{Bundle, Gathered, Rows};
 use crate::request::{Pending, Request};
 
 /// How long calls may wait for a taker that is inside one call.
 const STALL: Duration = Duration::from_millis(1);
+/// Calls that wait among which some like the first are looked for.
+const LOOKED_AT: usize = 256;
 
 thread_local! {
     /// The role that this thread had last.
@@ -35,6 +38,9 @@ struct Sleeper {
 /// What a thread of Python is to answer.
 pub enum Work {
     Call(Arc<Exchange>),
+    /// A call that can run with others.
+    Rows(Rows),
+    Gathered(Gathered),
     Request(Arc<Pending>),
 }
 
@@ -43,6 +49,8 @@ impl Work {
     pub fn into_python(self, py: Python<'_>, queue: &Arc<Queue>) -> PyResult<Py<PyAny>> {
         Ok(match self {
             Work::Call(exchange) => Py::new(py, Call(exchange, queue.clone()))?.into_any(),
+            Work::Rows(rows) => Py::new(py, Bundle::of(Gathered::of(rows), queue))?.into_any(),
+            Work::Gathered(gathered) => Py::new(py, Bundle::of(gathered, queue))?.into_any(),
             Work::Request(pending) => Py::new(py, Request(pending, queue.clone()))?.into_any(),
         })
     }
@@ -89,9 +97,29 @@ impl State {
     }
 
     fn pop(&mut self) -> Option<Work> {
-        let call = self.calls.pop_front()?;
+        let work = self.calls.pop_front()?;
         self.taken += 1;
-        Some(call)
+        Some(match work {
+            Work::Rows(first) => Work::Gathered(self.gathered(first)),
+            work => work,
+        })
+    }
+
+    /// A call with those like it that wait, too: they cost Python little more than one.
+    fn gathered(&mut self, first: Rows) -> Gathered {
+        let mut gathered = Gathered::of(first);
+        let mut others = VecDeque::new();
+        let looked_at = self.calls.len().min(LOOKED_AT);
+        for work in self.calls.drain(..looked_at) {
+            match work {
+                Work::Rows(rows) if gathered.takes(&rows) => gathered.add(rows),
+                work => others.push_back(work),
+            }
+        }
+        while let Some(work) = others.pop_back() {
+            self.calls.push_front(work);
+        }
+        gathered
     }
 }
 

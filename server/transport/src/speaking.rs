@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::future::Future;
+use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
@@ -20,6 +21,7 @@ use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
 use crate::connections::{Asking, AtWork, Connection, Stage, Terms};
+use crate::direct::shortcuts::Shortcuts;
 use crate::queue::Queue;
 use crate::wire::{begins_http2, Wire};
 use crate::{grpc, rest};
@@ -39,11 +41,20 @@ const LEAST_HEADER: usize = 8192;
 #[derive(Default)]
 pub struct Service {
     pub queue: Arc<Queue>,
+    pub shortcuts: Shortcuts,
     pub grpc: OnceLock<Arc<grpc::Limits>>,
     pub rest: OnceLock<Arc<rest::Limits>>,
 }
 
 pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin + 'static {
+    /// On its way from one loop to another.
+    type Moving: Send;
+
+    fn leave(self) -> io::Result<Self::Moving>;
+    fn join(moving: Self::Moving) -> io::Result<Self>
+    where
+        Self: Sized;
+
     fn readable(&self) -> impl Future<Output = ()> + Send;
 }
 
@@ -184,18 +195,24 @@ impl Speaking {
         request: Request<Incoming>,
         at_work: &mut AtWork,
     ) -> Response<Sent> {
-        let queue = self.service.queue.clone();
         if let Some(limits) = self.service.grpc.get() {
             if grpc::is_call(&request) {
-                let answer =
-                    grpc::answer(request, &self.asking, at_work, limits.clone(), queue).await;
+                let answer = grpc::answer(
+                    request,
+                    &self.asking,
+                    at_work,
+                    limits.clone(),
+                    &self.service,
+                )
+                .await;
                 return answer.map(Either::Left);
             }
         }
         if let Some(limits) = self.service.rest.get() {
-            let limits = limits.clone();
-            let answer = rest::answer(request, &self.asking, at_work, limits, queue).await;
-            return answer.map(Either::Right);
+            let (limits, queue) = (limits.clone(), self.service.queue.clone());
+            // Apart, because calls of gRPC move what they may need about.
+            let answer = Box::pin(rest::answer(request, &self.asking, at_work, limits, queue));
+            return answer.await.map(Either::Right);
         }
         let mut refusal = Response::new(Either::Right(Full::default()));
         *refusal.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE;

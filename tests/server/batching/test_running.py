@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model_server.batching.running import Ran, run_batch
+from model_server.batching.ran import Ran
+from model_server.batching.running import run_batch
 from model_server.batching.task import Task
 from model_server.batching.turns import Call, Turns
 from model_server.core.errors import Code, ServingError

@@ -16,6 +16,7 @@ from model_server.api.codes import details, grpc_status
 from model_server.api.criticality import HEADER, may_be_shed
 from model_server.api.fair_turns import FairTurns
 from model_server.api.grpc.addressee import model_of
+from model_server.api.grpc.direct import Direct
 from model_server.api.grpc.metadata import header
 from model_server.api.grpc.receiving import Receiving
 from model_server.api.grpc.standard_services import Health, add_reflection
@@ -198,11 +199,13 @@ class GrpcEndpoint:
         handlers: Mapping[str, Handler],
         beside: Mapping[str, Handler] = MappingProxyType({}),
         waiting: Mapping[str, Waiting] = MappingProxyType({}),
+        direct: Direct | None = None,
     ) -> None:
         """From now on calls reach these methods (by full path).
 
-        Those of ``beside`` mostly wait, so they take no turn from the others. Which calls can wait
-        without a thread, ``waiting`` knows; grpcio has a thread for each all the same.
+        Those of ``beside`` mostly wait, so they take no turn from the others. ``waiting`` knows
+        which calls can wait without a thread, and ``direct`` which need no Python; grpcio has a
+        thread and Python for each all the same.
         """
         self._methods.handlers = {
             **{
@@ -213,6 +216,9 @@ class GrpcEndpoint:
             },
             **{path: self._received(handler, _no_turn) for path, handler in beside.items()},
         }
+
+    def forget(self) -> None:
+        """See NativeEndpoint; here there is nothing to forget."""
 
     def _received(self, handler: Handler, turn: _Turn) -> Handler:
         answer = handler.unary_unary

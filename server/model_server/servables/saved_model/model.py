@@ -17,7 +17,9 @@ from tensorflow.core.protobuf import config_pb2
 
 from model_server.core.errors import Code, ServingError
 from model_server.servables import tensors
+from model_server.servables.direct_terms import Terms
 from model_server.servables.dtypes import STRING, dtype_of
+from model_server.servables.saved_model.direct import DirectSession
 from model_server.servables.signature import Signature, Tensor, Tensors, TensorSpec
 
 # A callable is compiled for each combination of outputs that clients ask for. Beyond this many the
@@ -35,7 +37,8 @@ _Run = Callable[..., list[Any]]
 class SavedModel:
     """One loaded SavedModel: its signatures and the session that runs them.
 
-    `more` are signatures of the session's graph that the SavedModel does not define.
+    `more` are signatures of the session's graph that the SavedModel does not define. `direct` runs
+    some of them without Python.
     """
 
     def __init__(
@@ -43,12 +46,14 @@ class SavedModel:
         session: Any,
         signature_defs: Mapping[str, Any],
         more: Mapping[str, Signature] | None = None,
+        direct: DirectSession | None = None,
     ) -> None:
         self.signature_defs = dict(signature_defs)
         self.signatures = {
             name: signature_of(name, definition) for name, definition in signature_defs.items()
         } | dict(more or {})
         self._session = session
+        self._direct = direct
         self._lock = threading.Lock()
         self._runs: dict[tuple[str, tuple[str, ...]], _Run] = {}
 
@@ -110,8 +115,14 @@ class SavedModel:
             raise serving_error(error) from error
         return run
 
+    def direct(self, signature: Signature, terms: Terms) -> Any:
+        """This signature as the native transport answers it; None if Python has to."""
+        return self._direct.signature(signature, terms) if self._direct else None
+
     def close(self) -> None:
         """Gives the session's memory back; the servable cannot run any more."""
+        if self._direct:
+            self._direct.close()
         self.release()
         self._session.close()
         del self._session
@@ -159,10 +170,15 @@ def array_of(value: Any) -> Tensor:
 
 def serving_error(error: tf.errors.OpError) -> ServingError:
     """What TensorFlow says, without where in Python the node was made."""
-    return ServingError(Code(error.error_code), _TRACE.sub("", str(error.message)))
+    return ServingError(Code(error.error_code), without_trace(str(error.message)))
+
+
+def without_trace(message: str) -> str:
+    """What the runtime says, without what Python's session adds."""
+    return _TRACE.sub("", message)
 
 
 def undecodable(error: UnicodeDecodeError) -> ServingError:
     """For a message of the runtime that quotes bytes of the request; its code is lost with it."""
     message = error.object.decode(errors="backslashreplace")
-    return ServingError(Code.INVALID_ARGUMENT, _TRACE.sub("", message))
+    return ServingError(Code.INVALID_ARGUMENT, without_trace(message))

@@ -9,6 +9,7 @@ import tensorflow as tf
 from model_server.core.errors import Code, ServingError
 from model_server.servables.platform import Runtime
 from model_server.servables.saved_model import in_graph
+from model_server.servables.saved_model.direct import DirectSession
 from model_server.servables.saved_model.in_graph_batched import InGraphBatched
 from model_server.servables.saved_model.model import SavedModel, serving_error
 from model_server.servables.saved_model.restoring import Read, load_into, read
@@ -30,7 +31,9 @@ class SavedModels:
             found = read(path, self._tags)
             signatures = found.meta_graph.signature_def
             if not in_graph.has_batching(found.meta_graph):
-                return SavedModel(_session(found, self._config), signatures)
+                session = _session(found, self._config)
+                direct = DirectSession(session, found.meta_graph.graph_def)
+                return SavedModel(session, signatures, direct=direct)
             prepared = in_graph.prepare(found.meta_graph, f"{name}/{version}")
             config = in_graph.session_config_for(found.meta_graph, self._config)
             session = _session(found, config)

@@ -1,6 +1,6 @@
 """The metrics of batches, by TensorFlow Serving's names."""
 
-from model_server.batching.running import Ran
+from model_server.batching.ran import Ran
 from model_server.service.metrics.kinds import Counter, Family, Histogram, exponential
 
 _FOLDER = "/tensorflow/serving/batching_session/"

@@ -3,7 +3,7 @@
 import threading
 import time
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -122,6 +122,12 @@ class Samples:
         """Counts one sample."""
         self._counts[bisect_right(self._bounds, sample)] += 1
         self._total += sample
+
+    def add(self, counts: Sequence[int], total: float) -> None:
+        """Counts samples that were sorted elsewhere, by the same bounds."""
+        for bucket, count in enumerate(counts):
+            self._counts[bucket] += count
+        self._total += total
 
     def distribution(self) -> Distribution:
         """What was put until now."""

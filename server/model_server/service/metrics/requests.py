@@ -2,7 +2,8 @@
 
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 from model_server.core.errors import Code
 from model_server.service.metrics.kinds import (
@@ -13,11 +14,13 @@ from model_server.service.metrics.kinds import (
     Family,
     Histogram,
     Labels,
+    Samples,
     changing,
     exponential,
 )
 
 _RUNTIME = "TF1"
+GRAPH_TIMES = exponential(1000, 2, 20)
 
 
 class RequestMetrics:
@@ -71,7 +74,25 @@ class Requests:
         self._of = of
         self._latencies = latencies
         self._labels = labels
-        self._well: tuple[Cell, Callable[[float], None]] | None = None
+        self._well: tuple[Cell, Samples] | None = None
+
+    @contextmanager
+    def at_hand(self) -> Iterator[None]:
+        """One is at hand until the end of the block; how it ends is counted elsewhere."""
+        self.come(1)
+        try:
+            yield
+        finally:
+            self.go(1)
+
+    def come(self, number: int) -> None:
+        """So many are at hand until they ``go``; how they end is counted elsewhere."""
+        self._at_hand.extend([None] * number)
+
+    def go(self, number: int) -> None:
+        """See ``come``."""
+        for _ in range(number):
+            self._at_hand.pop()
 
     def begin(self) -> float:
         """One begins; what ``end`` is to be given."""
@@ -87,13 +108,22 @@ class Requests:
                 cell.value += 1
             return
         took = (time.perf_counter() - began) * 1e6
-        if self._well is None:
-            # Only now, because label sets that nothing was counted for are not shown.
-            self._well = self._of(code), self._latencies.cell(self._labels).put
-        count, put = self._well
+        count, latencies = self._well or self._found_well()
         with changing:
             count.value += 1
-            put(took)
+            latencies.put(took)
+
+    def _found_well(self) -> tuple[Cell, Samples]:
+        # Only now, because label sets that nothing was counted for are not shown.
+        self._well = self._of(Code.OK), self._latencies.cell(self._labels)
+        return self._well
+
+    def add(self, counts: Sequence[int], total: float) -> None:
+        """Those that ended well elsewhere: how many in each bucket of latencies, and their sum."""
+        count, latencies = self._well or self._found_well()
+        with changing:
+            count.value += sum(counts)
+            latencies.add(counts, total)
 
 
 class RunMetrics:
@@ -106,7 +136,7 @@ class RunMetrics:
         self._graph_runs = Counter("/tensorflow/core/graph_runs")
         self._graph_time = Counter("/tensorflow/core/graph_run_time_usecs")
         self._graph_times = Histogram(
-            "/tensorflow/core/graph_run_time_usecs_histogram", exponential(1000, 2, 20)
+            "/tensorflow/core/graph_run_time_usecs_histogram", GRAPH_TIMES
         )
         self._signatures = Histogram(
             "/modelfleet/serving/signature_runtime_latency", LATENCIES, "model_name", "signature"
@@ -122,9 +152,9 @@ class RunMetrics:
             lambda: (
                 (self._graph_runs.cell(()), self._graph_time.cell(())),
                 (
-                    self._runtimes.cell((model, api, _RUNTIME)).put,
-                    self._signatures.cell((model, signature)).put,
-                    self._graph_times.cell(()).put,
+                    self._runtimes.cell((model, api, _RUNTIME)),
+                    self._signatures.cell((model, signature)),
+                    self._graph_times.cell(()),
                 ),
             ),
         )
@@ -144,7 +174,10 @@ class RunMetrics:
         ]
 
 
-_Puts = tuple[Callable[[float], None], ...]
+_Times = tuple[Samples, Samples, Samples]
+_Well = tuple[Cell, tuple[Cell, Cell], _Times]
+# How many samples fell into each bucket, and their sum.
+Sorted = tuple[Sequence[int], float]
 
 
 class Runs:
@@ -153,11 +186,11 @@ class Runs:
     __slots__ = ("_of", "_well", "_when_well")
 
     def __init__(
-        self, of: Callable[[Code], Cell], when_well: Callable[[], tuple[tuple[Cell, Cell], _Puts]]
+        self, of: Callable[[Code], Cell], when_well: Callable[[], tuple[tuple[Cell, Cell], _Times]]
     ) -> None:
         self._of = of
         self._when_well = when_well
-        self._well: tuple[Cell, tuple[Cell, Cell], _Puts] | None = None
+        self._well: _Well | None = None
 
     def end(self, code: Code, began: float) -> None:
         """One that began then, by ``time.perf_counter``, ended so."""
@@ -167,12 +200,25 @@ class Runs:
             with changing:
                 cell.value += 1
             return
-        if self._well is None:
-            self._well = self._of(code), *self._when_well()
-        count, (runs, times), puts = self._well
+        count, (runs, times), latencies = self._well or self._found_well()
         with changing:
             count.value += 1
             runs.value += 1
             times.value += int(took)
-            for put in puts:
-                put(took)
+            for each in latencies:
+                each.put(took)
+
+    def _found_well(self) -> _Well:
+        self._well = self._of(Code.OK), *self._when_well()
+        return self._well
+
+    def add(self, ran: Sorted, graph_ran: Sorted) -> None:
+        """Those that ended well elsewhere, by their latencies and by the graph's run times."""
+        count, (runs, times), latencies = self._well or self._found_well()
+        with changing:
+            number = sum(ran[0])
+            count.value += number
+            runs.value += number
+            times.value += int(ran[1])
+            for each, sorted_ in zip(latencies, (ran, ran, graph_ran), strict=True):
+                each.add(*sorted_)

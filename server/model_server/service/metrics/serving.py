@@ -1,6 +1,6 @@
 """The metrics of a server: those of its requests, and all others by what they are about."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from model_server.core.errors import Code
 from model_server.core.manager import Manager
@@ -28,6 +28,7 @@ class ServingMetrics:
 
     def __init__(self, manager: Manager[Servable]) -> None:
         self._models: Collection[str] = ()
+        self._gather: list[Callable[[], None]] = []
         self.batching = BatchingMetrics()
         self.loading = LoadingMetrics(manager)
         self._requests = RequestMetrics()
@@ -43,9 +44,16 @@ class ServingMetrics:
             "/tensorflow/serving/request_log_count", "model_name", "status_code"
         )
         self._refused = Counter("/modelfleet/serving/refused_request_count", "entrypoint")
+        self._direct = Counter("/modelfleet/serving/direct_request_count", "model_name", "thread")
+
+    def gather_by(self, gather: Callable[[], None]) -> None:
+        """Has this called before anybody looks, for what is counted elsewhere."""
+        self._gather.append(gather)
 
     def collect(self) -> list[Family]:
         """All metrics now."""
+        for gather in self._gather:
+            gather()
         own = [
             metric.collect()
             for metric in (
@@ -53,6 +61,7 @@ class ServingMetrics:
                 self._example_total,
                 self._request_logs,
                 self._refused,
+                self._direct,
             )
         ]
         requests = self._requests.collect() + self._runs.collect()
@@ -94,6 +103,14 @@ class ServingMetrics:
     def refused(self, entrypoint: str) -> None:
         """Records that a request was refused because there were too many at hand."""
         self._refused.add((entrypoint,))
+
+    def direct(self, model: str, number: int, at_once: int) -> None:
+        """Records how many requests were answered without Python's lock.
+
+        ``at_once`` of them by the threads that serve connections.
+        """
+        self._direct.add((model, "connection"), at_once)
+        self._direct.add((model, "request"), number - at_once)
 
     def request_log(self, model: str, code: Code) -> None:
         """Records what became of one request that was to be logged."""

@@ -14,6 +14,7 @@ from model_server.api import sockets
 from model_server.api.codes import details, grpc_status
 from model_server.api.fair_turns import FairTurns
 from model_server.api.grpc.addressee import model_of
+from model_server.api.grpc.direct import Direct
 from model_server.api.grpc.endpoint import Listen
 from model_server.api.grpc.native.call_context import Aborted, CallContext
 from model_server.api.grpc.native.dispatching import Answer, Registry
@@ -73,6 +74,8 @@ class NativeEndpoint:
         self._port = listen.shared or NativePort()
         self._serve_port()
         self._methods: dict[str, Answer] | None = None
+        self._direct: Direct | None = None
+        self._predict: _Method | None = None
         registry = Registry()
         self._reflections = add_reflection(registry, with_health=health is not None)
         if health is not None:
@@ -83,6 +86,7 @@ class NativeEndpoint:
     def _serve_port(self) -> None:
         self._port.serve_grpc(
             self._answer,
+            self._take,
             in_flight=self._listen.in_flight,
             at_hand=self._listen.at_hand,
             message=self._arguments["message"],
@@ -114,9 +118,11 @@ class NativeEndpoint:
         return port
 
     def _answer(self, call: Any) -> None:
-        context = CallContext(call)
+        self._guarded(self._answer_of(call.path), call)
+
+    def _guarded(self, answer: Answer, call: Any) -> None:
         try:
-            self._answer_of(call.path)(call, context)
+            answer(call, CallContext(call))
         except Aborted:
             # Its client was told.
             pass
@@ -135,12 +141,16 @@ class NativeEndpoint:
         handlers: Mapping[str, Handler],
         beside: Mapping[str, Handler] = MappingProxyType({}),
         waiting: Mapping[str, Waiting] = MappingProxyType({}),
+        direct: Direct | None = None,
     ) -> None:
-        """See GrpcEndpoint."""
+        """See GrpcEndpoint. ``direct`` decides which requests are answered without Python."""
+        self._direct = direct
         methods = [
             _Method(path, self._traced(path, handler), self._spans(path), waiting.get(path))
             for path, handler in handlers.items()
         ]
+        if direct is not None:
+            [self._predict] = [method for method in methods if method.path == direct.path]
         in_turn: dict[str, Answer] = {
             method.path: partial(self._answer_method, method) for method in methods
         }
@@ -158,6 +168,14 @@ class NativeEndpoint:
         if call.is_gone:
             # Nobody waits for the answer any more.
             return
+        direct = self._direct
+        if direct is not None and method.path == direct.path:
+            signature = self._port.signature_for(call, direct.signature)
+            if signature is not None and self._answer_directly(direct, signature, call, context):
+                return
+        self._answer_by_python(method, call, context)
+
+    def _answer_by_python(self, method: "_Method", call: Any, context: CallContext) -> None:
         request = call.message()
         model = self._listen.models.counted_as(model_of(method.path, request))
         work = None if method.waiting is None else method.waiting(request)
@@ -166,7 +184,41 @@ class NativeEndpoint:
         else:
             go_on(self._answer_later(model, method, work, call, context))
 
-    def _in_turn(self, model: str, answer: Any, request: bytes, context: CallContext) -> Any:
+    def _answer_directly(
+        self, direct: Direct, signature: Any, call: Any, context: CallContext
+    ) -> bool:
+        """False where it is for Python."""
+        failure = call.failure
+        if failure is None:
+            with direct.at_hand(signature.model):
+                try:
+                    return bool(self._in_turn(signature.model, _by(signature), call, context))
+                except self._port.run_error as error:
+                    failure = error.args
+        _tell(direct, call, context, failure)
+        return True
+
+    def _take(self, bundle: Any) -> None:
+        try:
+            bundle.give(self)
+        except Exception:
+            # As of a call.
+            _log.exception("calls that run together failed unexpectedly")
+            for call in bundle.take_calls():
+                _failed(call)
+
+    def by_python(self, call: Any) -> None:
+        """See Otherwise."""
+        assert self._predict is not None
+        self._guarded(partial(self._answer_by_python, self._predict), call)
+
+    def failed(self, call: Any, code: int, message: str) -> None:
+        """See Otherwise."""
+        direct = self._direct
+        assert direct is not None
+        self._guarded(lambda call, context: _tell(direct, call, context, (code, message)), call)
+
+    def _in_turn(self, model: str, answer: Any, request: Any, context: CallContext) -> Any:
         try:
             with working_for(context):
                 return self._admitted(model, answer, request, context)
@@ -193,7 +245,7 @@ class NativeEndpoint:
             # Also what ends threads: this one is of those that run batches, and serves others.
             _failed(call)
 
-    def _admitted(self, model: str, answer: Any, request: bytes, context: CallContext) -> Any:
+    def _admitted(self, model: str, answer: Any, request: Any, context: CallContext) -> Any:
         # Written out, because blocks of their own would cost every call a microsecond.
         counts, turns = self._listen.models, self._turns
         is_counted = counts.take(model, self._refused)
@@ -206,6 +258,10 @@ class NativeEndpoint:
         finally:
             if is_counted:
                 counts.give_back(model)
+
+    def forget(self) -> None:
+        """Has requests looked at anew that were answered without Python."""
+        self._port.forget()
 
     def stop(self, grace: float) -> None:
         """Refuses new calls, waits for running ones at most ``grace`` seconds, closes the ports."""
@@ -226,6 +282,15 @@ class _Method:
     answer: Any
     spans: Spans
     waiting: Waiting | None
+
+
+def _tell(direct: Direct, call: Any, context: CallContext, failure: Any) -> None:
+    handler: Any = direct.failed(*failure)
+    call.answer(handler(call.message(), context))
+
+
+def _by(signature: Any) -> Callable[[Any, CallContext], bool]:
+    return lambda call, _context: bool(call.answer_by(signature))
 
 
 def _failed(call: Any) -> None:

@@ -1,0 +1,24 @@
+"""How signatures are answered by the extension modelfleet-transport, without Python."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Terms:
+    """How the signatures of a model are answered directly.
+
+    ``model_spec``, serialized, is what answers say of who gave them, ``as_content`` as in
+    ``tensors.encode``. Runs are quick below ``quick`` seconds. ``bounds`` are those of latencies,
+    and of the graph's run times, in microseconds. Where ``most_rows`` is given, ``take`` is given
+    ``modelfleet_transport.Bundle``s of so many rows at most, and what ``Bundle.give`` was given.
+    """
+
+    model: str
+    model_spec: bytes
+    as_content: bool
+    quick: float
+    bounds: tuple[tuple[float, ...], tuple[float, ...]]
+    take: Callable[[Any, Any], None]
+    most_rows: int | None = None

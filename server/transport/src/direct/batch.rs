@@ -1,0 +1,316 @@
+//! Requests that run together: those that wait for a thread of Python become one piece of work for
+//! it, and a batch of such pieces is one run of TensorFlow without it.
+
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+
+use crate::call::{Answer, Call, Exchange};
+use crate::direct::messages::TensorProto;
+use crate::direct::shortcuts::Way;
+use crate::direct::signature::{Direct, Outcome};
+use crate::direct::tensorflow::{Failure, Tensor};
+use crate::direct::tensors::{described, write, Described};
+use crate::queue::Queue;
+
+/// A request for a signature whose requests are batched: what it has for each input, in rows.
+pub struct Rows {
+    exchange: Arc<Exchange>,
+    direct: Arc<Direct>,
+    sent: Vec<TensorProto>,
+    /// Of one row of each input.
+    shapes: Vec<Vec<i64>>,
+    rows: usize,
+    began: Instant,
+}
+
+impl Rows {
+    /// The rows of a call; None where it is for Python, as are those with too many or none.
+    pub fn of(exchange: &Arc<Exchange>) -> Option<Rows> {
+        let began = Instant::now();
+        let Way::Direct(direct) = &exchange.first.way else {
+            return None;
+        };
+        let (most_rows, _) = direct.batching()?;
+        let message = exchange.first.message.lock().unwrap().clone()?;
+        let sent = direct.sent(&message)?;
+        let mut shapes = Vec::with_capacity(sent.len());
+        let mut rows = None;
+        for (proto, input) in sent.iter().zip(&direct.inputs) {
+            let Described { shape, .. } = described(proto, input.dtype)?;
+            let (&first, row) = shape.split_first()?;
+            if *rows.get_or_insert(first) != first {
+                return None;
+            }
+            shapes.push(row.to_vec());
+        }
+        let rows = usize::try_from(rows?).ok()?;
+        (rows <= most_rows).then(|| Rows {
+            exchange: exchange.clone(),
+            direct: direct.clone(),
+            sent,
+            shapes,
+            rows,
+            began,
+        })
+    }
+
+    fn is_like(&self, other: &Rows) -> bool {
+        Arc::ptr_eq(&self.direct, &other.direct) && self.shapes == other.shapes
+    }
+
+    fn finish(&self, answer: Answer) {
+        self.exchange.client.forget();
+        self.exchange.finish(answer);
+    }
+}
+
+/// Requests whose rows can be of one batch, in the order in which they came.
+pub struct Gathered {
+    requests: Vec<Rows>,
+    rows: usize,
+}
+
+impl Gathered {
+    pub fn of(first: Rows) -> Self {
+        Gathered {
+            rows: first.rows,
+            requests: vec![first],
+        }
+    }
+
+    /// Whether a request may be added.
+    pub fn takes(&self, other: &Rows) -> bool {
+        let first = &self.requests[0];
+        let most = first
+            .direct
+            .batching()
+            .map_or(0, |(most_rows, _)| most_rows);
+        first.is_like(other) && self.rows + other.rows <= most
+    }
+
+    pub fn add(&mut self, other: Rows) {
+        self.rows += other.rows;
+        self.requests.push(other);
+    }
+}
+
+/// What is gathered, as Python sees it.
+#[pyclass(frozen)]
+pub struct Bundle {
+    direct: Arc<Direct>,
+    requests: Mutex<Vec<Rows>>,
+    number: usize,
+    rows: usize,
+    queue: Arc<Queue>,
+}
+
+impl Bundle {
+    pub fn of(gathered: Gathered, queue: &Arc<Queue>) -> Self {
+        Bundle {
+            direct: gathered.requests[0].direct.clone(),
+            number: gathered.requests.len(),
+            rows: gathered.rows,
+            requests: Mutex::new(gathered.requests),
+            queue: queue.clone(),
+        }
+    }
+
+    fn calls(&self, requests: impl IntoIterator<Item = Rows>) -> Vec<Call> {
+        let queue = &self.queue;
+        let requests = requests.into_iter();
+        requests
+            .map(|request| Call(request.exchange, queue.clone()))
+            .collect()
+    }
+}
+
+/// A call that failed, with the code and the message.
+type Failed = (Call, u8, String);
+
+#[pymethods]
+impl Bundle {
+    /// Gives it, with something else, to whom the signature's requests are for.
+    fn give(slf: &Bound<Self>, other: &Bound<PyAny>) -> PyResult<()> {
+        if let Some((_, take)) = slf.get().direct.batching() {
+            take.call1(slf.py(), (slf, other))?;
+        }
+        Ok(())
+    }
+
+    /// How many requests it has.
+    #[getter]
+    fn number(&self) -> usize {
+        self.number
+    }
+
+    /// How many rows they have.
+    #[getter]
+    fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// The name of the model.
+    #[getter]
+    fn model(&self) -> &str {
+        self.direct.model()
+    }
+
+    /// What is equal for those that can be of one batch: the shapes of their rows.
+    #[getter]
+    fn kind<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        let requests = self.requests.lock().unwrap();
+        let shapes = requests
+            .first()
+            .map(|request| format!("{:?}", request.shapes));
+        drop(requests);
+        PyBytes::new(py, shapes.unwrap_or_default().as_bytes())
+    }
+
+    /// Its calls, which are not its own any more.
+    fn take_calls(&self) -> Vec<Call> {
+        let requests = std::mem::take(&mut *self.requests.lock().unwrap());
+        self.calls(requests)
+    }
+
+    /// Takes over the requests of others of its kind, after its own, and leaves out those whose
+    /// clients are gone; the rows of each request.
+    fn join(&self, others: Vec<Py<Bundle>>) -> Vec<usize> {
+        let mut requests = std::mem::take(&mut *self.requests.lock().unwrap());
+        for other in &others {
+            requests.append(&mut other.get().requests.lock().unwrap());
+        }
+        requests.retain(|request| !request.exchange.client.is_gone());
+        let counts = requests.iter().map(|request| request.rows).collect();
+        *self.requests.lock().unwrap() = requests;
+        counts
+    }
+
+    /// Runs it in one batch, filled up to a size, and answers. If that fails, each request runs by
+    /// itself.
+    ///
+    /// Returns the rows of each such run, the calls that failed, and those that are for Python.
+    fn run(&self, py: Python<'_>, size: usize) -> (Vec<usize>, Vec<Failed>, Vec<Call>) {
+        let requests = std::mem::take(&mut *self.requests.lock().unwrap());
+        let Done {
+            alone,
+            failed,
+            not_run,
+        } = py.detach(|| done(&self.direct, requests, size));
+        let failed = failed.into_iter().map(|(request, failure)| {
+            let call = Call(request.exchange, self.queue.clone());
+            (call, failure.code, failure.message)
+        });
+        (alone, failed.collect(), self.calls(not_run))
+    }
+}
+
+#[derive(Default)]
+struct Done {
+    /// The rows of those that ran by themselves.
+    alone: Vec<usize>,
+    failed: Vec<(Rows, Failure)>,
+    not_run: Vec<Rows>,
+}
+
+fn done(direct: &Direct, requests: Vec<Rows>, size: usize) -> Done {
+    let mut done = Done::default();
+    let rows: usize = requests.iter().map(|request| request.rows).sum();
+    match run_together(direct, &requests, size) {
+        None => done.not_run = requests,
+        Some(Ok(frames)) => {
+            for (request, frame) in requests.iter().zip(frames) {
+                direct.measure(request.began, request.began.elapsed());
+                request.finish(Answer::Whole(frame));
+            }
+        }
+        Some(Err(failure)) if requests.len() == 1 && size == rows => {
+            done.failed = requests
+                .into_iter()
+                .map(|it| (it, failure.clone()))
+                .collect();
+        }
+        // A request that cannot be answered is no reason to refuse others.
+        Some(Err(_)) => requests
+            .into_iter()
+            .for_each(|request| done.run_alone(direct, request)),
+    }
+    done
+}
+
+impl Done {
+    fn run_alone(&mut self, direct: &Direct, request: Rows) {
+        let message = request.exchange.first.message.lock().unwrap().clone();
+        self.alone.push(request.rows);
+        match message.and_then(|message| direct.answer(&message)) {
+            None => self.not_run.push(request),
+            Some(Outcome::Failed(failure)) => self.failed.push((request, failure)),
+            Some(Outcome::Answered(frame)) => request.finish(Answer::Whole(frame)),
+        }
+    }
+}
+
+/// An answer for each request, framed; None where the session is closed, or lacks memory.
+fn run_together(
+    direct: &Direct,
+    requests: &[Rows],
+    size: usize,
+) -> Option<Result<Vec<bytes::Bytes>, Failure>> {
+    let inputs = 0..direct.inputs.len();
+    let values: Option<Vec<Tensor>> = inputs
+        .map(|input| merged(direct, requests, input, size))
+        .collect();
+    let outputs = match direct
+        .session
+        .run(&direct.feeds, &values?, &direct.fetches)?
+    {
+        Ok(outputs) => outputs,
+        Err(failure) => return Some(Err(failure)),
+    };
+    if !outputs.iter().all(|output| is_of_rows(output, size)) {
+        return Some(Err(Failure {
+            code: 9,
+            message: "Batched output tensor's 0th dimension does not equal the sum of the 0th \
+                      dimension sizes of the input tensors"
+                .into(),
+        }));
+    }
+    let mut first = 0;
+    let frames = requests.iter().map(|request| {
+        let rows = first..first + request.rows;
+        first = rows.end;
+        direct.framed_rows(&outputs, rows)
+    });
+    Some(frames.collect())
+}
+
+fn is_of_rows(output: &Tensor, size: usize) -> bool {
+    output.shape().first() == i64::try_from(size).ok().as_ref()
+}
+
+/// The rows of all requests in their order, then copies of the last one's first row up to a size.
+fn merged(direct: &Direct, requests: &[Rows], input: usize, size: usize) -> Option<Tensor> {
+    let dtype = direct.inputs[input].dtype;
+    let (first, last) = (requests.first()?, requests.last()?);
+    let mut shape = vec![i64::try_from(size).ok()?];
+    shape.extend(&first.shapes[input]);
+    let row = described(&first.sent[input], dtype)?.size / first.rows;
+    let api = direct.session.api;
+    api.tensor(dtype, &shape, row.checked_mul(size)?, |bytes| {
+        let mut left = bytes;
+        let mut last_row = Vec::new();
+        for request in requests {
+            let (own, rest) = left.split_at_mut(row * request.rows);
+            write(&request.sent[input], dtype, own);
+            if std::ptr::eq(request, last) && !rest.is_empty() {
+                last_row = own[..row].to_vec();
+            }
+            left = rest;
+        }
+        for place in left.chunks_exact_mut(row) {
+            place.copy_from_slice(&last_row);
+        }
+    })
+}

@@ -1,0 +1,278 @@
+"""Requests over the native transport that wait for a batch together: each has its own answer."""
+
+import re
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import grpc
+import numpy as np
+import pytest
+import tensorflow as tf
+from google.protobuf import text_format
+from tensorflow_serving.apis.model_management_pb2 import ReloadConfigRequest
+from tensorflow_serving.apis.predict_pb2 import PredictRequest, PredictResponse
+
+from model_server.servables import tensors
+from server.conftest import model_config
+from server.transports import NAMES
+
+pytestmark = list(NAMES[-1].marks)
+PREDICT = "/tensorflow.serving.PredictionService/Predict"
+METRICS = "/monitoring/prometheus/metrics"
+FOLDER = ":tensorflow:serving:batching_session:"
+
+
+def quotients(folder: Path, dividend: int = 60) -> Path:
+    """TF2: y = dividend / x, which fails for 0, after so many rounds of work as ``rounds`` says.
+
+    ``positive`` has as many rows as there are positive ones, ``sum`` none at all.
+    """
+
+    class Quotients(tf.Module):
+        @tf.function(
+            input_signature=[
+                tf.TensorSpec([None, None], tf.int32, name="x"),
+                tf.TensorSpec([None], tf.int64, name="rounds"),
+            ]
+        )
+        def serve(self, x: tf.Tensor, rounds: tf.Tensor) -> dict[str, tf.Tensor]:
+            work, most = tf.zeros([64, 64]), tf.reduce_max(rounds)
+            for _ in tf.range(most):
+                work = tf.linalg.matmul(work, work)
+            with tf.control_dependencies([work]):
+                return {"y": tf.cast(dividend, tf.int32) // x}
+
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.float32, name="x")])
+        def positive(self, x: tf.Tensor) -> dict[str, tf.Tensor]:
+            return {"y": tf.boolean_mask(x, x > 0)}
+
+    module = Quotients()
+    signatures = {"serving_default": module.serve, "positive": module.positive}
+    tf.saved_model.save(module, str(folder), signatures=signatures)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    """The base path of a model of two versions, whose dividends are 60 and 120."""
+    base = tmp_path_factory.mktemp("bundles") / "quotients"
+    quotients(base / "1")
+    quotients(base / "2", 120)
+    return base
+
+
+@pytest.fixture
+def batched(started, model):
+    """A server that batches by a file's rules."""
+
+    def start(parameters: str = "", **more):
+        running = started(
+            model_config(model),
+            transport="native",
+            enable_batching=True,
+            batching_parameters=parameters,
+            **more,
+        )
+        for version in (1, 2):
+            running.http.wait_until_available("quotients", version)
+        return running
+
+    return start
+
+
+def request(x, rounds: int = 0, version: int = 1, signature: str = "") -> PredictRequest:
+    asked = PredictRequest()
+    asked.model_spec.name = "quotients"
+    asked.model_spec.version.value = version
+    asked.model_spec.signature_name = signature
+    x = np.asarray(x)
+    tensors.encode(x, asked.inputs["x"])
+    if not signature:
+        tensors.encode(np.full(len(x), rounds, np.int64), asked.inputs["rounds"])
+    return asked
+
+
+def ask(running, asked: PredictRequest) -> grpc.Future:
+    call = running.grpc.channel.unary_unary(PREDICT)
+    return call.future(asked.SerializeToString(), timeout=60)
+
+
+def answered(future: grpc.Future) -> np.ndarray:
+    return tensors.decode(PredictResponse.FromString(future.result()).outputs["y"])
+
+
+def metric(running, name: str) -> int:
+    found = re.findall(re.escape(name) + r"(?:{[^}]*})? ([\d.e+]+)", running.http.get(METRICS).text)
+    return int(sum(map(float, found)))
+
+
+def column(*values: int) -> np.ndarray:
+    return np.array([[value] for value in values], np.int32)
+
+
+class Busy:
+    """The one thread that runs batches is busy for a while, and what comes meanwhile waits."""
+
+    def __init__(self, running) -> None:
+        runs = f"{FOLDER}wrapped_run_count"
+        before = metric(running, runs)
+        # Rows of another length cannot be of one batch with what comes.
+        self._long = ask(running, request(np.ones((1, 5), np.int32), 250_000))
+        until = time.monotonic() + 60
+        while metric(running, runs) == before:
+            assert time.monotonic() < until
+        self._running = running
+
+    def gather(self, *asked: PredictRequest) -> list[grpc.Future]:
+        """Sends these while nothing can run, and waits until they are there."""
+        in_flight = ':modelfleet:serving:in_flight_requests{entrypoint="GRPC"} '
+        futures = [ask(self._running, each) for each in asked]
+        self._running.http.wait_for(
+            METRICS, lambda answer: f"{in_flight}{len(futures) + 1}\n" in answer.text
+        )
+        assert not self._long.done()
+        return futures
+
+
+def known(running) -> None:
+    """Lets the server see what kinds of requests come."""
+    for version in (1, 2):
+        for signature in ("", "positive"):
+            x = np.ones(1, np.float32) if signature else column(1)
+            answered(ask(running, request(x, version=version, signature=signature)))
+
+
+ONE = "num_batch_threads { value: 1 }"
+
+
+def test_what_waits_is_one_run_and_each_has_its_own_rows(batched):
+    running = batched(ONE)
+    known(running)
+    busy = Busy(running)
+    runs, rows = (
+        metric(running, FOLDER + name) for name in ("wrapped_run_count", "input_batch_size_sum")
+    )
+
+    futures = busy.gather(request(column(1, 2)), request(column(3)), request(column(4, 5, 6)))
+
+    assert [answered(each).ravel().tolist() for each in futures] == [[60, 30], [20], [15, 12, 10]]
+    assert metric(running, f"{FOLDER}wrapped_run_count") == runs + 1
+    assert metric(running, f"{FOLDER}input_batch_size_sum") == rows + 6
+    assert metric(running, ":modelfleet:serving:direct_request_count") >= 3
+
+
+def test_a_batch_is_filled_up_to_an_allowed_size(batched):
+    running = batched(f"{ONE} max_batch_size {{ value: 8 }} allowed_batch_sizes: [4, 8]")
+    known(running)
+    padding = metric(running, f"{FOLDER}padding_size_sum")
+
+    assert answered(ask(running, request(column(2, 3, 4, 5, 6)))).ravel().tolist() == [
+        *(30, 20, 15, 12, 10)
+    ]
+    assert metric(running, f"{FOLDER}padding_size_sum") == padding + 3
+
+
+def test_of_requests_that_run_together_one_that_fails_fails_alone(batched):
+    running = batched(ONE)
+    known(running)
+
+    good, bad, also_good = Busy(running).gather(
+        request(column(1)), request(column(0)), request(column(2))
+    )
+
+    assert answered(good).tolist() == [[60]]
+    assert answered(also_good).tolist() == [[30]]
+    assert bad.exception().code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert "division by zero" in bad.exception().details().lower()
+
+
+def test_a_model_whose_outputs_are_no_rows_answers_each_alone(batched):
+    running = batched(ONE)
+    known(running)
+
+    futures = Busy(running).gather(
+        *(request(np.array(x, np.float32), signature="positive") for x in ([1, -1], [2, 3]))
+    )
+
+    assert [answered(each).tolist() for each in futures] == [[1], [2, 3]]
+
+
+def test_one_whose_client_is_gone_is_in_no_batch(batched):
+    running = batched(ONE)
+    known(running)
+    rows = metric(running, f"{FOLDER}input_batch_size_sum")
+
+    gone, stays = Busy(running).gather(request(column(1, 2, 3)), request(column(4)))
+    gone.cancel()
+    time.sleep(0.4)
+
+    assert answered(stays).tolist() == [[15]]
+    # With the one that kept the thread busy.
+    assert metric(running, f"{FOLDER}input_batch_size_sum") == rows + 1 + 1
+
+
+def test_beyond_the_batches_that_may_wait_requests_are_refused(batched):
+    running = batched(f"{ONE} max_batch_size {{ value: 2 }} max_enqueued_batches {{ value: 1 }}")
+    known(running)
+    busy = Busy(running)
+    [waits] = busy.gather(request(column(1, 2)))
+
+    refused = ask(running, request(column(3, 4)))
+
+    assert refused.exception().code() is grpc.StatusCode.UNAVAILABLE
+    assert "max_enqueued_batches is 1" in refused.exception().details()
+    assert answered(waits).ravel().tolist() == [60, 30]
+
+
+def test_more_rows_than_a_batch_may_have_are_refused(batched):
+    running = batched("max_batch_size { value: 2 }")
+    known(running)
+
+    refused = ask(running, request(column(1, 2, 3)))
+
+    assert refused.exception().code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert "larger than maximum input batch size 2" in refused.exception().details()
+
+
+def test_nothing_is_lost_or_wrong_while_versions_come_and_go(batched, model):
+    running = batched()
+    known(running)
+    ends = threading.Event()
+
+    def call(number: int) -> int:
+        asked, count = request(column(*range(1, number + 2))), 0
+        while not ends.is_set():
+            expected = [[60 // x] for x in range(1, number + 2)]
+            assert answered(ask(running, asked)).tolist() == expected
+            count += 1
+        return count
+
+    with ThreadPoolExecutor() as pool:
+        calls = [pool.submit(call, number) for number in range(4)]
+        try:
+            for policy in ("specific { versions: 1 }", "all {}") * 4:
+                reload(running, model_config(model, f"model_version_policy {{ {policy} }}"))
+                time.sleep(0.1)
+        finally:
+            ends.set()
+        assert all(each.result() > 0 for each in calls)
+
+
+def test_a_version_that_went_away_is_not_found(batched, model):
+    running = batched()
+    known(running)
+
+    reload(running, model_config(model, "model_version_policy { specific { versions: 1 } }"))
+    running.http.wait_for("/v1/models/quotients", lambda answer: '"END"' in answer.text)
+
+    assert ask(running, request(column(1), version=2)).exception().code() is (
+        grpc.StatusCode.NOT_FOUND
+    )
+    assert answered(ask(running, request(column(1)))).tolist() == [[60]]
+
+
+def reload(running, model: str) -> None:
+    text = f"config {{ model_config_list {{ {model} }} }}"
+    running.grpc.model.HandleReloadConfigRequest(text_format.Parse(text, ReloadConfigRequest()))
