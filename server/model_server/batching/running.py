@@ -4,7 +4,7 @@ import logging
 from collections.abc import Sequence
 from typing import Protocol
 
-from model_server.batching.bundle import BundleTask
+from model_server.batching.bundle import Bundle, BundleTask
 from model_server.batching.queue import Batch
 from model_server.batching.ran import Ran
 from model_server.batching.rows import merged, parted, size_to_run
@@ -45,7 +45,17 @@ def run_batch(batch: Batch, observer: Observer) -> None:
 
 
 def _run_bundles(tasks: Sequence[Task], batch: Batch, observer: Observer) -> None:
-    bundles = [task.bundle for task in tasks if isinstance(task, BundleTask)]
+    try:
+        _run_first([task.bundle for task in tasks if isinstance(task, BundleTask)], batch, observer)
+    except BaseException as error:
+        _log.exception("a batch of bundles failed unexpectedly")
+        for task in tasks:
+            task.fail(error)
+    for task in tasks:
+        task.answer.give([])
+
+
+def _run_first(bundles: Sequence[Bundle], batch: Batch, observer: Observer) -> None:
     first, *others = bundles
     counts = first.join([each.held for each in others])
     if rows := sum(counts):
@@ -53,8 +63,6 @@ def _run_bundles(tasks: Sequence[Task], batch: Batch, observer: Observer) -> Non
         observer.ran(Ran(counts, size, size - rows))
         for alone in first.run(size):
             observer.ran(Ran([alone], alone, 0))
-    for task in tasks:
-        task.answer.give([])
 
 
 def _run_together(batch: Batch, observer: Observer) -> None:

@@ -114,7 +114,7 @@ class DirectPredict:
                 runs.add(ran, graph_ran)
                 self.service.metrics.direct(found.model, number, at_once)
             if is_closed:
-                del self._counted[found]
+                self._counted.pop(found, None)
 
     def failed(self, code: int, message: str) -> Callable[[bytes, grpc.ServicerContext], bytes]:
         """The handler of a request whose run failed so."""
@@ -155,7 +155,7 @@ def _refuse(held: Any, error: ServingError, otherwise: Otherwise) -> None:
 
 def _end(held: Any, otherwise: Otherwise, ended: ExitStack, answer: Answer[Any]) -> None:
     error = answer.exception()
-    if isinstance(error, ServingError):
-        # It never ran.
-        _refuse(held, error, otherwise)
+    if error is not None:
+        # It never ran, or not to its end.
+        _refuse(held, ServingError.of(error), otherwise)
     ended.close()

@@ -20,7 +20,8 @@ use crate::framing::PREFIX;
 /// A message that is larger cannot be read by protobuf.
 const LARGEST: usize = (1 << 31) - 1;
 
-pub struct Input {
+/// An input or output.
+pub struct Named {
     name: String,
     pub dtype: u8,
     at: Output,
@@ -39,7 +40,7 @@ struct Measured {
     graph_runs: Samples,
 }
 
-/// An input or output: its name, TensorFlow's operation and which output of it, its type.
+/// The name of an input or output, TensorFlow's operation and which output of it, the type.
 type Place<'py> = (String, Bound<'py, PyAny>, i32, u8);
 
 /// What comes of a request: an answer, framed, or the failure of a run.
@@ -54,7 +55,7 @@ pub struct Signature(pub Arc<Direct>);
 
 pub struct Direct {
     pub session: Arc<Opened>,
-    pub inputs: Vec<Input>,
+    pub inputs: Vec<Named>,
     pub feeds: Vec<Output>,
     pub fetches: Vec<Output>,
     model: String,
@@ -87,23 +88,13 @@ impl Signature {
         bounds: (Vec<f64>, Vec<f64>),
         batching: Option<(usize, Py<PyAny>)>,
     ) -> PyResult<Self> {
-        let mut known = Vec::new();
-        for (name, operation, index, dtype) in inputs {
-            check(tensors::value_size(dtype).is_some(), dtype)?;
-            let at = session.output(&operation, index)?;
-            known.push(Input { name, dtype, at });
-        }
-        let (mut names, mut fetches) = (Vec::new(), Vec::new());
-        for (name, operation, index, dtype) in outputs {
-            let is_written = if as_content {
-                tensors::value_size(dtype).is_some()
-            } else {
-                tensors::has_values(dtype)
-            };
-            check(is_written, dtype)?;
-            names.push(name);
-            fetches.push(session.output(&operation, index)?);
-        }
+        let is_read = |dtype| tensors::value_size(dtype).is_some();
+        let is_written = |dtype| match as_content {
+            true => is_read(dtype),
+            false => tensors::has_values(dtype),
+        };
+        let inputs = found(session, inputs, is_read)?;
+        let outputs = found(session, outputs, is_written)?;
         let measured = Measured {
             at_once: 0,
             requests: Samples::new(bounds.0.clone()),
@@ -113,10 +104,10 @@ impl Signature {
         Ok(Signature(Arc::new(Direct {
             session: session.opened.clone(),
             model,
-            feeds: known.iter().map(|input| input.at).collect(),
-            inputs: known,
-            names,
-            fetches,
+            feeds: inputs.iter().map(|input| input.at).collect(),
+            inputs,
+            fetches: outputs.iter().map(|output| output.at).collect(),
+            names: outputs.into_iter().map(|output| output.name).collect(),
             batching: batching.map(|(most_rows, take)| Batching { most_rows, take }),
             model_spec: model_spec.into(),
             as_content,
@@ -151,11 +142,20 @@ impl Signature {
     }
 }
 
-fn check(is_known: bool, dtype: u8) -> PyResult<()> {
-    if is_known {
-        return Ok(());
+fn found(
+    session: &Session,
+    places: Vec<Place>,
+    is_known: impl Fn(u8) -> bool,
+) -> PyResult<Vec<Named>> {
+    let mut found = Vec::with_capacity(places.len());
+    for (name, operation, index, dtype) in places {
+        if !is_known(dtype) {
+            return Err(PyTypeError::new_err(format!("tensors of type {dtype}")));
+        }
+        let at = session.output(&operation, index)?;
+        found.push(Named { name, dtype, at });
     }
-    Err(PyTypeError::new_err(format!("tensors of type {dtype}")))
+    Ok(found)
 }
 
 impl Direct {
@@ -208,7 +208,7 @@ impl Direct {
         if !request.output_filter.is_empty() || request.inputs.len() != self.inputs.len() {
             return None;
         }
-        let mut tensor = |input: &Input| {
+        let mut tensor = |input: &Named| {
             let mut sent = request.inputs.iter_mut();
             sent.find(|sent| sent.name == input.name)?.tensor.take()
         };
