@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from model_server.api.sockets import CannotListen
+from model_server.core.errors import ServingError
 from model_server.options.cpus import CPUS
 from model_server.options.tls import TlsFile
 
@@ -140,13 +141,17 @@ class NativePort:
     def signature_for(self, call: Any, decide: Callable[[bytes], Any]) -> Any:
         """The ``modelfleet_transport.Signature`` that answers this call; None if Python has to.
 
-        ``decide`` says so by the ModelSpec of calls, and is asked once for those that are alike.
+        ``decide`` says so by the ModelSpec of calls, and is asked once for those that are alike;
+        what it refuses, by a ServingError, is for Python, and asked again.
         """
         spec = call.unknown
         if spec is None:
             return call.signature
         generation = self._port.generation()
-        signature = decide(spec)
+        try:
+            signature = decide(spec)
+        except ServingError:
+            return None
         self._port.remember(generation, spec, signature)
         return signature
 

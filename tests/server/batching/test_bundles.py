@@ -197,6 +197,9 @@ def test_a_model_whose_outputs_are_no_rows_answers_each_alone(batched):
     )
 
     assert [answered(each).tolist() for each in futures] == [[1], [2, 3]]
+    assert answered(
+        ask(running, request(np.array([4, -4], np.float32), signature="positive"))
+    ).tolist() == [4]
 
 
 def test_one_whose_client_is_gone_is_in_no_batch(batched):

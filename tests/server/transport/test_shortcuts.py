@@ -14,6 +14,7 @@ from tensorflow_serving.apis.model_management_pb2 import ReloadConfigRequest
 from tensorflow_serving.apis.predict_pb2 import PredictRequest
 
 from model_server.servables import dtypes, tensors
+from model_server.servables.tensor_bytes import varint
 from server import saved_models
 from server.conftest import model_config, serve
 from server.transports import NAMES
@@ -214,6 +215,21 @@ def test_every_request_is_counted_once(own):
     asked(own, half_of("two", 1.0), MANY)
 
     assert seen() == [count + MANY for count in before]
+
+
+def test_who_asks_for_the_same_in_many_ways_keeps_nobody_from_being_answered_so(own):
+    call = own.grpc.channel.unary_unary(PREDICT)
+    request = half_of("two", 2.0)
+    [answer] = asked(own, request)
+
+    for number in range(5000):
+        another = half_of("two", 2.0)
+        # A field that nobody knows, of the ModelSpec.
+        another.model_spec.MergeFromString(b"\xf8\x01" + varint(number))
+        assert call(another.SerializeToString(), timeout=60) == answer
+
+    assert asked(own, request) == [answer]
+    until_direct(own, half_of("two", 2.0))
 
 
 def test_the_newest_version_answers_as_soon_as_it_is_there(own, model_folders):

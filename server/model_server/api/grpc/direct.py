@@ -28,7 +28,8 @@ class Direct(Protocol):
         """The ``modelfleet_transport.Signature`` that answers requests with this ModelSpec.
 
         None if Python has to. So it is until the transport is told to forget. Bundles of a
-        signature are to be given an ``Otherwise``.
+        signature are to be given an ``Otherwise``. Raises ServingError for a ModelSpec of nothing
+        that there is.
         """
 
     def at_hand(self, model: str) -> AbstractContextManager[None]:

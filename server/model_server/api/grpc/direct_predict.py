@@ -1,7 +1,7 @@
 """Predict as the native transport answers it without Python: for whom, and what is counted."""
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, ExitStack, suppress
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NoReturn
@@ -24,6 +24,7 @@ from model_server.servables.saved_model.model import without_trace
 from model_server.servables.signature import PART_PREFIX, Signature
 from model_server.service.metrics.kinds import LATENCIES
 from model_server.service.metrics.requests import GRAPH_TIMES, Requests, Runs
+from model_server.service.predict import signature_not_found
 from model_server.service.service import Service
 
 _LABELS = ("Predict", "GRPC")
@@ -49,15 +50,12 @@ class DirectPredict:
     def signature(self, model_spec: bytes) -> Any:
         """The ``modelfleet_transport.Signature`` that answers requests with this ModelSpec.
 
-        None if Python has to. So it is as long as the versions that are available, the
-        configuration and what is recorded stay as they are.
+        See Direct. Raises ServingError.
         """
-        with suppress(DecodeError, ServingError):
-            return self._signature(ModelSpecMessage.FromString(model_spec))
-        return None
-
-    def _signature(self, message: Any) -> Any:
-        spec = spec_of(message)
+        try:
+            spec = spec_of(ModelSpecMessage.FromString(model_spec))
+        except DecodeError as error:
+            raise ServingError(Code.INVALID_ARGUMENT, str(error)) from error
         name = spec.name
         if spec.label is not None or self.is_recorded() or self.has_limit(name):
             return None
@@ -65,7 +63,10 @@ class DirectPredict:
             servable, id = handle.servable, handle.id
             signature = servable.signatures.get(spec.signature)
             direct = getattr(servable, "direct", None)
-            if direct is None or signature is None or signature.name.startswith(PART_PREFIX):
+            if signature is None:
+                # Python tells.
+                raise signature_not_found(spec.signature)
+            if direct is None or signature.name.startswith(PART_PREFIX):
                 return None
             self.service.run_predict.check(signature)
             answered = ModelSpecMessage()

@@ -217,7 +217,13 @@ struct Done {
 
 fn done(direct: &Direct, requests: Vec<Rows>, size: usize) -> Done {
     let mut done = Done::default();
-    let rows: usize = requests.iter().map(|request| request.rows).sum();
+    if requests.len() == 1 && requests[0].rows == size {
+        // Nothing is added to it, so its outputs need not be rows.
+        for request in requests {
+            done.run_as_sent(direct, request);
+        }
+        return done;
+    }
     match run_together(direct, &requests, size) {
         None => done.not_run = requests,
         Some(Ok(frames)) => {
@@ -226,24 +232,20 @@ fn done(direct: &Direct, requests: Vec<Rows>, size: usize) -> Done {
                 request.finish(Answer::Whole(frame));
             }
         }
-        Some(Err(failure)) if requests.len() == 1 && size == rows => {
-            done.failed = requests
-                .into_iter()
-                .map(|it| (it, failure.clone()))
-                .collect();
-        }
         // A request that cannot be answered is no reason to refuse others.
-        Some(Err(_)) => requests
-            .into_iter()
-            .for_each(|request| done.run_alone(direct, request)),
+        Some(Err(_)) => {
+            for request in requests {
+                done.alone.push(request.rows);
+                done.run_as_sent(direct, request);
+            }
+        }
     }
     done
 }
 
 impl Done {
-    fn run_alone(&mut self, direct: &Direct, request: Rows) {
+    fn run_as_sent(&mut self, direct: &Direct, request: Rows) {
         let message = request.exchange.first.message.lock().unwrap().clone();
-        self.alone.push(request.rows);
         match message.and_then(|message| direct.answer(&message)) {
             None => self.not_run.push(request),
             Some(Outcome::Failed(failure)) => self.failed.push((request, failure)),

@@ -13,7 +13,7 @@ use crate::direct::messages::Addressed;
 use crate::direct::signature::{Direct, Outcome, Signature};
 
 const PREDICT: &str = "/tensorflow.serving.PredictionService/Predict";
-/// Clients may ask for any model in many ways.
+/// Clients may ask for the same in many ways; beyond so many, all are looked at anew.
 const MOST: usize = 4096;
 
 /// Who answers a request: a signature, Python, or who Python says when it sees this ModelSpec.
@@ -56,8 +56,7 @@ impl Shortcuts {
         let known = self.0.read().unwrap();
         match known.ways.get(&spec) {
             Some(way) => way.clone(),
-            None if known.ways.len() < MOST => Way::Unknown(spec),
-            None => Way::Python,
+            None => Way::Unknown(spec),
         }
     }
 
@@ -74,6 +73,9 @@ impl Shortcuts {
                 Some(signature) => Way::Direct(signature.0.clone()),
                 None => Way::Python,
             };
+            if known.ways.len() >= MOST {
+                known.ways.clear();
+            }
             known.ways.insert(spec.into(), way);
         }
     }

@@ -54,7 +54,7 @@ pub struct Api {
 }
 
 /// Why a run failed: a canonical code and TensorFlow's message.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Failure {
     pub code: u8,
     pub message: String,
