@@ -104,7 +104,7 @@ def counted(running, model: str, thread: str | None = None) -> float:
 
 def until_direct(running, request: PredictRequest) -> None:
     """Asks until threads that serve connections answer."""
-    model, until = request.model_spec.name, time.monotonic() + 60
+    model, until = request.model_spec.name, time.monotonic() + 150
     before = counted(running, model, "connection")
     while counted(running, model, "connection") == before:
         asked(running, request, MANY)
@@ -113,14 +113,17 @@ def until_direct(running, request: PredictRequest) -> None:
 
 def test_quick_requests_are_answered_by_the_threads_that_serve_connections(native):
     request = half_of("default", 3.0)
-    until_direct(native, request)
-    at_once = counted(native, "default", "connection")
+    answers: set[bytes] = set()
 
-    answers = asked(native, request, 200)
+    def at_once() -> float:
+        until_direct(native, request)
+        before = counted(native, "default", "connection")
+        answers.update(asked(native, request, 200))
+        return counted(native, "default", "connection") - before
 
-    assert len(set(answers)) == 1
-    # A busy machine makes some of them slow.
-    assert counted(native, "default", "connection") - at_once > 100
+    # A busy machine makes some of them slow, and now and then one as slow as a stall.
+    assert any(at_once() > 100 for _ in range(5))
+    assert len(answers) == 1
 
 
 @few
@@ -302,14 +305,15 @@ def work(rounds: int) -> PredictRequest:
 
 
 def test_a_signature_that_stalls_is_left_alone_by_the_threads_that_serve_connections(native):
-    until_direct(native, work(0))
-    at_once = counted(native, "slow", "connection")
+    def at_once_after_a_stall() -> float:
+        until_direct(native, work(0))
+        before = counted(native, "slow", "connection")
+        asked(native, work(20_000))
+        asked(native, work(0), MANY)
+        return counted(native, "slow", "connection") - before
 
-    asked(native, work(20_000))
-    asked(native, work(0), MANY)
-
-    # The one that showed it.
-    assert counted(native, "slow", "connection") <= at_once + 1
+    # At most the one that showed it; on a busy machine it may not have been quick just then.
+    assert any(at_once_after_a_stall() <= 1 for _ in range(3))
 
 
 def test_a_request_that_takes_long_holds_up_nobody(native):
