@@ -114,6 +114,10 @@ class Server:
         )
         self._grpc = self._transport.grpc_endpoint(listen, self._health(), refused, tracing)
         self._rest = self._rest_endpoint(self._transport.rest) if self._transport.rest else None
+        self._forget_at_changes()
+
+    def _forget_at_changes(self) -> None:
+        """What was decided for requests holds as long as versions and configuration do."""
         self._manager.subscribe(lambda _change: self._grpc.forget())
         self._models.when_changed(self._grpc.forget)
 

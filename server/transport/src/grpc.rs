@@ -125,16 +125,9 @@ async fn answered(
         way,
         failure,
     };
+    let asking = asked_python(asked, first, reader, at_work, held, &service.queue);
     // Not within this one, which each call moves about.
-    let asking = Box::pin(asked_python(
-        asked,
-        first,
-        reader,
-        at_work,
-        held,
-        &service.queue,
-    ));
-    in_time(deadline, asking).await
+    in_time(deadline, Box::pin(asking)).await
 }
 
 /// What comes of work, unless the deadline passes.

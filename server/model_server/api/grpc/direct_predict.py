@@ -77,6 +77,8 @@ class DirectPredict:
             terms = Terms(name, written, self.as_content, self.quick, bounds, take)
             found = direct(signature, terms)
         if found is not None:
+            # Those of sessions that are closed go, even if nobody ever looks at metrics.
+            self.gather()
             metrics = self.service.metrics
             counts = metrics.requests(name, *_LABELS), metrics.runs(name, signature.name, "Predict")
             self._counted.setdefault(found, counts)

@@ -54,7 +54,7 @@ class DirectSession:
             from modelfleet_transport import Session, Signature
 
             if self._native is None:
-                self._native = Session(self._session._session, _libraries(), _builds())
+                self._native = Session(self._session, _libraries(), _builds())
             return Signature(
                 self._native,
                 terms.model,
@@ -83,6 +83,8 @@ class DirectSession:
         with self._lock:
             native, self._native = self._native, None
             self._signatures = {}
+            # Its memory must be free when the unload is over, even if this lives on.
+            self._session = None
         if native is not None:
             native.close()
 

@@ -21,8 +21,11 @@ const OPERATION: &CStr = c"12TF_Operation";
 const TYPE_INFO: &CStr = c"St9type_info";
 const CONDUIT: &str = "_pybind11_conduit_v1_";
 
-/// A session's address, while it is open.
-struct Place(*mut c_void);
+/// A session's address, and the object of Python's that frees it when it goes.
+struct Place {
+    session: *mut c_void,
+    _owner: Py<PyAny>,
+}
 
 // TensorFlow's sessions may be run by any number of threads.
 unsafe impl Send for Place {}
@@ -50,8 +53,8 @@ impl Opened {
             return None;
         }
         let place = self.place.read().unwrap();
-        let Place(session) = place.as_ref()?;
-        Some(self.api.run(*session, feeds, values, fetches))
+        let session = place.as_ref()?.session;
+        Some(self.api.run(session, feeds, values, fetches))
     }
 }
 
@@ -64,14 +67,19 @@ pub struct Session {
 
 #[pymethods]
 impl Session {
-    /// `session` is TensorFlow's own object, `libraries` the paths of its shared libraries, `abis`
-    /// the names that its build of pybind11 may have. Raises TypeError where they do not fit.
+    /// `session` is kept until it is closed here, `libraries` are the paths of TensorFlow's shared
+    /// libraries, `abis` the names that its build of pybind11 may have. Raises TypeError and
+    /// AttributeError where they do not fit.
     #[new]
     fn new(session: &Bound<PyAny>, libraries: Vec<String>, abis: Vec<Vec<u8>>) -> PyResult<Self> {
         let api = Api::of(&libraries).map_err(PyTypeError::new_err)?;
+        let own = session.getattr("_session")?;
         for abi in abis {
-            if let Some(place) = behind(session, SESSION, &abi)? {
-                let place = RwLock::new(Some(Place(place)));
+            if let Some(found) = behind(&own, SESSION, &abi)? {
+                let place = RwLock::new(Some(Place {
+                    session: found,
+                    _owner: session.clone().unbind(),
+                }));
                 let is_closed = AtomicBool::new(false);
                 let opened = Arc::new(Opened {
                     api,
@@ -87,7 +95,7 @@ impl Session {
     /// Waits for what runs; from now on nothing does.
     fn close(&self, py: Python<'_>) {
         self.opened.is_closed.store(true, Ordering::SeqCst);
-        py.detach(|| *self.opened.place.write().unwrap() = None);
+        drop(py.detach(|| self.opened.place.write().unwrap().take()));
     }
 }
 
