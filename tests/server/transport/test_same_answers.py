@@ -15,7 +15,8 @@ from tensorflow_serving.apis.predict_pb2 import PredictRequest
 from tensorflow_serving.apis.regression_pb2 import RegressionRequest
 
 from server.clients import HttpAnswer
-from server.conftest import model_config, serve
+from server.conftest import model_config
+from server.transport.served_twice import served_twice
 from server.transports import NAMES
 
 pytestmark = list(NAMES[-1].marks)
@@ -113,14 +114,8 @@ class Told:
 @pytest.fixture(scope="module")
 def servers(model_folders):
     """A server over grpcio and aiohttp, and one over the native transport."""
-    models = " ".join(model_config(model_folders / name) for name in ("default", "two"))
-    servers = [serve(models, transport=name) for name in ("python", "native")]
-    for server in servers:
-        server.http.wait_until_ready()
-        server.http.wait_until_available("two", 2)
-    yield servers
-    for server in servers:
-        server.end()
+    with served_twice(model_folders, "default", "two") as servers:
+        yield servers
 
 
 @pytest.fixture(scope="module")

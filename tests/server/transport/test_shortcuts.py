@@ -16,7 +16,8 @@ from tensorflow_serving.apis.predict_pb2 import PredictRequest
 from model_server.servables import dtypes, tensors
 from model_server.servables.tensor_bytes import varint
 from server import saved_models
-from server.conftest import model_config, serve
+from server.conftest import model_config
+from server.transport.served_twice import served_twice
 from server.transports import NAMES
 
 pytestmark = list(NAMES[-1].marks)
@@ -44,16 +45,8 @@ few = settings(
 @pytest.fixture(scope="module")
 def servers(model_folders):
     """A server that answers by Python alone, and one that answers without where it can."""
-    models = " ".join(
-        model_config(model_folders / name) for name in ("default", "identities", "two", "slow")
-    )
-    servers = [serve(models, transport=name) for name in ("python", "native")]
-    for server in servers:
-        server.http.wait_until_ready()
-        server.http.wait_until_available("two", 2)
-    yield servers
-    for server in servers:
-        server.end()
+    with served_twice(model_folders, "default", "identities", "two", "slow") as servers:
+        yield servers
 
 
 @pytest.fixture(scope="module")
