@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 
-from model_server.api.grpc.direct import Direct
+from model_server.api.direct import Direct
 from model_server.api.grpc.standard_services import Health
 from model_server.api.model_counts import ModelCounts
 from model_server.api.native_port import SLOW_CALL
@@ -114,12 +114,14 @@ class Server:
         )
         self._grpc = self._transport.grpc_endpoint(listen, self._health(), refused, tracing)
         self._rest = self._rest_endpoint(self._transport.rest) if self._transport.rest else None
-        self._forget_at_changes()
+        self._manager.subscribe(lambda _change: self._forget())
+        self._models.when_changed(self._forget)
 
-    def _forget_at_changes(self) -> None:
+    def _forget(self) -> None:
         """What was decided for requests holds as long as versions and configuration do."""
-        self._manager.subscribe(lambda _change: self._grpc.forget())
-        self._models.when_changed(self._grpc.forget)
+        self._grpc.forget()
+        if self._rest is not None:
+            self._rest.forget()
 
     def _models_of_platforms(self) -> Models:
         chosen = {**self._runtimes.classes, **platforms_of(self._options)}
@@ -221,6 +223,7 @@ class Server:
         from model_server.api.rest.example_answers import ExampleAnswers
 
         recording = Recording(self._request_logs, self._options.saved_model_tags.split(","))
+        direct = self._direct_predict()
         as_content = self._options.enable_serialization_as_tensor_content
         self._grpc.serve(
             methods(self._service, recording, as_content=as_content),
@@ -229,8 +232,10 @@ class Server:
             waiting=waiting_methods(self._service, recording, as_content=as_content)
             if self._runtimes.batch
             else {},
-            direct=self._direct_predict(),
+            direct=direct,
         )
+        if self._rest is not None:
+            self._rest.answer_directly_by(direct)
         self._models.warm_up_with(
             lambda platform: WarmUp(self._service, self._runtimes.of(platform).warm_ups)
         )
@@ -244,7 +249,7 @@ class Server:
         if self._tracing is not NO_TRACING:
             # Spans are made by Python.
             return None
-        from model_server.api.grpc.direct_predict import DirectPredict
+        from model_server.api.direct_predict import DirectPredict
 
         direct = DirectPredict(
             self._service,

@@ -222,6 +222,26 @@ def product(folder: Path) -> Path:
     return folder
 
 
+def several(folder: Path) -> Path:
+    """TF2: of ``a``, and ``b`` of two columns, ``both`` and, in whole numbers, their ``sum``."""
+
+    class Several(tf.Module):
+        @tf.function(
+            input_signature=[
+                tf.TensorSpec([None], tf.float32, name="a"),
+                tf.TensorSpec([None, 2], tf.float64, name="b"),
+            ]
+        )
+        def serve(self, a: tf.Tensor, b: tf.Tensor) -> dict[str, tf.Tensor]:
+            both = tf.concat([tf.cast(a, tf.float64)[:, None], b], axis=1)
+            most = tf.reduce_sum(tf.clip_by_value(both, -1e6, 1e6), axis=1)
+            return {"sum": tf.cast(most, tf.int64), "both": both}
+
+    module = Several()
+    tf.saved_model.save(module, str(folder), signatures=module.serve)
+    return folder
+
+
 def weighty(folder: Path, megabytes: int) -> Path:
     """TF1: y = x plus the means of variables of ones, of 10 megabytes each."""
     graph = tf.Graph()

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
+from model_server.api.direct import Otherwise
 from model_server.api.sockets import CannotListen
 from model_server.core.errors import ServingError
 from model_server.options.cpus import CPUS
@@ -90,26 +91,48 @@ class NativePort:
             raise CannotListen(
                 "--transport=native needs the package modelfleet-transport, which is not installed"
             ) from error
-        self._call, self._request, self._bundle = Call, Request, Bundle
+        self._call, self._request = Call, Request
         self.run_error: type[Exception] = RunError
         self._port = Port(self._start_one_more, _LOOPS)
-        self._answers: dict[type, Callable[[Any], None]] = {}
+        self._answers: dict[type, Callable[[Any], None]] = {Bundle: self._take}
+        self._otherwise: dict[type, Otherwise] = {}
         self._threads = 0
         self._lacks_threads = False
         self._watching = threading.Thread(target=self._watch, name="native-watch", daemon=True)
 
     def serve_grpc(
-        self, answer: Callable[[Any], None], take: Callable[[Any], None], **limits: Any
+        self, answer: Callable[[Any], None], otherwise: Otherwise, **limits: Any
     ) -> None:
-        """Has calls answered and bundles taken, within what ``Port.serve_grpc`` can limit."""
-        self._answers[self._call] = answer
-        self._answers[self._bundle] = take
+        """Has calls answered, within what ``Port.serve_grpc`` can limit."""
+        self._answers[self._call], self._otherwise[self._call] = answer, otherwise
         self._port.serve_grpc(**limits)
 
-    def serve_rest(self, answer: Callable[[Any], None], **limits: Any) -> None:
+    def serve_rest(
+        self, answer: Callable[[Any], None], otherwise: Otherwise, **limits: Any
+    ) -> None:
         """Has requests answered, within what ``Port.serve_rest`` can limit."""
-        self._answers[self._request] = answer
+        self._answers[self._request], self._otherwise[self._request] = answer, otherwise
         self._port.serve_rest(**limits)
+
+    def _take(self, bundle: Any) -> None:
+        try:
+            bundle.give(self)
+        except Exception:
+            # As of what comes alone.
+            for asked in bundle.take_all():
+                self.fault(asked)
+
+    def by_python(self, asked: Any) -> None:
+        """See Otherwise."""
+        self._otherwise[type(asked)].by_python(asked)
+
+    def failed(self, asked: Any, code: int, message: str) -> None:
+        """See Otherwise."""
+        self._otherwise[type(asked)].failed(asked, code, message)
+
+    def fault(self, asked: Any) -> None:
+        """See Otherwise."""
+        self._otherwise[type(asked)].fault(asked)
 
     def listen(self, listening: socket.socket, terms: Terms) -> None:
         """Takes this socket over. Raises CannotListen for a key that rustls cannot use."""
@@ -138,25 +161,25 @@ class NativePort:
             self._watching.start()
             self._start_thread()
 
-    def signature_for(self, call: Any, decide: Callable[[bytes], Any]) -> Any:
-        """The ``modelfleet_transport.Signature`` that answers this call; None if Python has to.
+    def signature_for(self, asked: Any, decide: Callable[[Any], Any]) -> Any:
+        """The ``modelfleet_transport.Signature`` that answers what is asked; None if Python has to.
 
-        ``decide`` says so by the ModelSpec of calls, and is asked once for those that are alike;
+        ``decide`` says so by whom it is for, and is asked once for those that are for the same;
         what it refuses, by a ServingError, is for Python, and asked again.
         """
-        spec = call.unknown
-        if spec is None:
-            return call.signature
+        whom = asked.unknown
+        if whom is None:
+            return asked.signature
         generation = self._port.generation()
         try:
-            signature = decide(spec)
+            signature = decide(whom)
         except ServingError:
             return None
-        self._port.remember(generation, spec, signature)
+        self._port.remember(generation, whom, signature)
         return signature
 
     def forget(self) -> None:
-        """Has it decided anew for all calls, because something is no longer as it was."""
+        """Has it decided anew for all, because something is no longer as it was."""
         self._port.forget()
 
     def drain(self) -> None:

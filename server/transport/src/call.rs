@@ -5,24 +5,16 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use http::HeaderMap;
-use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::client::Client;
-use crate::direct::shortcuts::Way;
-use crate::direct::signature::{Outcome, Signature};
+use crate::direct::shortcuts::{Addressee, Way};
+use crate::direct::signature::Signature;
 use crate::direct::tensorflow::Failure;
 use crate::framing::{framed, Status};
-use crate::queue::Queue;
-
-pyo3::create_exception!(
-    modelfleet_transport,
-    RunError,
-    PyException,
-    "A run that failed: its code and its message."
-);
+use crate::queue::{Api, Queue};
 
 /// Messages of a stream that are under way to its client.
 pub const AHEAD: usize = 16;
@@ -126,43 +118,25 @@ impl Call {
     /// What answers calls like this one, if Python decided so.
     #[getter]
     fn signature(&self) -> Option<Signature> {
-        match &self.0.first.way {
-            Way::Direct(direct) => Some(Signature(direct.clone())),
-            Way::Python | Way::Unknown(_) => None,
-        }
+        self.0.first.way.signature()
     }
 
     /// The ModelSpec, serialized, of a PredictRequest like which Python has seen none.
     #[getter]
-    fn unknown<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyBytes>> {
-        match &self.0.first.way {
-            Way::Unknown(spec) => Some(PyBytes::new(py, spec)),
-            Way::Python | Way::Direct(_) => None,
-        }
+    fn unknown(&self) -> Option<Addressee> {
+        self.0.first.way.unknown()
     }
 
     /// Answers by a signature, without Python's lock; False where it is for Python. Raises RunError
     /// with code and message.
     fn answer_by(&self, py: Python<'_>, signature: &Signature) -> PyResult<bool> {
-        if signature.0.batching().is_some() {
-            // They run in bundles, or by Python.
-            return Ok(false);
+        let frame = signature.answered(py, Api::Grpc, &self.0.first.message)?;
+        let is_answered = frame.is_some();
+        if let Some(frame) = frame {
+            self.0.client.forget();
+            self.0.finish(Answer::Whole(frame));
         }
-        let outcome = py.detach(|| {
-            let message = self.0.first.message.lock().unwrap().clone()?;
-            signature.0.answer(&message)
-        });
-        match outcome {
-            None => Ok(false),
-            Some(Outcome::Failed(Failure { code, message })) => {
-                Err(RunError::new_err((code, message)))
-            }
-            Some(Outcome::Answered(frame)) => {
-                self.0.client.forget();
-                self.0.finish(Answer::Whole(frame));
-                Ok(true)
-            }
-        }
+        Ok(is_answered)
     }
 
     /// Code and message of the run by a signature that failed before Python saw this call.

@@ -14,9 +14,9 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::asker::Asker;
 use crate::call::{Answer, Asked, Exchange, First, AHEAD};
 use crate::connections::{Asking, AtWork};
-use crate::direct::batch::Rows;
 use crate::direct::signature::Outcome;
 use crate::framing::{check_size, prefix, timeout, Status, Unpacking, PREFIX};
 use crate::limits::{AtHand, Held};
@@ -114,8 +114,8 @@ async fn answered(
     held.count()
         .inspect_err(|_| service.queue.refused(Api::Grpc))
         .map_err(no_place)?;
-    let way = service.shortcuts.way(&asked.path, &message);
-    let failure = match way.at_once(&message) {
+    let way = service.shortcuts.of_message(&asked.path, &message);
+    let failure = match way.at_once(Api::Grpc, &message) {
         Some(Outcome::Answered(frame)) => return Ok(whole(frame, held, at_work)),
         Some(Outcome::Failed(failure)) => Some(failure),
         None => None,
@@ -158,11 +158,7 @@ async fn asked_python(
         exchange: exchange.clone(),
         queue: queue.clone(),
     };
-    let work = match Rows::of(&exchange) {
-        Some(rows) => Work::Rows(rows),
-        None => Work::Call(exchange),
-    };
-    if !queue.push(work) {
+    if !queue.push(Work::of(Asker::Call(exchange))) {
         queue.refused(Api::Grpc);
         let problem = "Too many calls wait for a thread already; try again";
         return Err(Status::new(Status::RESOURCE_EXHAUSTED, problem));

@@ -2,12 +2,13 @@
 //! thread without Python's lock; whole messages wait in a queue for Python's own threads.
 //!
 //! One file per concern: `port` (what Python makes), `connections` (sockets and places), `loops`
-//! (the threads that serve them), `speaking`
-//! (one connection), `wire` (its bytes), `authority` (of UNIX sockets), `tls`, `limits` (what is at
-//! hand), `grpc` and `rest` (one call and one request on the wire), `framing` (gRPC's messages and
-//! statuses), `queue` (what waits, and the threads that take it), `call` and `request` (what Python
-//! sees), `client` (who waits), `direct` (Predict without Python), `lines` (calls to other servers).
+//! (the threads that serve them), `speaking` (one connection), `wire` (its bytes), `authority` (of
+//! UNIX sockets), `tls`, `limits` (what is at hand), `grpc` and `rest` (one call and one request on
+//! the wire), `framing` (gRPC's messages and statuses), `queue` (what waits, and the threads that
+//! take it), `call` and `request` (what Python sees), `asker` (either of them), `client` (who waits),
+//! `direct` (Predict without Python), `lines` (calls to other servers).
 
+mod asker;
 mod authority;
 mod call;
 mod client;
@@ -36,6 +37,9 @@ fn modelfleet_transport(module: &Bound<PyModule>) -> PyResult<()> {
     module.add_class::<direct::session::Session>()?;
     module.add_class::<direct::signature::Signature>()?;
     module.add_class::<direct::batch::Bundle>()?;
-    module.add("RunError", module.py().get_type::<call::RunError>())?;
+    module.add(
+        "RunError",
+        module.py().get_type::<direct::signature::RunError>(),
+    )?;
     module.add_function(wrap_pyfunction!(lines::ask, module)?)
 }

@@ -10,6 +10,7 @@ use pyo3::prelude::*;
 use tokio::sync::{mpsc, watch};
 
 use crate::connections::{serve, Stage, Terms};
+use crate::direct::shortcuts::Addressee;
 use crate::direct::signature::Signature;
 use crate::limits::AtHand;
 use crate::loops::Loops;
@@ -187,14 +188,14 @@ impl Port {
         self.service.shortcuts.generation()
     }
 
-    /// From now on PredictRequests with this ModelSpec, serialized, are for this signature, or for
-    /// Python alone; unless `generation` is past.
-    fn remember(&self, generation: u64, spec: Vec<u8>, signature: Option<Py<Signature>>) {
+    /// From now on requests that are for the same are for this signature, or for Python alone; unless
+    /// `generation` is past.
+    fn remember(&self, generation: u64, whom: Addressee, signature: Option<Py<Signature>>) {
         let signature = signature.as_ref().map(Py::get);
-        self.service.shortcuts.remember(generation, spec, signature);
+        self.service.shortcuts.remember(generation, whom, signature);
     }
 
-    /// Nothing is known of any ModelSpec from now on.
+    /// Nothing is known of any request from now on.
     fn forget(&self) {
         self.service.shortcuts.forget();
     }

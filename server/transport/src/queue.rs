@@ -15,9 +15,8 @@ use std::time::Duration;
 use pyo3::prelude::*;
 use tokio::sync::Notify;
 
-use crate::call::{Call, Exchange};
+use crate::asker::Asker;
 use crate::direct::batch::{Bundle, Gathered, Rows};
-use crate::request::{Pending, Request};
 
 /// How long calls may wait for a taker that is inside one call.
 const STALL: Duration = Duration::from_millis(1);
@@ -37,26 +36,29 @@ struct Sleeper {
 
 /// What a thread of Python is to answer.
 pub enum Work {
-    Call(Arc<Exchange>),
-    /// A call that can run with others.
+    Alone(Asker),
+    /// What can run with others.
     Rows(Rows),
     Gathered(Gathered),
-    Request(Arc<Pending>),
 }
 
 impl Work {
+    /// What was asked, with others like it if it can be.
+    pub fn of(asker: Asker) -> Work {
+        Rows::of(&asker).map_or(Work::Alone(asker), Work::Rows)
+    }
+
     /// As Python sees it.
     pub fn into_python(self, py: Python<'_>, queue: &Arc<Queue>) -> PyResult<Py<PyAny>> {
         Ok(match self {
-            Work::Call(exchange) => Py::new(py, Call(exchange, queue.clone()))?.into_any(),
+            Work::Alone(asker) => asker.into_python(py, queue)?,
             Work::Rows(rows) => Py::new(py, Bundle::of(Gathered::of(rows), queue))?.into_any(),
             Work::Gathered(gathered) => Py::new(py, Bundle::of(gathered, queue))?.into_any(),
-            Work::Request(pending) => Py::new(py, Request(pending, queue.clone()))?.into_any(),
         })
     }
 }
 
-/// Whose request was refused.
+/// By which a request is asked and answered.
 #[derive(Clone, Copy)]
 pub enum Api {
     Grpc,

@@ -1,5 +1,6 @@
 //! One request of REST: what the wire side and Python share of it, and what Python sees.
 
+use std::borrow::Cow;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
@@ -10,17 +11,34 @@ use pyo3::types::PyBytes;
 use tokio::sync::oneshot;
 
 use crate::client::Client;
+use crate::direct::shortcuts::{Addressee, Way};
+use crate::direct::signature::Signature;
+use crate::direct::tensorflow::Failure;
 use crate::limits::Held;
-use crate::queue::Queue;
+use crate::queue::{Api, Queue};
 
 /// An answer of fewer bytes is copied, which is cheaper than to share it with Python.
 const SHARED: usize = 1 << 15;
 
+pub const JSON: &str = "application/json";
+
 pub struct Answer {
     pub status: u16,
-    pub content_type: String,
+    pub content_type: Cow<'static, str>,
     pub body: Bytes,
     pub headers: Vec<(String, String)>,
+}
+
+impl Answer {
+    /// What was asked for, in JSON.
+    pub fn good(body: Bytes) -> Self {
+        Answer {
+            status: 200,
+            content_type: JSON.into(),
+            body,
+            headers: Vec::new(),
+        }
+    }
 }
 
 pub struct Pending {
@@ -29,9 +47,20 @@ pub struct Pending {
     pub headers: HeaderMap,
     pub is_stranger: bool,
     pub body: Mutex<Option<Bytes>>,
+    /// Who answers it, and how that was tried in vain.
+    pub way: Way,
+    pub failure: Option<Failure>,
     pub held: Mutex<Option<Held>>,
     pub answer: Mutex<Option<oneshot::Sender<Answer>>>,
     pub client: Client,
+}
+
+impl Pending {
+    pub fn finish(&self, answer: Answer) {
+        if let Some(sender) = self.answer.lock().unwrap().take() {
+            let _ = sender.send(answer);
+        }
+    }
 }
 
 /// A request whose body has come.
@@ -74,6 +103,36 @@ impl Request {
         Some(joined)
     }
 
+    /// What answers requests like this one, if Python decided so.
+    #[getter]
+    fn signature(&self) -> Option<Signature> {
+        self.0.way.signature()
+    }
+
+    /// The path with its query, if Python has decided nothing for requests like this one.
+    #[getter]
+    fn unknown(&self) -> Option<Addressee> {
+        self.0.way.unknown()
+    }
+
+    /// See Call.answer_by.
+    fn answer_by(&self, py: Python<'_>, signature: &Signature) -> PyResult<bool> {
+        let text = signature.answered(py, Api::Rest, &self.0.body)?;
+        let is_answered = text.is_some();
+        if let Some(text) = text {
+            self.0.client.forget();
+            self.0.finish(Answer::good(text));
+        }
+        Ok(is_answered)
+    }
+
+    /// Code and message of the run by a signature that failed before Python saw this request.
+    #[getter]
+    fn failure(&self) -> Option<(u8, &str)> {
+        let failure = self.0.failure.as_ref()?;
+        Some((failure.code, &failure.message))
+    }
+
     /// The body, once: it is not kept.
     fn body<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
         let body = self.0.body.lock().unwrap().take().unwrap_or_default();
@@ -109,13 +168,11 @@ impl Request {
             ..SHARED => Bytes::copy_from_slice(&body),
             _ => Bytes::from_owner(body),
         };
-        if let Some(sender) = self.0.answer.lock().unwrap().take() {
-            let _ = sender.send(Answer {
-                status,
-                content_type: content_type.to_owned(),
-                body,
-                headers,
-            });
-        }
+        self.0.finish(Answer {
+            status,
+            content_type: content_type.to_owned().into(),
+            body,
+            headers,
+        });
     }
 }

@@ -209,9 +209,15 @@ impl Speaking {
             }
         }
         if let Some(limits) = self.service.rest.get() {
-            let (limits, queue) = (limits.clone(), self.service.queue.clone());
+            let limits = limits.clone();
             // Apart, because calls of gRPC move what they may need about.
-            let answer = Box::pin(rest::answer(request, &self.asking, at_work, limits, queue));
+            let answer = Box::pin(rest::answer(
+                request,
+                &self.asking,
+                at_work,
+                limits,
+                &self.service,
+            ));
             return answer.await.map(Either::Right);
         }
         let mut refusal = Response::new(Either::Right(Full::default()));

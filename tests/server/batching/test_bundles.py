@@ -3,7 +3,7 @@
 import re
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from pathlib import Path
 
 import grpc
@@ -15,6 +15,7 @@ from tensorflow_serving.apis.model_management_pb2 import ReloadConfigRequest
 from tensorflow_serving.apis.predict_pb2 import PredictRequest, PredictResponse
 
 from model_server.servables import tensors
+from server.clients import HttpAnswer
 from server.conftest import model_config
 from server.transports import NAMES
 
@@ -103,6 +104,21 @@ def answered(future: grpc.Future) -> np.ndarray:
     return tensors.decode(PredictResponse.FromString(future.result()).outputs["y"])
 
 
+def post(running, body: str) -> HttpAnswer:
+    return running.http.post("/v1/models/quotients/versions/1:predict", f"{{{body}}}")
+
+
+def rows(*values: int) -> str:
+    """A body by rows."""
+    each = ", ".join(f'{{"x": [{value}], "rounds": 0}}' for value in values)
+    return f'"instances": [{each}]'
+
+
+def columns(*values: int) -> str:
+    """A body by columns."""
+    return f'"inputs": {{"x": {[[value] for value in values]}, "rounds": {[0] * len(values)}}}'
+
+
 def metric(running, name: str) -> int:
     found = re.findall(re.escape(name) + r"(?:{[^}]*})? ([\d.e+]+)", running.http.get(METRICS).text)
     return int(sum(map(float, found)))
@@ -127,13 +143,20 @@ class Busy:
 
     def gather(self, *asked: PredictRequest) -> list[grpc.Future]:
         """Sends these while nothing can run, and waits until they are there."""
-        in_flight = ':modelfleet:serving:in_flight_requests{entrypoint="GRPC"} '
         futures = [ask(self._running, each) for each in asked]
-        self._running.http.wait_for(
-            METRICS, lambda answer: f"{in_flight}{len(futures) + 1}\n" in answer.text
-        )
-        assert not self._long.done()
+        self._until_at_hand("GRPC", len(futures) + 1)
         return futures
+
+    def gather_posts(self, pool: Executor, *bodies: str) -> list[Future[HttpAnswer]]:
+        """The same over REST."""
+        futures = [pool.submit(post, self._running, body) for body in bodies]
+        self._until_at_hand("REST", len(futures))
+        return futures
+
+    def _until_at_hand(self, entrypoint: str, number: int) -> None:
+        at_hand = f':modelfleet:serving:in_flight_requests{{entrypoint="{entrypoint}"}} {number}\n'
+        self._running.http.wait_for(METRICS, lambda answer: at_hand in answer.text)
+        assert not self._long.done()
 
 
 def known(running) -> None:
@@ -142,6 +165,8 @@ def known(running) -> None:
         for signature in ("", "positive"):
             x = np.ones(1, np.float32) if signature else column(1)
             answered(ask(running, request(x, version=version, signature=signature)))
+    assert post(running, rows(1)).status == 200
+    assert post(running, '"instances": [1], "signature_name": "positive"').status == 200
 
 
 ONE = "num_batch_threads { value: 1 }"
@@ -186,6 +211,55 @@ def test_of_requests_that_run_together_one_that_fails_fails_alone(batched):
     assert answered(also_good).tolist() == [[30]]
     assert bad.exception().code() is grpc.StatusCode.INVALID_ARGUMENT
     assert "division by zero" in bad.exception().details().lower()
+
+
+def test_calls_of_grpc_and_requests_of_rest_are_of_one_batch(batched):
+    running = batched(ONE)
+    known(running)
+    busy = Busy(running)
+    runs, all_rows = (
+        metric(running, FOLDER + name) for name in ("wrapped_run_count", "input_batch_size_sum")
+    )
+
+    with ThreadPoolExecutor() as pool:
+        calls = busy.gather(request(column(1, 2)), request(column(3)))
+        posts = busy.gather_posts(pool, rows(4, 5), columns(6, 10))
+        answers = [each.result().json for each in posts]
+
+    assert [answered(each).ravel().tolist() for each in calls] == [[60, 30], [20]]
+    assert answers == [{"predictions": [[15], [12]]}, {"outputs": [[10], [6]]}]
+    assert metric(running, f"{FOLDER}wrapped_run_count") == runs + 1
+    assert metric(running, f"{FOLDER}input_batch_size_sum") == all_rows + 7
+
+
+def test_of_requests_of_rest_that_run_together_one_that_fails_fails_alone(batched):
+    running = batched(ONE)
+    known(running)
+    failed = ':tensorflow:serving:request_count{model_name="quotients",status="INVALID_ARGUMENT"}'
+
+    with ThreadPoolExecutor() as pool:
+        good, bad = (
+            each.result() for each in Busy(running).gather_posts(pool, rows(1, 2), rows(3, 0))
+        )
+
+    assert good.json == {"predictions": [[60], [30]]}
+    assert bad.status == 400
+    assert "division by zero" in bad.json["error"].lower()
+    assert metric(running, failed) == 1
+
+
+def test_a_request_of_rest_whose_outputs_are_no_rows_is_answered_alone(batched):
+    running = batched(ONE)
+    known(running)
+
+    with ThreadPoolExecutor() as pool:
+        posts = Busy(running).gather_posts(
+            pool,
+            *(f'"signature_name": "positive", "instances": {x}' for x in ([1, -1], [2, 3])),
+        )
+        answers = [each.result().json for each in posts]
+
+    assert answers == [{"predictions": [1.0]}, {"predictions": [2.0, 3.0]}]
 
 
 def test_a_model_whose_outputs_are_no_rows_answers_each_alone(batched):
@@ -245,10 +319,11 @@ def test_nothing_is_lost_or_wrong_while_versions_come_and_go(batched, model):
     ends = threading.Event()
 
     def call(number: int) -> int:
-        asked, count = request(column(*range(1, number + 2))), 0
+        values, count = range(1, number + 2), 0
+        asked, expected = request(column(*values)), [[60 // x] for x in values]
         while not ends.is_set():
-            expected = [[60 // x] for x in range(1, number + 2)]
             assert answered(ask(running, asked)).tolist() == expected
+            assert post(running, rows(*values)).json == {"predictions": expected}
             count += 1
         return count
 

@@ -17,12 +17,12 @@ from model_server.servables import dtypes, tensors
 from model_server.servables.tensor_bytes import varint
 from server import saved_models
 from server.conftest import model_config
+from server.transport.direct_counts import METRICS, counted
 from server.transport.served_twice import served_twice
 from server.transports import NAMES
 
 pytestmark = list(NAMES[-1].marks)
 PREDICT = "/tensorflow.serving.PredictionService/Predict"
-METRICS = "/monitoring/prometheus/metrics"
 # So many quick runs make a signature quick, and some more.
 MANY = 60
 NUMBERS = {
@@ -86,13 +86,6 @@ def told(running, request: PredictRequest):
     future = call.future(request.SerializeToString(), timeout=60)
     failed = future.exception() is not None
     return future.code(), future.details(), None if failed else future.result()
-
-
-def counted(running, model: str, thread: str | None = None) -> float:
-    """How many requests were answered without Python, in all or by such threads."""
-    page = running.http.get(METRICS).text
-    of = f'model_name="{model}",thread="{thread or ""}'
-    return sum(map(float, re.findall(rf"direct_request_count{{{of}.*?}} (\S+)", page)))
 
 
 def until_direct(running, request: PredictRequest) -> None:

@@ -14,9 +14,9 @@ import grpc
 from model_server.api.at_hand import AtHand
 from model_server.api.codes import details, grpc_status
 from model_server.api.criticality import HEADER, may_be_shed
+from model_server.api.direct import Direct
 from model_server.api.fair_turns import FairTurns
 from model_server.api.grpc.addressee import model_of
-from model_server.api.grpc.direct import Direct
 from model_server.api.grpc.metadata import header
 from model_server.api.grpc.receiving import Receiving
 from model_server.api.grpc.standard_services import Health, add_reflection

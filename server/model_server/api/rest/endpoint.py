@@ -15,6 +15,7 @@ from aiohttp import web
 from model_server.api import sockets
 from model_server.api.at_hand import AtHand
 from model_server.api.criticality import HEADER, may_be_shed
+from model_server.api.direct import Direct
 from model_server.api.fair_turns import FairTurns
 from model_server.api.rest import body, json_writer, pages, routes
 from model_server.api.rest.answers import Later
@@ -77,6 +78,12 @@ class RestEndpoint:
 
     def answer_later_by(self, later: Callable[[Route, bytes], Later | None]) -> None:
         """See NativeRestEndpoint; a request has a thread here all the same."""
+
+    def answer_directly_by(self, direct: Direct | None) -> None:
+        """See NativeRestEndpoint; all is answered by Python here."""
+
+    def forget(self) -> None:
+        """See NativeRestEndpoint."""
 
     def start(self) -> int:
         """Opens the port and returns it. Raises OSError if it cannot be listened on."""

@@ -9,6 +9,7 @@ from urllib.parse import unquote
 
 from model_server.api import sockets
 from model_server.api.criticality import HEADER, may_be_shed
+from model_server.api.direct import Direct
 from model_server.api.fair_turns import FairTurns
 from model_server.api.native_port import QUEUED, SLOW_REQUEST, NativePort, Pace, Terms
 from model_server.api.rest import body, pages, routes
@@ -46,6 +47,7 @@ class NativeRestEndpoint:
         self._refused = refused
         self._tracing = tracing
         turns = FairTurns(listen.threads, listen.own, WAITING, refused)
+        self._turns = turns
         self._in_turn = InTurn(answer, turns, listen.models, tracing)
         # For bodies of many values, one at a time: each takes much memory, and long.
         self._large = FairTurns(1, 0, WAITING, refused)
@@ -53,9 +55,11 @@ class NativeRestEndpoint:
         self._measuring = FairTurns(1, 0, WAITING, refused)
         self._pace = Pace(SLOW_REQUEST)
         self._later: Callable[[Route, bytes], Later | None] = lambda _route, _body: None
+        self._direct: Direct | None = None
         self._port = listen.shared or NativePort()
         self._port.serve_rest(
             self._answer_request,
+            self,
             in_flight=listen.in_flight,
             at_hand=listen.body.together,
             body=listen.body.bytes,
@@ -94,33 +98,67 @@ class NativeRestEndpoint:
         """Has what this gives some work for answered by it, and not by a thread that waits."""
         self._later = later
 
+    def answer_directly_by(self, direct: Direct | None) -> None:
+        """Has this decide which requests are answered without Python."""
+        self._direct = direct
+
+    def forget(self) -> None:
+        """Has requests looked at anew that were answered without Python."""
+        self._port.forget()
+
     def _answer_request(self, request: Any) -> None:
-        try:
-            page = self._page(request)
-        except ServingError as error:
-            page = pages.refusal(error)
-        except Exception:
-            # The outermost frame of a request: a fault of ours must not end the thread.
-            _log.exception("a request failed unexpectedly")
-            page = pages.refusal(pages.FAULT)
-        if page is not None:
-            _send(request, page)
+        _send_page(request, self._page)
+
+    def by_python(self, request: Any) -> None:
+        """See Otherwise."""
+        _send_page(request, self._page_by_python)
+
+    def failed(self, request: Any, code: int, message: str) -> None:
+        """See Otherwise."""
+        direct = self._direct
+        assert direct is not None
+        _send_page(request, lambda request: direct.refuse(request.signature, code, message))
+
+    def fault(self, request: Any) -> None:
+        """See Otherwise."""
+        _log.exception("a request failed unexpectedly")
+        _send(request, pages.refusal(pages.FAULT))
 
     def _page(self, request: Any) -> Page | None:
         """The answer; None if it comes later."""
-        method, path = request.method, request.target
-        visit = Visit(method, path, request.header("origin") or "", request.is_stranger)
+        visit = Visit(
+            request.method, request.target, request.header("origin") or "", request.is_stranger
+        )
         page = pages.page(self._watch, visit)
         if page is not None:
             return page
-        text = self._api(request, routes.route(method, path))
+        return None if self._is_answered_directly(request) else self._page_by_python(request)
+
+    def _is_answered_directly(self, request: Any) -> bool:
+        direct = self._direct
+        if direct is None:
+            return False
+        signature = self._port.signature_for(request, direct.of_target)
+        if signature is None:
+            return False
+        failure, model = request.failure, signature.model
+        if failure is None:
+            # Such models have no limit of their own.
+            turn = self._turns.turn(model)
+            with working_for(_asking(request)), direct.at_hand(model, "REST"), turn:
+                try:
+                    answer = partial(request.answer_by, signature)
+                    return bool(self._pace.run(model, request, answer))
+                except self._port.run_error as error:
+                    failure = error.args
+        direct.refuse(signature, *failure)
+
+    def _page_by_python(self, request: Any) -> Page | None:
+        asking = _asking(request)
+        text = self._api(request, asking, routes.route(request.method, request.target))
         return None if text is None else Page(200, text)
 
-    def _api(self, request: Any, route: Route) -> str | None:
-        # Without a deadline, which the port keeps: it must not be told in two ways.
-        asking = _Client(request)
-        if not request.when_gone(asking.gone):
-            raise ServingError(Code.CANCELLED, "The client is gone")
+    def _api(self, request: Any, asking: Client, route: Route) -> str | None:
         model = self._in_turn.model(route)
         about = asked(
             request.method, unquote(request.target.partition("?")[0]), route, request.header
@@ -177,8 +215,30 @@ class NativeRestEndpoint:
         return plain, values
 
 
+def _send_page(request: Any, found: Callable[[Any], Page | None]) -> None:
+    try:
+        page = found(request)
+    except ServingError as error:
+        page = pages.refusal(error)
+    except Exception:
+        # The outermost frame of a request: a fault of ours must not end the thread.
+        _log.exception("a request failed unexpectedly")
+        page = pages.refusal(pages.FAULT)
+    if page is not None:
+        _send(request, page)
+
+
 def _send(request: Any, page: Page) -> None:
     request.answer(page.status, page.content_type, page.body, page.headers)
+
+
+def _asking(request: Any) -> "_Client":
+    """Who waits. Raises ServingError, CANCELLED, if nobody does any more."""
+    # Without a deadline, which the port keeps: it must not be told in two ways.
+    asking = _Client(request)
+    if not request.when_gone(asking.gone):
+        raise ServingError(Code.CANCELLED, "The client is gone")
+    return asking
 
 
 class _Client(Client):

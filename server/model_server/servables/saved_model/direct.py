@@ -58,6 +58,7 @@ class DirectSession:
             return Signature(
                 self._native,
                 terms.model,
+                signature.name,
                 self._places(signature.inputs),
                 self._places(signature.outputs),
                 model_spec=terms.model_spec,

@@ -4,22 +4,22 @@
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
+use bytes::Bytes;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
-use crate::call::{Answer, Call, Exchange};
-use crate::direct::messages::TensorProto;
+use crate::asker::Asker;
 use crate::direct::shortcuts::Way;
-use crate::direct::signature::{Direct, Outcome};
+use crate::direct::signature::{Direct, Outcome, Sent};
 use crate::direct::tensorflow::{Failure, Tensor};
 use crate::direct::tensors::{described, write, Described};
 use crate::queue::Queue;
 
 /// A request for a signature whose requests are batched: what it has for each input, in rows.
 pub struct Rows {
-    exchange: Arc<Exchange>,
+    asker: Asker,
     direct: Arc<Direct>,
-    sent: Vec<TensorProto>,
+    sent: Sent,
     /// Of one row of each input.
     shapes: Vec<Vec<i64>>,
     rows: usize,
@@ -27,18 +27,17 @@ pub struct Rows {
 }
 
 impl Rows {
-    /// The rows of a call; None where it is for Python, as are those with too many or none.
-    pub fn of(exchange: &Arc<Exchange>) -> Option<Rows> {
+    /// The rows of what was asked; None where it is for Python, as are those with too many or none.
+    pub fn of(asker: &Asker) -> Option<Rows> {
         let began = Instant::now();
-        let Way::Direct(direct) = &exchange.first.way else {
+        let Way::Direct(direct) = asker.way() else {
             return None;
         };
         let (most_rows, _) = direct.batching()?;
-        let message = exchange.first.message.lock().unwrap().clone()?;
-        let sent = direct.sent(&message)?;
-        let mut shapes = Vec::with_capacity(sent.len());
+        let sent = direct.sent(asker.api(), &asker.sent()?)?;
+        let mut shapes = Vec::with_capacity(sent.tensors.len());
         let mut rows = None;
-        for (proto, input) in sent.iter().zip(&direct.inputs) {
+        for (proto, input) in sent.tensors.iter().zip(&direct.inputs) {
             let Described { shape, .. } = described(proto, input.dtype)?;
             let (&first, row) = shape.split_first()?;
             if *rows.get_or_insert(first) != first {
@@ -48,7 +47,7 @@ impl Rows {
         }
         let rows = usize::try_from(rows?).ok()?;
         (rows <= most_rows).then(|| Rows {
-            exchange: exchange.clone(),
+            asker: asker.clone(),
             direct: direct.clone(),
             sent,
             shapes,
@@ -59,11 +58,6 @@ impl Rows {
 
     fn is_like(&self, other: &Rows) -> bool {
         Arc::ptr_eq(&self.direct, &other.direct) && self.shapes == other.shapes
-    }
-
-    fn finish(&self, answer: Answer) {
-        self.exchange.client.forget();
-        self.exchange.finish(answer);
     }
 }
 
@@ -102,33 +96,43 @@ impl Gathered {
 pub struct Bundle {
     direct: Arc<Direct>,
     requests: Mutex<Vec<Rows>>,
-    number: usize,
+    /// How many requests of each API it has.
+    numbers: [usize; 2],
     rows: usize,
     queue: Arc<Queue>,
 }
 
 impl Bundle {
     pub fn of(gathered: Gathered, queue: &Arc<Queue>) -> Self {
+        let mut numbers = [0; 2];
+        for request in &gathered.requests {
+            numbers[request.asker.api() as usize] += 1;
+        }
         Bundle {
             direct: gathered.requests[0].direct.clone(),
-            number: gathered.requests.len(),
+            numbers,
             rows: gathered.rows,
             requests: Mutex::new(gathered.requests),
             queue: queue.clone(),
         }
     }
 
-    fn calls(&self, requests: impl IntoIterator<Item = Rows>) -> Vec<Call> {
-        let queue = &self.queue;
+    fn for_python(
+        &self,
+        py: Python<'_>,
+        requests: impl IntoIterator<Item = Rows>,
+    ) -> PyResult<Vec<Py<PyAny>>> {
         let requests = requests.into_iter();
         requests
-            .map(|request| Call(request.exchange, queue.clone()))
+            .map(|request| request.asker.into_python(py, &self.queue))
             .collect()
     }
 }
 
-/// A call that failed, with the code and the message.
-type Failed = (Call, u8, String);
+/// A request that failed, with the code and the message.
+type Failed = (Py<PyAny>, u8, String);
+/// The rows of each run by itself, what failed, and what is for Python.
+type Ran = (Vec<usize>, Vec<Failed>, Vec<Py<PyAny>>);
 
 #[pymethods]
 impl Bundle {
@@ -140,10 +144,10 @@ impl Bundle {
         Ok(())
     }
 
-    /// How many requests it has.
+    /// How many requests of gRPC and of REST it has.
     #[getter]
-    fn number(&self) -> usize {
-        self.number
+    fn numbers(&self) -> [usize; 2] {
+        self.numbers
     }
 
     /// How many rows they have.
@@ -169,10 +173,10 @@ impl Bundle {
         PyBytes::new(py, shapes.unwrap_or_default().as_bytes())
     }
 
-    /// Its calls, which are not its own any more.
-    fn take_calls(&self) -> Vec<Call> {
+    /// Its calls and requests, which are not its own any more.
+    fn take_all(&self, py: Python<'_>) -> PyResult<Vec<Py<PyAny>>> {
         let requests = std::mem::take(&mut *self.requests.lock().unwrap());
-        self.calls(requests)
+        self.for_python(py, requests)
     }
 
     /// Takes over the requests of others of its kind, after its own, and leaves out those whose
@@ -182,7 +186,7 @@ impl Bundle {
         for other in &others {
             requests.append(&mut other.get().requests.lock().unwrap());
         }
-        requests.retain(|request| !request.exchange.client.is_gone());
+        requests.retain(|request| !request.asker.client().is_gone());
         let counts = requests.iter().map(|request| request.rows).collect();
         *self.requests.lock().unwrap() = requests;
         counts
@@ -191,8 +195,8 @@ impl Bundle {
     /// Runs it in one batch, filled up to a size, and answers. If that fails, each request runs by
     /// itself.
     ///
-    /// Returns the rows of each such run, the calls that failed, and those that are for Python.
-    fn run(&self, py: Python<'_>, size: usize) -> (Vec<usize>, Vec<Failed>, Vec<Call>) {
+    /// Returns the rows of each such run, those that failed, and those that are for Python.
+    fn run(&self, py: Python<'_>, size: usize) -> PyResult<Ran> {
         let requests = std::mem::take(&mut *self.requests.lock().unwrap());
         let Done {
             alone,
@@ -200,10 +204,11 @@ impl Bundle {
             not_run,
         } = py.detach(|| done(&self.direct, requests, size));
         let failed = failed.into_iter().map(|(request, failure)| {
-            let call = Call(request.exchange, self.queue.clone());
-            (call, failure.code, failure.message)
+            let asked = request.asker.into_python(py, &self.queue)?;
+            Ok((asked, failure.code, failure.message))
         });
-        (alone, failed.collect(), self.calls(not_run))
+        let failed = failed.collect::<PyResult<_>>()?;
+        Ok((alone, failed, self.for_python(py, not_run)?))
     }
 }
 
@@ -225,15 +230,15 @@ fn done(direct: &Direct, requests: Vec<Rows>, size: usize) -> Done {
         return done;
     }
     match run_together(direct, &requests, size) {
-        None => done.not_run = requests,
-        Some(Ok(frames)) => {
-            for (request, frame) in requests.iter().zip(frames) {
-                direct.measure(request.began, request.began.elapsed());
-                request.finish(Answer::Whole(frame));
+        Together::NotRun => done.not_run = requests,
+        Together::Answered(answers) => {
+            for (request, answer) in requests.iter().zip(answers) {
+                direct.measure(request.asker.api(), request.began, request.began.elapsed());
+                request.asker.finish(answer);
             }
         }
         // A request that cannot be answered is no reason to refuse others.
-        Some(Err(_)) => {
+        Together::Failed => {
             for request in requests {
                 done.alone.push(request.rows);
                 done.run_as_sent(direct, request);
@@ -245,47 +250,47 @@ fn done(direct: &Direct, requests: Vec<Rows>, size: usize) -> Done {
 
 impl Done {
     fn run_as_sent(&mut self, direct: &Direct, request: Rows) {
-        let message = request.exchange.first.message.lock().unwrap().clone();
-        match message.and_then(|message| direct.answer(&message)) {
+        let sent = request.asker.sent();
+        match sent.and_then(|sent| direct.answer(request.asker.api(), &sent)) {
             None => self.not_run.push(request),
             Some(Outcome::Failed(failure)) => self.failed.push((request, failure)),
-            Some(Outcome::Answered(frame)) => request.finish(Answer::Whole(frame)),
+            Some(Outcome::Answered(answer)) => request.asker.finish(answer),
         }
     }
 }
 
-/// An answer for each request, framed; None where the session is closed, or lacks memory.
-fn run_together(
-    direct: &Direct,
-    requests: &[Rows],
-    size: usize,
-) -> Option<Result<Vec<bytes::Bytes>, Failure>> {
+/// What comes of requests that run together.
+enum Together {
+    /// An answer for each.
+    Answered(Vec<Bytes>),
+    Failed,
+    /// The session is closed, or there is no memory.
+    NotRun,
+}
+
+fn run_together(direct: &Direct, requests: &[Rows], size: usize) -> Together {
     let inputs = 0..direct.inputs.len();
     let values: Option<Vec<Tensor>> = inputs
         .map(|input| merged(direct, requests, input, size))
         .collect();
-    let outputs = match direct
-        .session
-        .run(&direct.feeds, &values?, &direct.fetches)?
-    {
-        Ok(outputs) => outputs,
-        Err(failure) => return Some(Err(failure)),
+    let run = |values: Vec<Tensor>| direct.session.run(&direct.feeds, &values, &direct.fetches);
+    let outputs = match values.and_then(run) {
+        None => return Together::NotRun,
+        Some(Ok(outputs)) if outputs.iter().all(|output| is_of_rows(output, size)) => outputs,
+        Some(_) => return Together::Failed,
     };
-    if !outputs.iter().all(|output| is_of_rows(output, size)) {
-        return Some(Err(Failure {
-            code: 9,
-            message: "Batched output tensor's 0th dimension does not equal the sum of the 0th \
-                      dimension sizes of the input tensors"
-                .into(),
-        }));
-    }
     let mut first = 0;
-    let frames = requests.iter().map(|request| {
+    let answers = requests.iter().map(|request| {
         let rows = first..first + request.rows;
         first = rows.end;
-        direct.framed_rows(&outputs, rows)
+        match direct.told(request.sent.form, &outputs, Some(&rows)) {
+            Some(Outcome::Answered(answer)) => Some(answer),
+            Some(Outcome::Failed(_)) | None => None,
+        }
     });
-    Some(frames.collect())
+    answers
+        .collect::<Option<_>>()
+        .map_or(Together::Failed, Together::Answered)
 }
 
 fn is_of_rows(output: &Tensor, size: usize) -> bool {
@@ -298,14 +303,14 @@ fn merged(direct: &Direct, requests: &[Rows], input: usize, size: usize) -> Opti
     let (first, last) = (requests.first()?, requests.last()?);
     let mut shape = vec![i64::try_from(size).ok()?];
     shape.extend(&first.shapes[input]);
-    let row = described(&first.sent[input], dtype)?.size / first.rows;
+    let row = described(&first.sent.tensors[input], dtype)?.size / first.rows;
     let api = direct.session.api;
     api.tensor(dtype, &shape, row.checked_mul(size)?, |bytes| {
         let mut left = bytes;
         let mut last_row = Vec::new();
         for request in requests {
             let (own, rest) = left.split_at_mut(row * request.rows);
-            write(&request.sent[input], dtype, own);
+            write(&request.sent.tensors[input], dtype, own);
             if std::ptr::eq(request, last) && !rest.is_empty() {
                 last_row = own[..row].to_vec();
             }

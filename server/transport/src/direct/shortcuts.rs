@@ -1,34 +1,61 @@
 //! Which requests are answered without Python: those like one that Python looked at and remembers.
 //!
-//! A request is like another if its ModelSpec is the same, byte by byte. All is forgotten whenever
-//! something changes that Python looked at.
+//! A request is like another if it is for the same, byte by byte: a ModelSpec of gRPC, a path of
+//! REST. All is forgotten whenever something changes that Python looked at.
 
 use std::collections::HashMap;
 use std::sync::{Arc, RwLock};
 
 use bytes::Bytes;
 use prost::Message;
+use pyo3::prelude::*;
 
 use crate::direct::messages::Addressed;
+use crate::direct::predict_json::seen_signature;
 use crate::direct::signature::{Direct, Outcome, Signature};
+use crate::queue::Api;
 
 const PREDICT: &str = "/tensorflow.serving.PredictionService/Predict";
 /// Clients may ask for the same in many ways; beyond so many, all are looked at anew.
 const MOST: usize = 4096;
 
-/// Who answers a request: a signature, Python, or who Python says when it sees this ModelSpec.
+/// Whom a request is for: of REST its path with its query, and the name of the signature; of gRPC a
+/// ModelSpec, serialized.
+#[derive(Clone, FromPyObject, IntoPyObject)]
+pub enum Addressee {
+    Target(String, String),
+    Spec(Vec<u8>),
+}
+
+/// Who answers a request: a signature, Python, or who Python says when it sees whom it is for.
 #[derive(Clone)]
 pub enum Way {
     Direct(Arc<Direct>),
     Python,
-    Unknown(Bytes),
+    Unknown(Addressee),
 }
 
 impl Way {
-    /// What comes of a message whose signature is quick enough for a thread that serves others.
-    pub fn at_once(&self, message: &Bytes) -> Option<Outcome> {
+    /// What answers, if Python decided so.
+    pub fn signature(&self) -> Option<Signature> {
         match self {
-            Way::Direct(direct) => direct.answer_at_once(message),
+            Way::Direct(direct) => Some(Signature(direct.clone())),
+            Way::Python | Way::Unknown(_) => None,
+        }
+    }
+
+    /// Whom it is for, if Python has decided nothing.
+    pub fn unknown(&self) -> Option<Addressee> {
+        match self {
+            Way::Unknown(whom) => Some(whom.clone()),
+            Way::Python | Way::Direct(_) => None,
+        }
+    }
+
+    /// What comes of a request whose signature is quick enough for a thread that serves others.
+    pub fn at_once(&self, api: Api, request: &Bytes) -> Option<Outcome> {
+        match self {
+            Way::Direct(direct) => direct.answer_at_once(api, request),
             Way::Python | Way::Unknown(_) => None,
         }
     }
@@ -36,17 +63,27 @@ impl Way {
 
 #[derive(Default)]
 struct Known {
-    ways: HashMap<Bytes, Way>,
+    specs: HashMap<Vec<u8>, Way>,
+    targets: HashMap<String, HashMap<String, Way>>,
+    number: usize,
     generation: u64,
 }
 
-/// How requests are answered, by their ModelSpec.
+impl Known {
+    fn clear(&mut self) {
+        self.specs.clear();
+        self.targets.clear();
+        self.number = 0;
+    }
+}
+
+/// How requests are answered, by whom they are for.
 #[derive(Default)]
 pub struct Shortcuts(RwLock<Known>);
 
 impl Shortcuts {
-    /// Who answers this message of a method.
-    pub fn way(&self, path: &str, message: &[u8]) -> Way {
+    /// Who answers this message of a method of gRPC.
+    pub fn of_message(&self, path: &str, message: &[u8]) -> Way {
         if path != PREDICT {
             return Way::Python;
         }
@@ -54,9 +91,20 @@ impl Shortcuts {
             return Way::Python;
         };
         let known = self.0.read().unwrap();
-        match known.ways.get(&spec) {
+        match known.specs.get(&spec[..]) {
             Some(way) => way.clone(),
-            None => Way::Unknown(spec),
+            None => Way::Unknown(Addressee::Spec(spec.into())),
+        }
+    }
+
+    /// Who answers what was posted to a path of REST.
+    pub fn of_body(&self, target: &str, body: &[u8]) -> Way {
+        let signature = seen_signature(body);
+        let known = self.0.read().unwrap();
+        let signatures = known.targets.get(target);
+        match signatures.and_then(|signatures| signatures.get(signature)) {
+            Some(way) => way.clone(),
+            None => Way::Unknown(Addressee::Target(target.to_owned(), signature.to_owned())),
         }
     }
 
@@ -65,26 +113,35 @@ impl Shortcuts {
         self.0.read().unwrap().generation
     }
 
-    /// Remembers what was decided for a ModelSpec, unless all was forgotten since.
-    pub fn remember(&self, generation: u64, spec: Vec<u8>, signature: Option<&Signature>) {
+    /// Remembers what was decided for an addressee, unless all was forgotten since.
+    pub fn remember(&self, generation: u64, whom: Addressee, signature: Option<&Signature>) {
         let mut known = self.0.write().unwrap();
-        if known.generation == generation {
-            let way = match signature {
-                Some(signature) => Way::Direct(signature.0.clone()),
-                None => Way::Python,
-            };
-            if known.ways.len() >= MOST {
-                known.ways.clear();
-            }
-            known.ways.insert(spec.into(), way);
+        if known.generation != generation {
+            return;
         }
+        let way = match signature {
+            Some(signature) => Way::Direct(signature.0.clone()),
+            None => Way::Python,
+        };
+        if known.number >= MOST {
+            known.clear();
+        }
+        known.number += 1;
+        match whom {
+            Addressee::Spec(spec) => known.specs.insert(spec, way),
+            Addressee::Target(target, signature) => known
+                .targets
+                .entry(target)
+                .or_default()
+                .insert(signature, way),
+        };
     }
 
     /// Forgets all.
     pub fn forget(&self) {
         let mut known = self.0.write().unwrap();
         known.generation += 1;
-        known.ways.clear();
+        known.clear();
     }
 }
 

@@ -1,28 +1,36 @@
-//! One signature of one servable: a message in, a message out, and what is counted of it.
+//! One signature of one servable: a request in, an answer out, and what is counted of it.
 
 use std::ops::Range;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use bytes::{BufMut, Bytes, BytesMut};
-use prost::Message;
-use pyo3::exceptions::PyTypeError;
+use bytes::Bytes;
+use pyo3::exceptions::{PyException, PyTypeError};
 use pyo3::prelude::*;
 
-use crate::direct::messages::{NamedTensor, PredictRequest, PredictResponse, TensorProto};
+use crate::direct::answer_json::{self, Column};
+use crate::direct::messages::TensorProto;
 use crate::direct::pace::Pace;
+use crate::direct::predict_message::{self, Telling};
 use crate::direct::samples::{Samples, Taken};
 use crate::direct::session::{Opened, Session};
 use crate::direct::tensorflow::{Failure, Output, Tensor};
-use crate::direct::tensors;
-use crate::framing::PREFIX;
+use crate::direct::{json_lists, predict_json, tensors};
+use crate::queue::Api;
 
-/// A message that is larger cannot be read by protobuf.
-const LARGEST: usize = (1 << 31) - 1;
+pyo3::create_exception!(
+    modelfleet_transport,
+    RunError,
+    PyException,
+    "A run that failed: its code and its message."
+);
+
+/// Bytes of a request. To read a larger one takes a while, in which others wait.
+const LARGEST_AT_ONCE: usize = 1 << 16;
 
 /// An input or output.
 pub struct Named {
-    name: String,
+    pub name: String,
     pub dtype: u8,
     at: Output,
 }
@@ -34,8 +42,8 @@ struct Batching {
 }
 
 struct Measured {
-    at_once: u64,
-    requests: Samples,
+    /// Of each API: how many requests threads that serve connections answered, and what all took.
+    requests: [(u64, Samples); 2],
     runs: Samples,
     graph_runs: Samples,
 }
@@ -43,13 +51,27 @@ struct Measured {
 /// The name of an input or output, TensorFlow's operation and which output of it, the type.
 type Place<'py> = (String, Bound<'py, PyAny>, i32, u8);
 
-/// What comes of a request: an answer, framed, or the failure of a run.
+/// How a request lists its values, as its answer shall: in a message of gRPC, or in the JSON of REST.
+#[derive(Clone, Copy)]
+pub enum Form {
+    Message,
+    Rows,
+    Columns,
+}
+
+/// What a request has for each input.
+pub struct Sent {
+    pub form: Form,
+    pub tensors: Vec<TensorProto>,
+}
+
+/// What comes of a request: an answer as its API has it, or the failure of a run.
 pub enum Outcome {
     Answered(Bytes),
     Failed(Failure),
 }
 
-/// What a signature makes of messages.
+/// What a signature makes of requests.
 #[pyclass(frozen)]
 pub struct Signature(pub Arc<Direct>);
 
@@ -59,27 +81,30 @@ pub struct Direct {
     pub feeds: Vec<Output>,
     pub fetches: Vec<Output>,
     model: String,
-    names: Vec<String>,
+    name: String,
+    outputs: Vec<Named>,
+    /// The outputs in the order of their names, if REST is answered here.
+    in_json: Option<Vec<usize>>,
     batching: Option<Batching>,
-    model_spec: Bytes,
-    as_content: bool,
+    telling: Telling,
     pace: Pace,
     measured: Mutex<Measured>,
 }
 
 #[pymethods]
 impl Signature {
-    /// `inputs` and `outputs` in the order of the signature's; `model_spec`, serialized, is what
+    /// `name` is the signature's, `inputs` and `outputs` in its order; `model_spec`, serialized, is what
     /// answers say of who gave them. Runs are quick below `quick` seconds. `bounds` are those of
     /// requests' and runs' latencies and of the graph's, in microseconds. With `batching`, `Bundle`s
     /// of so many rows at most are given to a function. Raises TypeError for a tensor whose type is
     /// not for here.
     #[new]
-    #[pyo3(signature = (session, model, inputs, outputs, *, model_spec, as_content, quick, bounds, batching=None))]
+    #[pyo3(signature = (session, model, name, inputs, outputs, *, model_spec, as_content, quick, bounds, batching=None))]
     #[allow(clippy::too_many_arguments)]
     fn new(
         session: &Session,
         model: String,
+        name: String,
         inputs: Vec<Place>,
         outputs: Vec<Place>,
         model_spec: Vec<u8>,
@@ -95,22 +120,26 @@ impl Signature {
         };
         let inputs = found(session, inputs, is_read)?;
         let outputs = found(session, outputs, is_written)?;
+        let requests = || (0, Samples::new(bounds.0.clone()));
         let measured = Measured {
-            at_once: 0,
-            requests: Samples::new(bounds.0.clone()),
+            requests: [requests(), requests()],
             runs: Samples::new(bounds.0),
             graph_runs: Samples::new(bounds.1),
         };
         Ok(Signature(Arc::new(Direct {
             session: session.opened.clone(),
             model,
+            name,
             feeds: inputs.iter().map(|input| input.at).collect(),
-            inputs,
             fetches: outputs.iter().map(|output| output.at).collect(),
-            names: outputs.into_iter().map(|output| output.name).collect(),
+            in_json: in_json(&inputs, &outputs),
+            inputs,
+            outputs,
             batching: batching.map(|(most_rows, take)| Batching { most_rows, take }),
-            model_spec: model_spec.into(),
-            as_content,
+            telling: Telling {
+                model_spec: model_spec.into(),
+                as_content,
+            },
             pace: Pace::new(Duration::from_secs_f64(quick)),
             measured: Mutex::new(measured),
         })))
@@ -122,23 +151,61 @@ impl Signature {
         &self.0.model
     }
 
+    #[getter]
+    fn name(&self) -> &str {
+        &self.0.name
+    }
+
     /// Whether its session is closed, so that it answers no more.
     #[getter]
     fn is_closed(&self) -> bool {
         self.0.session.is_closed()
     }
 
-    /// What was answered since this was asked last: how many requests by threads that serve
-    /// connections; the latencies of all, of runs, and of runs of the graph, each by buckets and in
-    /// all.
-    fn take_measured(&self) -> (u64, Taken, Taken, Taken) {
+    /// Whether it answers REST.
+    #[getter]
+    fn knows_rest(&self) -> bool {
+        self.0.in_json.is_some()
+    }
+
+    /// What was answered since this was asked last. Of gRPC and of REST: how many requests threads
+    /// that serve connections answered, and the latencies of all; those of runs, and of runs of the
+    /// graph, each by buckets and in all.
+    fn take_measured(&self) -> (Vec<(u64, Taken)>, Taken, Taken) {
         let mut measured = self.0.measured.lock().unwrap();
+        let requests = measured.requests.iter_mut();
+        let requests = requests.map(|(at_once, all)| (std::mem::take(at_once), all.take()));
         (
-            std::mem::take(&mut measured.at_once),
-            measured.requests.take(),
+            requests.collect(),
             measured.runs.take(),
             measured.graph_runs.take(),
         )
+    }
+}
+
+impl Signature {
+    /// The answer to what was sent, made without Python's lock; None where it is for Python, or runs
+    /// in bundles. Raises RunError with code and message.
+    pub fn answered(
+        &self,
+        py: Python<'_>,
+        api: Api,
+        sent: &Mutex<Option<Bytes>>,
+    ) -> PyResult<Option<Bytes>> {
+        if self.0.batching.is_some() {
+            return Ok(None);
+        }
+        let outcome = py.detach(|| {
+            let sent = sent.lock().unwrap().clone()?;
+            self.0.answer(api, &sent)
+        });
+        match outcome {
+            None => Ok(None),
+            Some(Outcome::Answered(answer)) => Ok(Some(answer)),
+            Some(Outcome::Failed(Failure { code, message })) => {
+                Err(RunError::new_err((code, message)))
+            }
+        }
     }
 }
 
@@ -158,42 +225,58 @@ fn found(
     Ok(found)
 }
 
+/// The outputs in the order of their names; None where JSON is not read or not written here.
+fn in_json(inputs: &[Named], outputs: &[Named]) -> Option<Vec<usize>> {
+    let is_written = |output: &Named| {
+        answer_json::is_written(output.dtype) && answer_json::is_plain(&output.name)
+    };
+    let is_read = |input: &Named| json_lists::is_read(input.dtype);
+    // Python tells of signatures without them.
+    let are_there = !inputs.is_empty() && !outputs.is_empty();
+    if !are_there || !inputs.iter().all(is_read) || !outputs.iter().all(is_written) {
+        return None;
+    }
+    let mut order: Vec<usize> = (0..outputs.len()).collect();
+    order.sort_by_key(|&index| &outputs[index].name);
+    Some(order)
+}
+
 impl Direct {
     pub fn model(&self) -> &str {
         &self.model
     }
 
-    /// What comes of a request, serialized, in a thread that serves connections; None where another
-    /// thread, or Python, has to look.
-    pub fn answer_at_once(&self, request: &Bytes) -> Option<Outcome> {
-        if self.batching.is_some() || !self.pace.is_quick() {
+    /// What comes of a request, as it was sent, in a thread that serves connections; None where
+    /// another thread, or Python, has to look.
+    pub fn answer_at_once(&self, api: Api, request: &Bytes) -> Option<Outcome> {
+        let is_quick = request.len() <= LARGEST_AT_ONCE && self.pace.is_quick();
+        if self.batching.is_some() || !is_quick {
             return None;
         }
-        let outcome = self.answer(request)?;
+        let outcome = self.answer(api, request)?;
         if let Outcome::Answered(_) = outcome {
-            self.measured.lock().unwrap().at_once += 1;
+            self.measured.lock().unwrap().requests[api as usize].0 += 1;
         }
         Some(outcome)
     }
 
-    /// What comes of a request, serialized; None where Python has to look.
-    pub fn answer(&self, request: &Bytes) -> Option<Outcome> {
+    /// What comes of a request, as it was sent; None where Python has to look.
+    pub fn answer(&self, api: Api, request: &Bytes) -> Option<Outcome> {
         let began = Instant::now();
-        let values = self.values(request)?;
+        let sent = self.sent(api, request)?;
+        let values = self.values(&sent)?;
         let run = Instant::now();
         let found = self.session.run(&self.feeds, &values, &self.fetches)?;
         let took = run.elapsed();
         self.pace.ran(took);
-        let encoded = |output: &Tensor| tensors::encoded(output, self.as_content);
-        Some(
-            match found.and_then(|outputs| self.framed(&outputs, encoded)) {
-                Err(failure) => Outcome::Failed(failure),
-                Ok(frame) => {
-                    self.measure(began, took);
-                    Outcome::Answered(frame)
-                }
-            },
-        )
+        let outcome = match found {
+            Ok(outputs) => self.told(sent.form, &outputs, None)?,
+            Err(failure) => Outcome::Failed(failure),
+        };
+        if let Outcome::Answered(_) = outcome {
+            self.measure(api, began, took);
+        }
+        Some(outcome)
     }
 
     /// The rows of a batch at most, and who takes it; None where nothing is batched.
@@ -203,76 +286,66 @@ impl Direct {
     }
 
     /// What a request has for each input, if that is all it has.
-    pub fn sent(&self, request: &Bytes) -> Option<Vec<TensorProto>> {
-        let mut request = PredictRequest::decode(request.clone()).ok()?;
-        if !request.output_filter.is_empty() || request.inputs.len() != self.inputs.len() {
-            return None;
+    pub fn sent(&self, api: Api, request: &Bytes) -> Option<Sent> {
+        match api {
+            Api::Grpc => Some(Sent {
+                form: Form::Message,
+                tensors: predict_message::read(request, &self.inputs)?,
+            }),
+            Api::Rest => predict_json::read(request, &self.name, &self.inputs),
         }
-        let mut tensor = |input: &Named| {
-            let mut sent = request.inputs.iter_mut();
-            sent.find(|sent| sent.name == input.name)?.tensor.take()
-        };
-        self.inputs.iter().map(&mut tensor).collect()
     }
 
     /// A value for each input.
-    fn values(&self, request: &Bytes) -> Option<Vec<Tensor>> {
-        let sent = self.sent(request)?;
-        let each = self.inputs.iter().zip(&sent);
+    fn values(&self, sent: &Sent) -> Option<Vec<Tensor>> {
+        let each = self.inputs.iter().zip(&sent.tensors);
         each.map(|(input, proto)| tensors::decoded(self.session.api, proto, input.dtype))
             .collect()
     }
 
-    /// So many rows of the outputs from a first one on, as a response that gRPC frames.
-    pub fn framed_rows(&self, outputs: &[Tensor], rows: Range<usize>) -> Result<Bytes, Failure> {
-        let encoded =
-            |output: &Tensor| tensors::encoded_rows(output, rows.clone(), self.as_content);
-        self.framed(outputs, encoded)
+    /// The answer with these rows of the outputs, or with all; None where Python has to look.
+    pub fn told(
+        &self,
+        form: Form,
+        outputs: &[Tensor],
+        rows: Option<&Range<usize>>,
+    ) -> Option<Outcome> {
+        match form {
+            Form::Message => Some(match self.telling.framed(&self.outputs, outputs, rows) {
+                Ok(frame) => Outcome::Answered(frame),
+                Err(failure) => Outcome::Failed(failure),
+            }),
+            Form::Rows => {
+                let columns = self.columns(outputs, rows)?;
+                answer_json::predictions(&columns).map(Outcome::Answered)
+            }
+            Form::Columns => {
+                let columns = self.columns(outputs, rows)?;
+                Some(Outcome::Answered(answer_json::outputs(&columns)))
+            }
+        }
     }
 
-    /// The response, as gRPC frames it.
-    fn framed(
-        &self,
-        outputs: &[Tensor],
-        encoded: impl Fn(&Tensor) -> Option<TensorProto>,
-    ) -> Result<Bytes, Failure> {
-        let mut named = Vec::with_capacity(outputs.len());
-        for (name, output) in self.names.iter().zip(outputs) {
-            let Some(tensor) = encoded(output) else {
-                return Err(Failure {
-                    code: 13,
-                    message: format!("output {name} is not of the type that its signature says"),
-                });
-            };
-            named.push(NamedTensor {
-                name: name.clone(),
-                tensor: Some(tensor),
-            });
-        }
-        let response = PredictResponse {
-            outputs: named,
-            model_spec: self.model_spec.clone(),
+    fn columns<'a>(
+        &'a self,
+        outputs: &'a [Tensor],
+        rows: Option<&Range<usize>>,
+    ) -> Option<Vec<Column<'a>>> {
+        let order = self.in_json.as_ref()?.iter();
+        let column = |&index: &usize| {
+            let Named { name, dtype, .. } = &self.outputs[index];
+            Column::of(name, *dtype, &outputs[index], rows)
         };
-        let size = response.encoded_len();
-        if size > LARGEST {
-            return Err(Failure {
-                code: 8,
-                message: "The answer is larger than the 2 GiB that a message can hold".into(),
-            });
-        }
-        let mut frame = BytesMut::with_capacity(PREFIX + size);
-        frame.put_u8(0);
-        frame.put_u32(size as u32);
-        response.encode(&mut frame).expect("there is room for it");
-        Ok(frame.freeze())
+        order.map(column).collect()
     }
 
     /// Counts a request that was answered.
-    pub fn measure(&self, began: Instant, ran: Duration) {
+    pub fn measure(&self, api: Api, began: Instant, ran: Duration) {
         let ran = ran.as_secs_f64() * 1e6;
         let mut measured = self.measured.lock().unwrap();
         measured.runs.put(ran);
         measured.graph_runs.put(ran);
-        measured.requests.put(began.elapsed().as_secs_f64() * 1e6);
+        let took = began.elapsed().as_secs_f64() * 1e6;
+        measured.requests[api as usize].1.put(took);
     }
 }

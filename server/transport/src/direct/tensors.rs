@@ -10,19 +10,19 @@ use bytes::Bytes;
 use crate::direct::messages::{Dim, TensorProto, TensorShape};
 use crate::direct::tensorflow::{Api, Tensor};
 
-const FLOAT: u8 = 1;
-const DOUBLE: u8 = 2;
-const INT32: u8 = 3;
-const UINT8: u8 = 4;
-const INT16: u8 = 5;
-const INT8: u8 = 6;
-const INT64: u8 = 9;
-const BOOL: u8 = 10;
+pub const FLOAT: u8 = 1;
+pub const DOUBLE: u8 = 2;
+pub const INT32: u8 = 3;
+pub const UINT8: u8 = 4;
+pub const INT16: u8 = 5;
+pub const INT8: u8 = 6;
+pub const INT64: u8 = 9;
+pub const BOOL: u8 = 10;
 const BFLOAT16: u8 = 14;
 const UINT16: u8 = 17;
 const HALF: u8 = 19;
-const UINT32: u8 = 22;
-const UINT64: u8 = 23;
+pub const UINT32: u8 = 22;
+pub const UINT64: u8 = 23;
 
 /// numpy, and so Python, knows no more.
 const LARGEST_RANK: usize = 64;

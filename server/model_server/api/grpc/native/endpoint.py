@@ -12,9 +12,9 @@ import grpc
 
 from model_server.api import sockets
 from model_server.api.codes import details, grpc_status
+from model_server.api.direct import Direct
 from model_server.api.fair_turns import FairTurns
 from model_server.api.grpc.addressee import model_of
-from model_server.api.grpc.direct import Direct
 from model_server.api.grpc.endpoint import Listen
 from model_server.api.grpc.native.call_context import Aborted, CallContext
 from model_server.api.grpc.native.dispatching import Answer, Registry
@@ -86,7 +86,7 @@ class NativeEndpoint:
     def _serve_port(self) -> None:
         self._port.serve_grpc(
             self._answer,
-            self._take,
+            self,
             in_flight=self._listen.in_flight,
             at_hand=self._listen.at_hand,
             message=self._arguments["message"],
@@ -170,7 +170,7 @@ class NativeEndpoint:
             return
         direct = self._direct
         if direct is not None and method.path == direct.path:
-            signature = self._port.signature_for(call, direct.signature)
+            signature = self._port.signature_for(call, direct.of_spec)
             if signature is not None and self._answer_directly(direct, signature, call, context):
                 return
         self._answer_by_python(method, call, context)
@@ -190,22 +190,13 @@ class NativeEndpoint:
         """False where it is for Python."""
         failure = call.failure
         if failure is None:
-            with direct.at_hand(signature.model):
+            with direct.at_hand(signature.model, "GRPC"):
                 try:
                     return bool(self._in_turn(signature.model, _by(signature), call, context))
                 except self._port.run_error as error:
                     failure = error.args
         _tell(direct, call, context, failure)
         return True
-
-    def _take(self, bundle: Any) -> None:
-        try:
-            bundle.give(self)
-        except Exception:
-            # As of a call.
-            _log.exception("calls that run together failed unexpectedly")
-            for call in bundle.take_calls():
-                _failed(call)
 
     def by_python(self, call: Any) -> None:
         """See Otherwise."""
@@ -217,6 +208,10 @@ class NativeEndpoint:
         direct = self._direct
         assert direct is not None
         self._guarded(lambda call, context: _tell(direct, call, context, (code, message)), call)
+
+    def fault(self, call: Any) -> None:
+        """See Otherwise."""
+        _failed(call)
 
     def _in_turn(self, model: str, answer: Any, request: Any, context: CallContext) -> Any:
         try:

@@ -11,10 +11,11 @@ from google.protobuf.message import DecodeError
 from tensorflow_serving.apis.model_pb2 import ModelSpec as ModelSpecMessage
 from tensorflow_serving.apis.predict_pb2 import PredictRequest
 
-from model_server.api.grpc.direct import Otherwise
+from model_server.api.direct import Otherwise
 from model_server.api.grpc.prediction_service import SERVICE
 from model_server.api.grpc.unary import counted
 from model_server.api.messages.specs import fill, spec_of
+from model_server.api.rest import routes
 from model_server.batching.answer import Answer
 from model_server.batching.bundle import Bundle
 from model_server.core.errors import Code, ServingError
@@ -24,15 +25,17 @@ from model_server.servables.saved_model.model import without_trace
 from model_server.servables.signature import PART_PREFIX, Signature
 from model_server.service.metrics.kinds import LATENCIES
 from model_server.service.metrics.requests import GRAPH_TIMES, Requests, Runs
+from model_server.service.model_spec import ModelSpec
 from model_server.service.predict import signature_not_found
 from model_server.service.service import Service
 
-_LABELS = ("Predict", "GRPC")
+# What requests of each entrypoint are counted as, in the order of ``Signature.take_measured``.
+_APIS = {"GRPC": "Predict", "REST": "predict"}
 
 
 @dataclass(frozen=True)
 class DirectPredict:
-    """Decides by ModelSpec which requests need no Python.
+    """Decides by model, version and signature which requests need no Python; see Direct.
 
     ``has_limit`` tells of a model whether its requests are counted, ``is_recorded`` whether those
     of any model are. Runs are quick below ``quick`` seconds.
@@ -43,19 +46,28 @@ class DirectPredict:
     quick: float
     has_limit: Callable[[str], bool]
     is_recorded: Callable[[], bool]
-    _counted: dict[Any, tuple[Requests, Runs]] = field(default_factory=dict)
+    _counted: dict[Any, tuple[list[Requests], Runs]] = field(default_factory=dict)
 
     path = f"/{SERVICE}/Predict"
 
-    def signature(self, model_spec: bytes) -> Any:
-        """The ``modelfleet_transport.Signature`` that answers requests with this ModelSpec.
-
-        See Direct. Raises ServingError.
-        """
+    def of_spec(self, model_spec: bytes) -> Any:
+        """See Direct. Raises ServingError."""
         try:
             spec = spec_of(ModelSpecMessage.FromString(model_spec))
         except DecodeError as error:
             raise ServingError(Code.INVALID_ARGUMENT, str(error)) from error
+        return self._signature(spec)
+
+    def of_target(self, target: tuple[str, str]) -> Any:
+        """See Direct. Raises ServingError."""
+        path, signature = target
+        route = routes.route("POST", path)
+        if route.action != "predict":
+            return None
+        found = self._signature(route.spec._replace(signature_name=signature))
+        return found if found is not None and found.knows_rest else None
+
+    def _signature(self, spec: ModelSpec) -> Any:
         name = spec.name
         if spec.label is not None or self.is_recorded() or self.has_limit(name):
             return None
@@ -80,22 +92,28 @@ class DirectPredict:
             # Those of sessions that are closed go, even if nobody ever looks at metrics.
             self.gather()
             metrics = self.service.metrics
-            counts = metrics.requests(name, *_LABELS), metrics.runs(name, signature.name, "Predict")
-            self._counted.setdefault(found, counts)
+            requests = [self._requests(name, entrypoint) for entrypoint in _APIS]
+            runs = metrics.runs(name, signature.name, "Predict")
+            self._counted.setdefault(found, (requests, runs))
         return found
 
-    def at_hand(self, model: str) -> AbstractContextManager[None]:
+    def _requests(self, model: str, entrypoint: str) -> Requests:
+        return self.service.metrics.requests(model, _APIS[entrypoint], entrypoint)
+
+    def at_hand(self, model: str, entrypoint: str) -> AbstractContextManager[None]:
         """See Direct."""
-        return self.service.metrics.requests(model, *_LABELS).at_hand()
+        return self._requests(model, entrypoint).at_hand()
 
     def _take(self, id: ServableId, signature: Signature, held: Any, otherwise: Otherwise) -> None:
         """Has a ``modelfleet_transport.Bundle`` run; what cannot be run is answered otherwise."""
-        requests = self.service.metrics.requests(id.name, *_LABELS)
-        requests.come(held.number)
+        numbers = held.numbers
         with ExitStack() as until_answered:
-            until_answered.callback(requests.go, held.number)
+            for entrypoint, number in zip(_APIS, numbers, strict=True):
+                requests = self._requests(id.name, entrypoint)
+                requests.come(number)
+                until_answered.callback(requests.go, number)
             run = partial(_run, otherwise, held)
-            bundle = Bundle(held, held.number, held.rows, held.kind, held.join, run)
+            bundle = Bundle(held, sum(numbers), held.rows, held.kind, held.join, run)
             try:
                 handle = until_answered.enter_context(
                     self.service.lender.handle(id.name, id.version)
@@ -111,11 +129,13 @@ class DirectPredict:
         """Counts what was answered since this was called last."""
         for found, (requests, runs) in list(self._counted.items()):
             is_closed = found.is_closed
-            at_once, asked, ran, graph_ran = found.take_measured()
-            if number := sum(asked[0]):
-                requests.add(*asked)
+            answered, ran, graph_ran = found.take_measured()
+            for each, (at_once, latencies) in zip(requests, answered, strict=True):
+                if number := sum(latencies[0]):
+                    each.add(*latencies)
+                    self.service.metrics.direct(found.model, number, at_once)
+            if any(ran[0]):
                 runs.add(ran, graph_ran)
-                self.service.metrics.direct(found.model, number, at_once)
             if is_closed:
                 self._counted.pop(found, None)
 
@@ -125,7 +145,7 @@ class DirectPredict:
         handler = counted(
             PredictRequest,
             partial(self._fail, error),
-            lambda request: self.service.metrics.requests(request.model_spec.name, *_LABELS),
+            lambda request: self._requests(request.model_spec.name, "GRPC"),
             lambda *_exchange: None,
         )
         assert handler.unary_unary is not None
@@ -133,27 +153,36 @@ class DirectPredict:
 
     def _fail(self, error: ServingError, request: PredictRequest) -> NoReturn:
         spec = spec_of(request.model_spec)
-        self.service.metrics.runs(spec.name, spec.signature, "Predict").end(error.code, 0.0)
+        self._fail_run(spec.name, spec.signature, error)
+
+    def refuse(self, signature: Any, code: int, message: str) -> NoReturn:
+        """See Direct. Raises ServingError."""
+        error = ServingError(Code(code), without_trace(message))
+        with self.service.metrics.request(signature.model, _APIS["REST"], "REST"):
+            self._fail_run(signature.model, signature.name, error)
+
+    def _fail_run(self, model: str, signature: str, error: ServingError) -> NoReturn:
+        self.service.metrics.runs(model, signature, "Predict").end(error.code, 0.0)
         raise error
 
 
 def _run(otherwise: Otherwise, held: Any, size: int) -> Sequence[int]:
     alone: Sequence[int]
     alone, failed, left = held.run(size)
-    for call, code, message in failed:
-        otherwise.failed(call, code, message)
-    for call in left:
-        otherwise.by_python(call)
+    for asked, code, message in failed:
+        otherwise.failed(asked, code, message)
+    for asked in left:
+        otherwise.by_python(asked)
     return alone
 
 
 def _refuse(held: Any, error: ServingError, otherwise: Otherwise) -> None:
-    for call in held.take_calls():
+    for asked in held.take_all():
         if error.code is Code.NOT_FOUND:
             # Its version went between the two.
-            otherwise.by_python(call)
+            otherwise.by_python(asked)
         else:
-            otherwise.failed(call, int(error.code), error.message)
+            otherwise.failed(asked, int(error.code), error.message)
 
 
 def _end(held: Any, otherwise: Otherwise, ended: ExitStack, answer: Answer[Any]) -> None:
