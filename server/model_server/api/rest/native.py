@@ -11,7 +11,7 @@ from model_server.api import sockets
 from model_server.api.criticality import HEADER, may_be_shed
 from model_server.api.direct import Direct
 from model_server.api.fair_turns import FairTurns
-from model_server.api.native_port import QUEUED, SLOW_REQUEST, NativePort, Pace, Terms
+from model_server.api.native_port import QUEUED, SLOW_CALL, SLOW_REQUEST, NativePort, Pace, Terms
 from model_server.api.rest import body, pages, routes
 from model_server.api.rest.answers import Later
 from model_server.api.rest.in_turn import Answer, InTurn, asked, tell
@@ -54,6 +54,8 @@ class NativeRestEndpoint:
         # One at a time, because only then the limit counts what came out of the last one.
         self._measuring = FairTurns(1, 0, WAITING, refused)
         self._pace = Pace(SLOW_REQUEST)
+        # As calls of gRPC these hold Python's lock for a moment only.
+        self._direct_pace = Pace(SLOW_CALL)
         self._later: Callable[[Route, bytes], Later | None] = lambda _route, _body: None
         self._direct: Direct | None = None
         self._port = listen.shared or NativePort()
@@ -148,7 +150,7 @@ class NativeRestEndpoint:
             with working_for(_asking(request)), direct.at_hand(model, "REST"), turn:
                 try:
                     answer = partial(request.answer_by, signature)
-                    return bool(self._pace.run(model, request, answer))
+                    return bool(self._direct_pace.run(model, request, answer))
                 except self._port.run_error as error:
                     failure = error.args
         direct.refuse(signature, *failure)
