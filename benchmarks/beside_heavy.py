@@ -1,9 +1,9 @@
 """What requests of a light model wait beside a heavy one that takes all the processors.
 
-Run ``python -m benchmarks.beside_heavy [ROUNDS] [CLIENTS]``. A server with batching and one without
-answer both models over gRPC, and take turns: the light model has one client, first alone and then
-while CLIENTS ask the heavy one without a pause. Prints p50 and p99 in milliseconds of the light
-one's, and the medians of the ratios of batched to unbatched.
+Run ``python -m benchmarks.beside_heavy [ROUNDS] [CLIENTS]``. A server with batching, one without,
+and two processes of plain grpcio answer both models over gRPC, and take turns: the light model has
+one client, first alone and then while CLIENTS ask the heavy one without a pause. Prints p50 and p99
+in milliseconds of the light one's, and the medians of the ratios of batched to the others.
 """
 
 import statistics
@@ -11,7 +11,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,7 @@ import grpc
 from benchmarks.serving import models, wire
 from benchmarks.serving.load import Clients, Seen, over_grpc
 from benchmarks.serving.models import Model
+from benchmarks.serving.peers import plain_grpcio
 from benchmarks.serving.processes import Command, free_port, grpc_answer_bytes, serving
 
 _SECONDS = 3.0
@@ -28,7 +29,7 @@ _LIGHT = Clients(connections=1, seconds=_SECONDS, warm_up=0.0)
 # The heavy one's clients begin before the light one's and end after it.
 _AROUND = 1.0
 _PATIENCE = 60.0
-_WAYS = {"unbatched": (), "batched": ("--enable_batching",)}
+_BATCHED = "batched"
 
 
 @dataclass(frozen=True)
@@ -54,21 +55,32 @@ def main() -> None:
         both = [models.saved(name, Path(folder, name)) for name in ("tiny", "mlp")]
         log = stack.enter_context(open(Path(folder, "log"), "wb"))
         servers: dict[str, list[Asked]] = {}
-        for way, flags in _WAYS.items():
-            command = _command(both, Path(folder, "models"), flags)
+        for way, command in _commands(both, Path(folder, "models")).items():
             protocol = wire.tensorflow_serving(both[0])
             stack.enter_context(serving(command, protocol, both[0].answer, log))
             servers[way] = [_asked(command.grpc_port, model) for model in both]
-        ratios = [_round(servers, heavy_clients) for _ in range(rounds)]
-    print(f"p99 of the light model, batched / unbatched: median {statistics.median(ratios):.3f}")
+        found = [_round(servers, heavy_clients) for _ in range(rounds)]
+    for way in servers:
+        if way != _BATCHED:
+            ratio = statistics.median(each[_BATCHED] / each[way] for each in found)
+            print(f"p99 of the light model, {_BATCHED} / {way}: median {ratio:.3f}")
 
 
-def _command(both: Sequence[Model], config: Path, flags: Sequence[str]) -> Command:
+def _commands(both: Sequence[Model], config: Path) -> Mapping[str, Command]:
+    """Who serves both models."""
     entries = [
         f'config {{ name: "{model.name}" base_path: "{model.base}" model_platform: "tensorflow" }}'
         for model in both
     ]
     config.write_text(f"model_config_list {{ {' '.join(entries)} }}")
+    return {
+        "unbatched": _ours(config),
+        _BATCHED: _ours(config, "--enable_batching"),
+        "grpcio": plain_grpcio(Path(sys.executable), both),
+    }
+
+
+def _ours(config: Path, *flags: str) -> Command:
     port = free_port()
     program = str(Path(sys.executable).with_name("model-server"))
     return Command([program, f"--port={port}", f"--model_config_file={config}", *flags], port)
@@ -87,7 +99,8 @@ def _asked(port: int, model: Model) -> Asked:
             time.sleep(0.1)
 
 
-def _round(servers: dict[str, list[Asked]], heavy_clients: Clients) -> float:
+def _round(servers: Mapping[str, list[Asked]], heavy_clients: Clients) -> Mapping[str, float]:
+    """The light model's p99 by each way, in milliseconds."""
     found = {}
     for way, (light, heavy) in servers.items():
         alone = light.by(_LIGHT)
@@ -99,7 +112,7 @@ def _round(servers: dict[str, list[Asked]], heavy_clients: Clients) -> float:
             f" p50 {load.p50:.1f})",
             flush=True,
         )
-    return found["batched"] / found["unbatched"]
+    return found
 
 
 def _beside(light: Asked, heavy: Asked, heavy_clients: Clients) -> tuple[Seen, Seen]:

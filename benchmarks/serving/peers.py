@@ -60,9 +60,15 @@ def _ours(*flags: str) -> Callable[[Start], Command]:
 
 
 def _grpcio(start: Start) -> Command:
+    return plain_grpcio(start.python, [start.model])
+
+
+def plain_grpcio(python: Path, models: Sequence[Model]) -> Command:
+    """Two processes of plain grpcio that answer for these models."""
     port = free_port()
     script = str(_SERVERS / "grpcio_server.py")
-    words = [str(start.python), script, str(start.model.base), start.model.name, str(port), "2"]
+    first, *more = ([str(model.base), model.name] for model in models)
+    words = [str(python), script, *first, str(port), "2", *(word for each in more for word in each)]
     return Command(words, port, None, _ONE_THREAD)
 
 

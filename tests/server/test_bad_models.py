@@ -2,8 +2,11 @@
 
 import shutil
 
+import grpc
 import pytest
+from tensorflow.core.framework.tensor_pb2 import TensorProto
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
+from tensorflow_serving.apis.predict_pb2 import PredictRequest
 
 from server import saved_models
 from server.conftest import model_config
@@ -124,10 +127,16 @@ def test_a_signature_whose_tensor_is_missing_fails_only_when_asked(started, mode
     running.http.wait_until_ready()
 
     broken = running.http.post("/v1/models/m:predict", {"inputs": 2.0})
+    request = PredictRequest()
+    request.model_spec.name = "m"
+    request.inputs["x"].CopyFrom(TensorProto(dtype=1, float_val=[2.0]))
+    with pytest.raises(grpc.RpcError, match="nowhere") as over_grpc:
+        running.grpc.prediction.Predict(request)
     sound = running.http.post(
         "/v1/models/m:predict", {"inputs": 2.0, "signature_name": "regress_x2_to_y3"}
     )
 
     assert broken.status in (400, 404)
     assert "nowhere" in broken.json["error"]
+    assert over_grpc.value.code() is not grpc.StatusCode.INTERNAL
     assert sound.json == {"outputs": 4.0}

@@ -1,6 +1,6 @@
 """Plain grpcio and TensorFlow: PredictionService/Predict in processes that share a port.
 
-Arguments: folder, name, port, processes.
+Arguments: folder, name, port, processes; folder and name of each further model.
 """
 
 import os
@@ -8,16 +8,16 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 
 
-def serve(folder, name, port):
+def serve(models, port):
     """Answers until the process is ended."""
     import grpc
     from tensorflow_predict import predict_of
     from tensorflow_serving.apis.predict_pb2 import PredictRequest, PredictResponse
 
-    predict = predict_of(folder, name)
+    predict = {name: predict_of(folder, name) for folder, name in models}
 
     handler = grpc.unary_unary_rpc_method_handler(
-        lambda request, _context: predict(request),
+        lambda request, _context: predict[request.model_spec.name](request),
         PredictRequest.FromString,
         PredictResponse.SerializeToString,
     )
@@ -33,9 +33,9 @@ def serve(folder, name, port):
 
 
 if __name__ == "__main__":
-    _, folder, name, port, processes = sys.argv
+    _, folder, name, port, processes, *more = sys.argv
     # Before anything is imported that has threads.
     for _ in range(int(processes) - 1):
         if os.fork() == 0:
             break
-    serve(folder, name, int(port))
+    serve([(folder, name), *zip(more[::2], more[1::2], strict=True)], int(port))

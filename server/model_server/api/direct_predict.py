@@ -38,7 +38,7 @@ class DirectPredict:
     """Decides by model, version and signature which requests need no Python; see Direct.
 
     ``has_limit`` tells of a model whether its requests are counted, ``is_recorded`` whether those
-    of any model are. Runs are quick below ``quick`` seconds.
+    of any model are. Requests are quick below ``quick`` seconds.
     """
 
     service: Service

@@ -10,9 +10,10 @@ class Terms:
     """How the signatures of a model are answered directly.
 
     ``model_spec``, serialized, is what answers say of who gave them, ``as_content`` as in
-    ``tensors.encode``. Runs are quick below ``quick`` seconds. ``bounds`` are those of latencies,
-    and of the graph's run times, in microseconds. Where ``most_rows`` is given, ``take`` is given
-    ``modelfleet_transport.Bundle``s of so many rows at most, and what ``Bundle.give`` was given.
+    ``tensors.encode``. Requests are quick below ``quick`` seconds. ``bounds`` are those of
+    latencies, and of the graph's run times, in microseconds. Where ``most_rows`` is given, ``take``
+    is given ``modelfleet_transport.Bundle``s of so many rows at most, and what ``Bundle.give`` was
+    given.
     """
 
     model: str

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use http::header::{CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
-use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http::request::Parts;
+use http::{HeaderValue, Method, Request, Response, StatusCode, Uri};
 use http_body::Body;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
@@ -115,30 +116,19 @@ async fn answered(
     limits: &Limits,
     service: &Service,
 ) -> Result<Answer, Refusal> {
-    let queue = &service.queue;
     let (head, body) = request.into_parts();
-    let target = head
-        .uri
-        .path_and_query()
-        .map_or("", |target| target.as_str());
-    let is_api = target
-        .get(..4)
-        .is_some_and(|path| path.eq_ignore_ascii_case("/v1/"));
+    let target = target_of(&head.uri).to_owned();
     let mut held = Held::new(limits.at_hand.clone());
-    let is_work = is_api && !asking.is_stranger && head.method != Method::OPTIONS;
+    let is_work = is_api(&target) && !asking.is_stranger && head.method != Method::OPTIONS;
     let mut sent = Bytes::new();
     if is_work {
         held.count()
-            .inspect_err(|_| queue.refused(Api::Rest))
+            .inspect_err(|_| service.queue.refused(Api::Rest))
             .map_err(no_place)?;
         sent = received(body, &head.headers, limits, &held).await?;
     }
-    let can_be_direct = is_work
-        && head.method == Method::POST
-        && sent.len() <= LARGEST_DIRECT
-        && !head.headers.contains_key(CONTENT_ENCODING);
-    let way = match can_be_direct {
-        true => service.shortcuts.of_body(target, &sent),
+    let way = match is_work && may_be_direct(&head, &sent) {
+        true => service.shortcuts.of_body(&target, &sent),
         false => Way::Python,
     };
     let failure = match way.at_once(Api::Rest, &sent) {
@@ -152,7 +142,7 @@ async fn answered(
     };
     let (sender, receiver) = oneshot::channel();
     let pending = Arc::new(Pending {
-        target: target.to_owned(),
+        target,
         method: head.method,
         headers: head.headers,
         is_stranger: asking.is_stranger,
@@ -163,6 +153,32 @@ async fn answered(
         answer: Mutex::new(Some(sender)),
         client: Client::default(),
     });
+    let timeout = limits.timeout.filter(|_| is_work);
+    asked_python(pending, receiver, timeout, at_work, &service.queue).await
+}
+
+fn target_of(uri: &Uri) -> &str {
+    uri.path_and_query().map_or("", |target| target.as_str())
+}
+
+fn is_api(target: &str) -> bool {
+    target
+        .get(..4)
+        .is_some_and(|path| path.eq_ignore_ascii_case("/v1/"))
+}
+
+fn may_be_direct(head: &Parts, sent: &Bytes) -> bool {
+    let is_packed = head.headers.contains_key(CONTENT_ENCODING);
+    head.method == Method::POST && sent.len() <= LARGEST_DIRECT && !is_packed
+}
+
+async fn asked_python(
+    pending: Arc<Pending>,
+    receiver: oneshot::Receiver<Answer>,
+    timeout: Option<Duration>,
+    at_work: &mut AtWork,
+    queue: &Arc<Queue>,
+) -> Result<Answer, Refusal> {
     let waiting = Waiting {
         pending: pending.clone(),
         queue: queue.clone(),
@@ -172,11 +188,11 @@ async fn answered(
         let problem = "Too many requests wait for a thread already; try again";
         return Err(Refusal::new(429, problem.into()));
     }
-    let answered = match limits.timeout {
-        Some(timeout) if is_work => tokio::time::timeout(timeout, receiver)
+    let answered = match timeout {
+        Some(timeout) => tokio::time::timeout(timeout, receiver)
             .await
             .map_err(|_| too_late(timeout))?,
-        _ => receiver.await,
+        None => receiver.await,
     };
     at_work.held = waiting.pending.held.lock().unwrap().take();
     let answer =

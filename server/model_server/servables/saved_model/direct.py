@@ -67,8 +67,8 @@ class DirectSession:
                 bounds=terms.bounds,
                 batching=None if terms.most_rows is None else (terms.most_rows, terms.take),
             )
-        except (ImportError, AttributeError, TypeError) as error:
-            # Python answers all the same.
+        except (ImportError, AttributeError, TypeError, KeyError, ValueError) as error:
+            # Python answers all the same, or tells that the graph has no such tensor.
             _log.debug("signature %s is not run directly: %s", signature.name, error)
             return None
 

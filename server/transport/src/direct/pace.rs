@@ -1,19 +1,19 @@
-//! Whether runs are quick enough for threads that serve other connections meanwhile.
+//! Whether requests are quick enough for threads that serve other connections meanwhile.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-/// A run that took so long, and was quick before, is not to be met often.
+/// One that took so long, and was quick before, is not to be met often.
 const STALL: Duration = Duration::from_millis(20);
 /// For each second of it others are spared so many of them.
 const SPARED: u32 = 1000;
 const LONGEST_SPARED: Duration = Duration::from_secs(600);
 
-/// The runs of one signature.
+/// What requests for one signature take.
 pub struct Pace {
     quick: Duration,
-    /// Nanoseconds that runs take of late; the first ones count as slow.
+    /// Nanoseconds that they take of late; the first ones count as slow.
     mean: AtomicU64,
     /// Nanoseconds after the start of the process.
     spared_until: AtomicU64,
@@ -25,7 +25,7 @@ fn now() -> Duration {
 }
 
 impl Pace {
-    /// Runs are quick if they take less than this in the mean.
+    /// They are quick if they take less than this in the mean.
     pub fn new(quick: Duration) -> Self {
         Pace {
             quick,
@@ -39,7 +39,7 @@ impl Pace {
             && (self.spared_until.load(Ordering::Relaxed) < nanoseconds(now()))
     }
 
-    pub fn ran(&self, took: Duration) {
+    pub fn took(&self, took: Duration) {
         if took > STALL && self.is_quick() {
             let spared = (took * SPARED).min(LONGEST_SPARED);
             self.spared_until

@@ -94,7 +94,7 @@ pub struct Direct {
 #[pymethods]
 impl Signature {
     /// `name` is the signature's, `inputs` and `outputs` in its order; `model_spec`, serialized, is what
-    /// answers say of who gave them. Runs are quick below `quick` seconds. `bounds` are those of
+    /// answers say of who gave them. Requests are quick below `quick` seconds. `bounds` are those of
     /// requests' and runs' latencies and of the graph's, in microseconds. With `batching`, `Bundle`s
     /// of so many rows at most are given to a function. Raises TypeError for a tensor whose type is
     /// not for here.
@@ -268,15 +268,16 @@ impl Direct {
         let run = Instant::now();
         let found = self.session.run(&self.feeds, &values, &self.fetches)?;
         let took = run.elapsed();
-        self.pace.ran(took);
         let outcome = match found {
-            Ok(outputs) => self.told(sent.form, &outputs, None)?,
-            Err(failure) => Outcome::Failed(failure),
+            Ok(outputs) => self.told(sent.form, &outputs, None),
+            Err(failure) => Some(Outcome::Failed(failure)),
         };
-        if let Outcome::Answered(_) = outcome {
+        // To read and to write numbers as text may take longer than the run.
+        self.pace.took(began.elapsed());
+        if let Some(Outcome::Answered(_)) = outcome {
             self.measure(api, began, took);
         }
-        Some(outcome)
+        outcome
     }
 
     /// The rows of a batch at most, and who takes it; None where nothing is batched.
