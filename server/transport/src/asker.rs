@@ -7,7 +7,7 @@ use pyo3::prelude::*;
 
 use crate::call::{self, Call, Exchange};
 use crate::client::Client;
-use crate::direct::shortcuts::Way;
+use crate::direct::shortcuts::Untold;
 use crate::queue::{Api, Queue};
 use crate::request::{self, Pending, Request};
 
@@ -25,11 +25,11 @@ impl Asker {
         }
     }
 
-    /// Who answers it.
-    pub fn way(&self) -> &Way {
+    /// What was sent, and who answers it.
+    pub fn first(&self) -> &Untold {
         match self {
-            Asker::Call(call) => &call.first.way,
-            Asker::Request(request) => &request.way,
+            Asker::Call(call) => &call.first,
+            Asker::Request(request) => &request.first,
         }
     }
 
@@ -42,10 +42,7 @@ impl Asker {
 
     /// What was sent, if Python has not taken it.
     pub fn sent(&self) -> Option<Bytes> {
-        match self {
-            Asker::Call(call) => call.first.message.lock().unwrap().clone(),
-            Asker::Request(request) => request.body.lock().unwrap().clone(),
-        }
+        self.first().sent.lock().unwrap().clone()
     }
 
     /// Answers well, in the form of its API.

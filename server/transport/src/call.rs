@@ -10,9 +10,8 @@ use pyo3::types::PyBytes;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::client::Client;
-use crate::direct::shortcuts::{Addressee, Way};
+use crate::direct::shortcuts::{Addressee, Untold};
 use crate::direct::signature::Signature;
-use crate::direct::tensorflow::Failure;
 use crate::framing::{framed, Status};
 use crate::queue::{Api, Queue};
 
@@ -31,7 +30,8 @@ pub struct Exchange {
     pub headers: HeaderMap,
     pub peer: String,
     pub deadline: Option<Instant>,
-    pub first: First,
+    /// With the first message, which most calls have no other than.
+    pub first: Untold,
     pub more: Mutex<mpsc::Receiver<Bytes>>,
     pub answer: Mutex<Option<oneshot::Sender<Answer>>>,
     pub client: Client,
@@ -45,18 +45,10 @@ pub struct Asked {
     pub deadline: Option<Instant>,
 }
 
-/// The first message, which most calls have no other than, and what is known of it: who answers
-/// it, and how it was tried in vain.
-pub struct First {
-    pub message: Mutex<Option<Bytes>>,
-    pub way: Way,
-    pub failure: Option<Failure>,
-}
-
 impl Exchange {
     pub fn new(
         asked: Asked,
-        first: First,
+        first: Untold,
         more: mpsc::Receiver<Bytes>,
         answer: oneshot::Sender<Answer>,
     ) -> Self {
@@ -118,19 +110,19 @@ impl Call {
     /// What answers calls like this one, if Python decided so.
     #[getter]
     fn signature(&self) -> Option<Signature> {
-        self.0.first.way.signature()
+        self.0.first.signature()
     }
 
     /// The ModelSpec, serialized, of a PredictRequest like which Python has seen none.
     #[getter]
     fn unknown(&self) -> Option<Addressee> {
-        self.0.first.way.unknown()
+        self.0.first.unknown()
     }
 
     /// Answers by a signature, without Python's lock; False where it is for Python. Raises RunError
     /// with code and message.
     fn answer_by(&self, py: Python<'_>, signature: &Signature) -> PyResult<bool> {
-        let frame = signature.answered(py, Api::Grpc, &self.0.first.message)?;
+        let frame = signature.answered(py, Api::Grpc, &self.0.first.sent)?;
         let is_answered = frame.is_some();
         if let Some(frame) = frame {
             self.0.client.forget();
@@ -142,13 +134,12 @@ impl Call {
     /// Code and message of the run by a signature that failed before Python saw this call.
     #[getter]
     fn failure(&self) -> Option<(u8, &str)> {
-        let failure = self.0.first.failure.as_ref()?;
-        Some((failure.code, &failure.message))
+        self.0.first.failure()
     }
 
     /// The message, once: it is not kept.
     fn message<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyBytes>> {
-        let message = self.0.first.message.lock().unwrap().take()?;
+        let message = self.0.first.sent.lock().unwrap().take()?;
         Some(PyBytes::new(py, &message))
     }
 

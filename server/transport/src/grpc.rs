@@ -15,9 +15,9 @@ use hyper::body::Incoming;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::asker::Asker;
-use crate::call::{Answer, Asked, Exchange, First, AHEAD};
+use crate::call::{Answer, Asked, Exchange, AHEAD};
 use crate::connections::{Asking, AtWork};
-use crate::direct::signature::Outcome;
+use crate::direct::shortcuts::{Tried, Untold};
 use crate::framing::{check_size, prefix, timeout, Status, Unpacking, PREFIX};
 use crate::limits::{AtHand, Held};
 use crate::queue::{Api, Queue, Work};
@@ -115,15 +115,9 @@ async fn answered(
         .inspect_err(|_| service.queue.refused(Api::Grpc))
         .map_err(no_place)?;
     let way = service.shortcuts.of_message(&asked.path, &message);
-    let failure = match way.at_once(Api::Grpc, &message) {
-        Some(Outcome::Answered(frame)) => return Ok(whole(frame, held, at_work)),
-        Some(Outcome::Failed(failure)) => Some(failure),
-        None => None,
-    };
-    let first = First {
-        message: Mutex::new(Some(message)),
-        way,
-        failure,
+    let first = match way.tried(Api::Grpc, message) {
+        Tried::Answered(frame) => return Ok(whole(frame, held, at_work)),
+        Tried::Untold(first) => first,
     };
     let asking = asked_python(asked, first, reader, at_work, held, &service.queue);
     // Not within this one, which each call moves about.
@@ -145,7 +139,7 @@ async fn in_time<T>(
 
 async fn asked_python(
     asked: Asked,
-    first: First,
+    first: Untold,
     reader: Reader,
     at_work: &mut AtWork,
     held: Held,

@@ -11,9 +11,8 @@ use pyo3::types::PyBytes;
 use tokio::sync::oneshot;
 
 use crate::client::Client;
-use crate::direct::shortcuts::{Addressee, Way};
+use crate::direct::shortcuts::{Addressee, Untold};
 use crate::direct::signature::Signature;
-use crate::direct::tensorflow::Failure;
 use crate::limits::Held;
 use crate::queue::{Api, Queue};
 
@@ -46,10 +45,8 @@ pub struct Pending {
     pub target: String,
     pub headers: HeaderMap,
     pub is_stranger: bool,
-    pub body: Mutex<Option<Bytes>>,
-    /// Who answers it, and how that was tried in vain.
-    pub way: Way,
-    pub failure: Option<Failure>,
+    /// With the body.
+    pub first: Untold,
     pub held: Mutex<Option<Held>>,
     pub answer: Mutex<Option<oneshot::Sender<Answer>>>,
     pub client: Client,
@@ -106,18 +103,18 @@ impl Request {
     /// What answers requests like this one, if Python decided so.
     #[getter]
     fn signature(&self) -> Option<Signature> {
-        self.0.way.signature()
+        self.0.first.signature()
     }
 
     /// The path with its query, if Python has decided nothing for requests like this one.
     #[getter]
     fn unknown(&self) -> Option<Addressee> {
-        self.0.way.unknown()
+        self.0.first.unknown()
     }
 
     /// See Call.answer_by.
     fn answer_by(&self, py: Python<'_>, signature: &Signature) -> PyResult<bool> {
-        let text = signature.answered(py, Api::Rest, &self.0.body)?;
+        let text = signature.answered(py, Api::Rest, &self.0.first.sent)?;
         let is_answered = text.is_some();
         if let Some(text) = text {
             self.0.client.forget();
@@ -129,13 +126,12 @@ impl Request {
     /// Code and message of the run by a signature that failed before Python saw this request.
     #[getter]
     fn failure(&self) -> Option<(u8, &str)> {
-        let failure = self.0.failure.as_ref()?;
-        Some((failure.code, &failure.message))
+        self.0.first.failure()
     }
 
     /// The body, once: it is not kept.
     fn body<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
-        let body = self.0.body.lock().unwrap().take().unwrap_or_default();
+        let body = self.0.first.sent.lock().unwrap().take().unwrap_or_default();
         PyBytes::new(py, &body)
     }
 

@@ -15,8 +15,7 @@ use tokio::sync::oneshot;
 use crate::asker::Asker;
 use crate::client::Client;
 use crate::connections::{Asking, AtWork};
-use crate::direct::shortcuts::Way;
-use crate::direct::signature::Outcome;
+use crate::direct::shortcuts::{Tried, Way};
 use crate::framing::add;
 use crate::limits::{AtHand, Held};
 use crate::queue::{Api, Queue, Work};
@@ -131,14 +130,13 @@ async fn answered(
         true => service.shortcuts.of_body(&target, &sent),
         false => Way::Python,
     };
-    let failure = match way.at_once(Api::Rest, &sent) {
-        Some(Outcome::Answered(text)) => {
+    let first = match way.tried(Api::Rest, sent) {
+        Tried::Untold(first) => first,
+        Tried::Answered(text) => {
             held.add(text.len());
             at_work.held = Some(held);
             return Ok(Answer::good(text));
         }
-        Some(Outcome::Failed(failure)) => Some(failure),
-        None => None,
     };
     let (sender, receiver) = oneshot::channel();
     let pending = Arc::new(Pending {
@@ -146,9 +144,7 @@ async fn answered(
         method: head.method,
         headers: head.headers,
         is_stranger: asking.is_stranger,
-        body: Mutex::new(Some(sent)),
-        way,
-        failure,
+        first,
         held: Mutex::new(Some(held)),
         answer: Mutex::new(Some(sender)),
         client: Client::default(),

@@ -30,7 +30,7 @@ impl Rows {
     /// The rows of what was asked; None where it is for Python, as are those with too many or none.
     pub fn of(asker: &Asker) -> Option<Rows> {
         let began = Instant::now();
-        let Way::Direct(direct) = asker.way() else {
+        let Way::Direct(direct) = &asker.first().way else {
             return None;
         };
         let (most_rows, _) = direct.batching()?;
@@ -233,7 +233,8 @@ fn done(direct: &Direct, requests: Vec<Rows>, size: usize) -> Done {
         Together::NotRun => done.not_run = requests,
         Together::Answered(answers) => {
             for (request, answer) in requests.iter().zip(answers) {
-                direct.measure(request.asker.api(), request.began, request.began.elapsed());
+                let took = request.began.elapsed();
+                direct.measure(request.asker.api(), took, took);
                 request.asker.finish(answer);
             }
         }

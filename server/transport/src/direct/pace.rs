@@ -35,8 +35,9 @@ impl Pace {
     }
 
     pub fn is_quick(&self) -> bool {
+        let spared_until = self.spared_until.load(Ordering::Relaxed);
         self.mean.load(Ordering::Relaxed) < nanoseconds(self.quick)
-            && (self.spared_until.load(Ordering::Relaxed) < nanoseconds(now()))
+            && (spared_until == 0 || spared_until < nanoseconds(now()))
     }
 
     pub fn took(&self, took: Duration) {

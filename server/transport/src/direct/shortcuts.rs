@@ -4,7 +4,7 @@
 //! REST. All is forgotten whenever something changes that Python looked at.
 
 use std::collections::HashMap;
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, Mutex, RwLock};
 
 use bytes::Bytes;
 use prost::Message;
@@ -13,6 +13,7 @@ use pyo3::prelude::*;
 use crate::direct::messages::Addressed;
 use crate::direct::predict_json::seen_signature;
 use crate::direct::signature::{Direct, Outcome, Signature};
+use crate::direct::tensorflow::Failure;
 use crate::queue::Api;
 
 const PREDICT: &str = "/tensorflow.serving.PredictionService/Predict";
@@ -35,10 +36,44 @@ pub enum Way {
     Unknown(Addressee),
 }
 
+/// A request that is on its way to Python: what was sent, who answers it, and how that was tried in
+/// vain.
+pub struct Untold {
+    pub sent: Mutex<Option<Bytes>>,
+    pub way: Way,
+    pub failure: Option<Failure>,
+}
+
+/// What comes of a request before Python sees it.
+pub enum Tried {
+    Answered(Bytes),
+    Untold(Untold),
+}
+
 impl Way {
-    /// What answers, if Python decided so.
+    /// Answers what was sent if that is quick enough for a thread that serves others.
+    pub fn tried(self, api: Api, sent: Bytes) -> Tried {
+        let outcome = match &self {
+            Way::Direct(direct) => direct.answer_at_once(api, &sent),
+            Way::Python | Way::Unknown(_) => None,
+        };
+        let failure = match outcome {
+            Some(Outcome::Answered(answer)) => return Tried::Answered(answer),
+            Some(Outcome::Failed(failure)) => Some(failure),
+            None => None,
+        };
+        Tried::Untold(Untold {
+            sent: Mutex::new(Some(sent)),
+            way: self,
+            failure,
+        })
+    }
+}
+
+impl Untold {
+    /// What answers requests like this one, if Python decided so.
     pub fn signature(&self) -> Option<Signature> {
-        match self {
+        match &self.way {
             Way::Direct(direct) => Some(Signature(direct.clone())),
             Way::Python | Way::Unknown(_) => None,
         }
@@ -46,18 +81,16 @@ impl Way {
 
     /// Whom it is for, if Python has decided nothing.
     pub fn unknown(&self) -> Option<Addressee> {
-        match self {
+        match &self.way {
             Way::Unknown(whom) => Some(whom.clone()),
             Way::Python | Way::Direct(_) => None,
         }
     }
 
-    /// What comes of a request whose signature is quick enough for a thread that serves others.
-    pub fn at_once(&self, api: Api, request: &Bytes) -> Option<Outcome> {
-        match self {
-            Way::Direct(direct) => direct.answer_at_once(api, request),
-            Way::Python | Way::Unknown(_) => None,
-        }
+    /// Code and message of the run that failed.
+    pub fn failure(&self) -> Option<(u8, &str)> {
+        let failure = self.failure.as_ref()?;
+        Some((failure.code, &failure.message))
     }
 }
 
