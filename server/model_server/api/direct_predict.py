@@ -109,9 +109,10 @@ class DirectPredict:
         numbers = held.numbers
         with ExitStack() as until_answered:
             for entrypoint, number in zip(_APIS, numbers, strict=True):
-                requests = self._requests(id.name, entrypoint)
-                requests.come(number)
-                until_answered.callback(requests.go, number)
+                if number:
+                    requests = self._requests(id.name, entrypoint)
+                    requests.come(number)
+                    until_answered.callback(requests.go, number)
             run = partial(_run, otherwise, held)
             bundle = Bundle(held, sum(numbers), held.rows, held.kind, held.join, run)
             try:

@@ -10,7 +10,7 @@ use pyo3::types::PyBytes;
 
 use crate::asker::Asker;
 use crate::direct::shortcuts::Way;
-use crate::direct::signature::{Direct, Outcome, Sent};
+use crate::direct::signature::{is_short, Direct, Outcome, Sent};
 use crate::direct::tensorflow::{Failure, Tensor};
 use crate::direct::tensors::{described, write, Described};
 use crate::queue::Queue;
@@ -27,14 +27,16 @@ pub struct Rows {
 }
 
 impl Rows {
-    /// The rows of what was asked; None where it is for Python, as are those with too many or none.
+    /// The rows of what was asked; None where it is for Python, as are those with too many or none,
+    /// and what takes long to read.
     pub fn of(asker: &Asker) -> Option<Rows> {
         let began = Instant::now();
         let Way::Direct(direct) = &asker.first().way else {
             return None;
         };
         let (most_rows, _) = direct.batching()?;
-        let sent = direct.sent(asker.api(), &asker.sent()?)?;
+        let sent = asker.sent().filter(|sent| is_short(asker.api(), sent))?;
+        let sent = direct.sent(asker.api(), &sent)?;
         let mut shapes = Vec::with_capacity(sent.tensors.len());
         let mut rows = None;
         for (proto, input) in sent.tensors.iter().zip(&direct.inputs) {
