@@ -102,10 +102,7 @@ class Server:
         self._service = self._service_of_models()
         self._answers = Answers(self._service)
         refused = partial(self._metrics.refused, "GRPC")
-        self._counts = ModelCounts(
-            model_limits_of(options.max_in_flight_requests_per_model).of,
-            lambda model: self._models.is_served(model.removeprefix(PART_PREFIX)),
-        )
+        self._counts = self._counts_of_models()
         self._transport = transport_of(options)
         listen = replace(
             self._transport.grpc,
@@ -116,6 +113,12 @@ class Server:
         self._rest = self._rest_endpoint(self._transport.rest) if self._transport.rest else None
         self._manager.subscribe(lambda _change: self._forget())
         self._models.when_changed(self._forget)
+
+    def _counts_of_models(self) -> ModelCounts:
+        return ModelCounts(
+            model_limits_of(self._options.max_in_flight_requests_per_model).of,
+            lambda model: self._models.is_served(model.removeprefix(PART_PREFIX)),
+        )
 
     def _forget(self) -> None:
         """What was decided for requests holds as long as versions and configuration do."""

@@ -164,15 +164,15 @@ class NativePort:
             self._watching.start()
             self._start_thread()
 
-    def signature_for(self, asked: Any, decide: Callable[[Any], Any]) -> Any:
-        """The ``modelfleet_transport.Signature`` that answers what is asked; None if Python has to.
+    def signature_for(self, first: Any, decide: Callable[[Any], Any]) -> Any:
+        """The ``modelfleet_transport.Signature`` that answers a ``First``; None if Python has to.
 
         ``decide`` says so by whom it is for, and is asked once for those that are for the same;
         what it refuses, by a ServingError, is for Python, and asked again.
         """
-        whom = asked.unknown
+        whom = first.unknown
         if whom is None:
-            return asked.signature
+            return first.signature
         generation = self._port.generation()
         try:
             signature = decide(whom)

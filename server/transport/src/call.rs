@@ -9,11 +9,11 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::asker::{Asker, First};
 use crate::client::Client;
-use crate::direct::shortcuts::{Addressee, Untold};
-use crate::direct::signature::Signature;
+use crate::direct::shortcuts::Untold;
 use crate::framing::{framed, Status};
-use crate::queue::{Api, Queue};
+use crate::queue::Queue;
 
 /// Messages of a stream that are under way to its client.
 pub const AHEAD: usize = 16;
@@ -107,34 +107,10 @@ impl Call {
         self.0.client.is_gone()
     }
 
-    /// What answers calls like this one, if Python decided so.
+    /// The first message, as far as it can be answered without Python.
     #[getter]
-    fn signature(&self) -> Option<Signature> {
-        self.0.first.signature()
-    }
-
-    /// The ModelSpec, serialized, of a PredictRequest like which Python has seen none.
-    #[getter]
-    fn unknown(&self) -> Option<Addressee> {
-        self.0.first.unknown()
-    }
-
-    /// Answers by a signature, without Python's lock; False where it is for Python. Raises RunError
-    /// with code and message.
-    fn answer_by(&self, py: Python<'_>, signature: &Signature) -> PyResult<bool> {
-        let frame = signature.answered(py, Api::Grpc, &self.0.first.sent)?;
-        let is_answered = frame.is_some();
-        if let Some(frame) = frame {
-            self.0.client.forget();
-            self.0.finish(Answer::Whole(frame));
-        }
-        Ok(is_answered)
-    }
-
-    /// Code and message of the run by a signature that failed before Python saw this call.
-    #[getter]
-    fn failure(&self) -> Option<(u8, &str)> {
-        self.0.first.failure()
+    fn first(&self) -> First {
+        First(Asker::Call(self.0.clone()))
     }
 
     /// The message, once: it is not kept.

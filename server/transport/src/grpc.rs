@@ -14,13 +14,14 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::api::Api;
 use crate::asker::Asker;
 use crate::call::{Answer, Asked, Exchange, AHEAD};
 use crate::connections::{Asking, AtWork};
 use crate::direct::shortcuts::{Tried, Untold};
 use crate::framing::{check_size, prefix, timeout, Status, Unpacking, PREFIX};
 use crate::limits::{AtHand, Held};
-use crate::queue::{Api, Queue, Work};
+use crate::queue::{Queue, Work};
 use crate::speaking::Service;
 
 /// Calls whose message is on its way, and how long it may be so.

@@ -4,10 +4,11 @@
 //! One file per concern: `port` (what Python makes), `connections` (sockets and places), `loops`
 //! (the threads that serve them), `speaking` (one connection), `wire` (its bytes), `authority` (of
 //! UNIX sockets), `tls`, `limits` (what is at hand), `grpc` and `rest` (one call and one request on
-//! the wire), `framing` (gRPC's messages and statuses), `queue` (what waits, and the threads that
-//! take it), `call` and `request` (what Python sees), `asker` (either of them), `client` (who waits),
-//! `direct` (Predict without Python), `lines` (calls to other servers).
+//! the wire), `api` (which of both), `framing` (gRPC's messages and statuses), `queue` (what waits,
+//! and the threads that take it), `call` and `request` (what Python sees), `asker` (either of them),
+//! `client` (who waits), `direct` (Predict without Python), `lines` (calls to other servers).
 
+mod api;
 mod asker;
 mod authority;
 mod call;
@@ -34,6 +35,7 @@ fn modelfleet_transport(module: &Bound<PyModule>) -> PyResult<()> {
     module.add_class::<port::Port>()?;
     module.add_class::<call::Call>()?;
     module.add_class::<request::Request>()?;
+    module.add_class::<asker::First>()?;
     module.add_class::<direct::session::Session>()?;
     module.add_class::<direct::signature::Signature>()?;
     module.add_class::<direct::batch::Bundle>()?;

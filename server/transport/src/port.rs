@@ -9,12 +9,13 @@ use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use tokio::sync::{mpsc, watch};
 
+use crate::api::Api;
 use crate::connections::{serve, Stage, Terms};
 use crate::direct::shortcuts::Addressee;
 use crate::direct::signature::Signature;
 use crate::limits::AtHand;
 use crate::loops::Loops;
-use crate::queue::{Api, Event};
+use crate::queue::Event;
 use crate::speaking::Service;
 use crate::tls::Certificates;
 use crate::{grpc, rest};

@@ -15,6 +15,7 @@ use std::time::Duration;
 use pyo3::prelude::*;
 use tokio::sync::Notify;
 
+use crate::api::Api;
 use crate::asker::Asker;
 use crate::direct::batch::{Bundle, Gathered, Rows};
 
@@ -56,13 +57,6 @@ impl Work {
             Work::Gathered(gathered) => Py::new(py, Bundle::of(gathered, queue))?.into_any(),
         })
     }
-}
-
-/// By which a request is asked and answered.
-#[derive(Clone, Copy)]
-pub enum Api {
-    Grpc,
-    Rest,
 }
 
 #[derive(Default)]

@@ -10,11 +10,11 @@ use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::PyBytes;
 use tokio::sync::oneshot;
 
+use crate::asker::{Asker, First};
 use crate::client::Client;
-use crate::direct::shortcuts::{Addressee, Untold};
-use crate::direct::signature::Signature;
+use crate::direct::shortcuts::Untold;
 use crate::limits::Held;
-use crate::queue::{Api, Queue};
+use crate::queue::Queue;
 
 /// An answer of fewer bytes is copied, which is cheaper than to share it with Python.
 const SHARED: usize = 1 << 15;
@@ -100,33 +100,10 @@ impl Request {
         Some(joined)
     }
 
-    /// What answers requests like this one, if Python decided so.
+    /// The body, as far as it can be answered without Python.
     #[getter]
-    fn signature(&self) -> Option<Signature> {
-        self.0.first.signature()
-    }
-
-    /// The path with its query, if Python has decided nothing for requests like this one.
-    #[getter]
-    fn unknown(&self) -> Option<Addressee> {
-        self.0.first.unknown()
-    }
-
-    /// See Call.answer_by.
-    fn answer_by(&self, py: Python<'_>, signature: &Signature) -> PyResult<bool> {
-        let text = signature.answered(py, Api::Rest, &self.0.first.sent)?;
-        let is_answered = text.is_some();
-        if let Some(text) = text {
-            self.0.client.forget();
-            self.0.finish(Answer::good(text));
-        }
-        Ok(is_answered)
-    }
-
-    /// Code and message of the run by a signature that failed before Python saw this request.
-    #[getter]
-    fn failure(&self) -> Option<(u8, &str)> {
-        self.0.first.failure()
+    fn first(&self) -> First {
+        First(Asker::Request(self.0.clone()))
     }
 
     /// The body, once: it is not kept.

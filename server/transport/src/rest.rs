@@ -12,13 +12,14 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use tokio::sync::oneshot;
 
+use crate::api::Api;
 use crate::asker::Asker;
 use crate::client::Client;
 use crate::connections::{Asking, AtWork};
 use crate::direct::shortcuts::{Tried, Way};
 use crate::framing::add;
 use crate::limits::{AtHand, Held};
-use crate::queue::{Api, Queue, Work};
+use crate::queue::{Queue, Work};
 use crate::request::{Answer, Pending, JSON};
 use crate::speaking::Service;
 

@@ -232,14 +232,17 @@ def test_calls_of_grpc_and_requests_of_rest_are_of_one_batch(batched):
     assert metric(running, f"{FOLDER}input_batch_size_sum") == all_rows + 7
 
 
-def test_a_body_that_takes_long_to_read_is_answered_all_the_same(batched):
+def test_a_body_that_takes_long_to_read_is_read_by_python(batched):
     running = batched("max_batch_size { value: 20000 }")
     known(running)
-    values = [1 + number % 60 for number in range(10_000)]
+    direct = ":modelfleet:serving:direct_request_count"
+    short, long = ([1 + number % 60 for number in range(count)] for count in (1_000, 10_000))
 
-    answer = post(running, columns(*values))
+    before = metric(running, direct)
+    answers = [post(running, columns(*values)).json for values in (short, long)]
 
-    assert answer.json == {"outputs": [[60 // value] for value in values]}
+    assert answers == [{"outputs": [[60 // value] for value in values]} for values in (short, long)]
+    assert metric(running, direct) == before + 1
 
 
 def test_of_requests_of_rest_that_run_together_one_that_fails_fails_alone(batched):

@@ -59,6 +59,10 @@ class NativeRestEndpoint:
         self._later: Callable[[Route, bytes], Later | None] = lambda _route, _body: None
         self._direct: Direct | None = None
         self._port = listen.shared or NativePort()
+        self._serve_port()
+
+    def _serve_port(self) -> None:
+        listen = self._listen
         self._port.serve_rest(
             self._answer_request,
             self,
@@ -71,7 +75,7 @@ class NativeRestEndpoint:
             cors=listen.cors,
             waiting=QUEUED,
             threads=listen.threads + 2 * WAITING,
-            refused=refused,
+            refused=self._refused,
         )
 
     def start(self) -> int | None:
@@ -119,7 +123,7 @@ class NativeRestEndpoint:
         """See Otherwise."""
         direct = self._direct
         assert direct is not None
-        _send_page(request, lambda request: direct.refuse(request.signature, code, message))
+        _send_page(request, lambda request: direct.refuse(request.first.signature, code, message))
 
     def fault(self, request: Any) -> None:
         """See Otherwise."""
@@ -140,16 +144,17 @@ class NativeRestEndpoint:
         direct = self._direct
         if direct is None:
             return False
-        signature = self._port.signature_for(request, direct.of_target)
+        first = request.first
+        signature = self._port.signature_for(first, direct.of_target)
         if signature is None:
             return False
-        failure, model = request.failure, signature.model
+        failure, model = first.failure, signature.model
         if failure is None:
             # Such models have no limit of their own.
             turn = self._turns.turn(model)
             with working_for(_asking(request)), direct.at_hand(model, "REST"), turn:
                 try:
-                    answer = partial(request.answer_by, signature)
+                    answer = partial(first.answer_by, signature)
                     return bool(self._direct_pace.run(model, request, answer))
                 except self._port.run_error as error:
                     failure = error.args

@@ -9,8 +9,9 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use crate::asker::Asker;
+use crate::direct::forms::Sent;
 use crate::direct::shortcuts::Way;
-use crate::direct::signature::{is_short, Direct, Outcome, Sent};
+use crate::direct::signature::{is_short, Direct, Outcome};
 use crate::direct::tensorflow::{Failure, Tensor};
 use crate::direct::tensors::{described, write, Described};
 use crate::queue::Queue;

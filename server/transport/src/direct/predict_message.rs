@@ -5,8 +5,8 @@ use std::ops::Range;
 use bytes::{BufMut, Bytes, BytesMut};
 use prost::Message;
 
+use crate::direct::forms::Named;
 use crate::direct::messages::{NamedTensor, PredictRequest, PredictResponse, TensorProto};
-use crate::direct::signature::Named;
 use crate::direct::tensorflow::{Failure, Tensor};
 use crate::direct::tensors;
 use crate::framing::PREFIX;

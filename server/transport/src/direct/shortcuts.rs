@@ -10,11 +10,11 @@ use bytes::Bytes;
 use prost::Message;
 use pyo3::prelude::*;
 
+use crate::api::Api;
+use crate::direct::json::request::seen_signature;
 use crate::direct::messages::Addressed;
-use crate::direct::predict_json::seen_signature;
 use crate::direct::signature::{Direct, Outcome, Signature};
 use crate::direct::tensorflow::Failure;
-use crate::queue::Api;
 
 const PREDICT: &str = "/tensorflow.serving.PredictionService/Predict";
 /// Clients may ask for the same in many ways; beyond so many, all are looked at anew.
@@ -71,7 +71,7 @@ impl Way {
 }
 
 impl Untold {
-    /// What answers requests like this one, if Python decided so.
+    /// What answers those like it, if Python decided so.
     pub fn signature(&self) -> Option<Signature> {
         match &self.way {
             Way::Direct(direct) => Some(Signature(direct.clone())),
@@ -98,15 +98,17 @@ impl Untold {
 struct Known {
     specs: HashMap<Vec<u8>, Way>,
     targets: HashMap<String, HashMap<String, Way>>,
-    number: usize,
     generation: u64,
 }
 
 impl Known {
+    fn number(&self) -> usize {
+        self.specs.len() + self.targets.values().map(HashMap::len).sum::<usize>()
+    }
+
     fn clear(&mut self) {
         self.specs.clear();
         self.targets.clear();
-        self.number = 0;
     }
 }
 
@@ -156,10 +158,9 @@ impl Shortcuts {
             Some(signature) => Way::Direct(signature.0.clone()),
             None => Way::Python,
         };
-        if known.number >= MOST {
+        if known.number() >= MOST {
             known.clear();
         }
-        known.number += 1;
         match whom {
             Addressee::Spec(spec) => known.specs.insert(spec, way),
             Addressee::Target(target, signature) => known

@@ -8,15 +8,16 @@ use bytes::Bytes;
 use pyo3::exceptions::{PyException, PyTypeError};
 use pyo3::prelude::*;
 
-use crate::direct::answer_json::{self, Column};
-use crate::direct::messages::TensorProto;
+use crate::api::Api;
+use crate::direct::forms::{Form, Named, Sent};
+use crate::direct::json::answer::{self, Column};
+use crate::direct::json::{lists, request};
 use crate::direct::pace::Pace;
 use crate::direct::predict_message::{self, Telling};
 use crate::direct::samples::{Samples, Taken};
 use crate::direct::session::{Opened, Session};
 use crate::direct::tensorflow::{Failure, Output, Tensor};
-use crate::direct::{json_lists, predict_json, tensors};
-use crate::queue::Api;
+use crate::direct::tensors;
 
 pyo3::create_exception!(
     modelfleet_transport,
@@ -28,13 +29,6 @@ pyo3::create_exception!(
 /// Bytes of a request of gRPC and of REST that threads that serve connections read: that takes 0.1 to
 /// 0.5 ms, in which others wait.
 const LARGEST_AT_ONCE: [usize; 2] = [1 << 20, 1 << 16];
-
-/// An input or output.
-pub struct Named {
-    pub name: String,
-    pub dtype: u8,
-    at: Output,
-}
 
 /// How requests are batched: so many rows at most, which this function of Python takes.
 struct Batching {
@@ -51,20 +45,6 @@ struct Measured {
 
 /// The name of an input or output, TensorFlow's operation and which output of it, the type.
 type Place<'py> = (String, Bound<'py, PyAny>, i32, u8);
-
-/// How a request lists its values, as its answer shall: in a message of gRPC, or in the JSON of REST.
-#[derive(Clone, Copy)]
-pub enum Form {
-    Message,
-    Rows,
-    Columns,
-}
-
-/// What a request has for each input.
-pub struct Sent {
-    pub form: Form,
-    pub tensors: Vec<TensorProto>,
-}
 
 /// What comes of a request: an answer as its API has it, or the failure of a run.
 pub enum Outcome {
@@ -228,10 +208,9 @@ fn found(
 
 /// The outputs in the order of their names; None where JSON is not read or not written here.
 fn in_json(inputs: &[Named], outputs: &[Named]) -> Option<Vec<usize>> {
-    let is_written = |output: &Named| {
-        answer_json::is_written(output.dtype) && answer_json::is_plain(&output.name)
-    };
-    let is_read = |input: &Named| json_lists::is_read(input.dtype);
+    let is_written =
+        |output: &Named| answer::is_written(output.dtype) && answer::is_plain(&output.name);
+    let is_read = |input: &Named| lists::is_read(input.dtype);
     // Python tells of signatures without them.
     let are_there = !inputs.is_empty() && !outputs.is_empty();
     if !are_there || !inputs.iter().all(is_read) || !outputs.iter().all(is_written) {
@@ -293,13 +272,13 @@ impl Direct {
     }
 
     /// What a request has for each input, if that is all it has.
-    pub fn sent(&self, api: Api, request: &Bytes) -> Option<Sent> {
+    pub fn sent(&self, api: Api, sent: &Bytes) -> Option<Sent> {
         match api {
             Api::Grpc => Some(Sent {
                 form: Form::Message,
-                tensors: predict_message::read(request, &self.inputs)?,
+                tensors: predict_message::read(sent, &self.inputs)?,
             }),
-            Api::Rest => predict_json::read(request, &self.name, &self.inputs),
+            Api::Rest => request::read(sent, &self.name, &self.inputs),
         }
     }
 
@@ -324,11 +303,11 @@ impl Direct {
             }),
             Form::Rows => {
                 let columns = self.columns(outputs, rows)?;
-                answer_json::predictions(&columns).map(Outcome::Answered)
+                answer::predictions(&columns).map(Outcome::Answered)
             }
             Form::Columns => {
                 let columns = self.columns(outputs, rows)?;
-                Some(Outcome::Answered(answer_json::outputs(&columns)))
+                Some(Outcome::Answered(answer::outputs(&columns)))
             }
         }
     }

@@ -170,7 +170,7 @@ class NativeEndpoint:
             return
         direct = self._direct
         if direct is not None and method.path == direct.path:
-            signature = self._port.signature_for(call, direct.of_spec)
+            signature = self._port.signature_for(call.first, direct.of_spec)
             if signature is not None and self._answer_directly(direct, signature, call, context):
                 return
         self._answer_by_python(method, call, context)
@@ -188,7 +188,7 @@ class NativeEndpoint:
         self, direct: Direct, signature: Any, call: Any, context: CallContext
     ) -> bool:
         """False where it is for Python."""
-        failure = call.failure
+        failure = call.first.failure
         if failure is None:
             with direct.at_hand(signature.model, "GRPC"):
                 try:
@@ -285,7 +285,7 @@ def _tell(direct: Direct, call: Any, context: CallContext, failure: Any) -> None
 
 
 def _by(signature: Any) -> Callable[[Any, CallContext], bool]:
-    return lambda call, _context: bool(call.answer_by(signature))
+    return lambda call, _context: bool(call.first.answer_by(signature))
 
 
 def _failed(call: Any) -> None:

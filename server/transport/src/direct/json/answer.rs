@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
-use crate::direct::decimals::{put_double, put_float};
+use crate::direct::json::decimals::{put_double, put_float};
 use crate::direct::tensorflow::Tensor;
 use crate::direct::tensors::{
     value_size, BOOL, DOUBLE, FLOAT, INT16, INT32, INT64, INT8, UINT32, UINT64, UINT8,

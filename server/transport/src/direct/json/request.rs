@@ -7,9 +7,9 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
-use crate::direct::json_lists::{for_python, Item, Lists};
+use crate::direct::forms::{Form, Named, Sent};
+use crate::direct::json::lists::{for_python, Item, Lists};
 use crate::direct::messages::TensorProto;
-use crate::direct::signature::{Form, Named, Sent};
 
 const DEFAULT_SIGNATURE: &str = "serving_default";
 const SIGNATURE_NAME: &str = "signature_name";
