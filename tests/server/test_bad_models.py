@@ -95,7 +95,9 @@ def test_a_broken_version_is_told_with_its_error(started, model, breaks, code, w
 
     running = started(model_config(model), max_num_load_retries=0)
     running.http.wait_until_reason("LoadFailed")
-    (version,) = running.http.get("/v1/models/m").json["model_version_status"]
+    # The error is told a moment before the version has ended by it.
+    ended = running.http.wait_for("/v1/models/m", lambda answer: '"END"' in answer.text)
+    (version,) = ended.json["model_version_status"]
 
     assert (version["state"], version["status"]["error_code"]) == ("END", code)
     assert word in version["status"]["error_message"]
