@@ -19,7 +19,7 @@ from model_server.api.rest.endpoint import RestEndpoint
 from model_server.api.rest.listening import Listen as RestListen
 from model_server.api.rest.native import NativeRestEndpoint
 from model_server.api.rest.pages import Watch
-from model_server.api.transport import WAITING, at_once, transport_of
+from model_server.api.transport import WAITING, at_once, bell_of, transport_of
 from model_server.batching.steps.stepper import StepLimits
 from model_server.core.manager import Manager, ManagerOptions
 from model_server.core.source import FileSystemSource, SourceOptions
@@ -85,7 +85,7 @@ class Server:
         self._giving_back = GivingBack()
         self._manager.subscribe(self._giving_back)
         self._metrics = ServingMetrics(self._manager)
-        self._batchers = Batchers(self._metrics.batching)
+        self._batchers = Batchers(self._metrics.batching, bell_of(options))
         self._request_logs = RequestLogs(self._metrics.request_log, _file_limits(options))
         self._cache = ModelCache(
             options.model_cache_folder, options.model_cache_limit_bytes or None

@@ -23,13 +23,40 @@ class Otherwise(Protocol):
         """Tells that something of ours failed, just now."""
 
 
+class OtherwiseByType:
+    """Has others do it, each for what is of one type."""
+
+    def __init__(self) -> None:
+        self._of_type: dict[type, Otherwise] = {}
+
+    def add(self, asked: type, otherwise: Otherwise) -> None:
+        """From now on ``otherwise`` does it for what is of this type."""
+        self._of_type[asked] = otherwise
+
+    def by_python(self, asked: Any) -> None:
+        """See Otherwise."""
+        self._of_type[type(asked)].by_python(asked)
+
+    def failed(self, asked: Any, code: int, message: str) -> None:
+        """See Otherwise."""
+        self._of_type[type(asked)].failed(asked, code, message)
+
+    def fault(self, asked: Any) -> None:
+        """See Otherwise."""
+        self._of_type[type(asked)].fault(asked)
+
+
 class Direct(Protocol):
     """Decides which requests to predict need no Python.
 
     ``of_spec`` and ``of_target`` give the ``modelfleet_transport.Signature`` that answers requests
     that are for the same, None if Python has to; so it is until the transport is told to forget.
-    Bundles of a signature are to be given an ``Otherwise``.
+    What of a bundle no signature can answer is answered ``otherwise``.
     """
+
+    @property
+    def otherwise(self) -> OtherwiseByType:
+        """To which each API's own is to be added."""
 
     @property
     def path(self) -> str:

@@ -1,7 +1,7 @@
 """Predict as the native transport answers it without Python: for whom, and what is counted."""
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NoReturn
@@ -11,13 +11,12 @@ from google.protobuf.message import DecodeError
 from tensorflow_serving.apis.model_pb2 import ModelSpec as ModelSpecMessage
 from tensorflow_serving.apis.predict_pb2 import PredictRequest
 
-from model_server.api.direct import Otherwise
+from model_server.api.direct import OtherwiseByType
+from model_server.api.direct_bundle import DirectBundle
 from model_server.api.grpc.prediction_service import SERVICE
 from model_server.api.grpc.unary import counted
 from model_server.api.messages.specs import fill, spec_of
 from model_server.api.rest import routes
-from model_server.batching.answer import Answer
-from model_server.batching.bundle import Bundle
 from model_server.core.errors import Code, ServingError
 from model_server.core.servable import ServableId
 from model_server.servables.direct_terms import Terms
@@ -38,7 +37,7 @@ class DirectPredict:
     """Decides by model, version and signature which requests need no Python; see Direct.
 
     ``has_limit`` tells of a model whether its requests are counted, ``is_recorded`` whether those
-    of any model are. Requests are quick below ``quick`` seconds.
+    of any model are. Requests are quick below ``quick`` seconds. See Direct for ``otherwise``.
     """
 
     service: Service
@@ -46,6 +45,7 @@ class DirectPredict:
     quick: float
     has_limit: Callable[[str], bool]
     is_recorded: Callable[[], bool]
+    otherwise: OtherwiseByType = field(default_factory=OtherwiseByType)
     _counted: dict[Any, tuple[list[Requests], Runs]] = field(default_factory=dict)
 
     path = f"/{SERVICE}/Predict"
@@ -104,30 +104,20 @@ class DirectPredict:
         """See Direct."""
         return self._requests(model, entrypoint).at_hand()
 
-    def _take(self, id: ServableId, signature: Signature, held: Any, otherwise: Otherwise) -> None:
+    def _take(self, id: ServableId, signature: Signature, held: Any) -> None:
         """Has a ``modelfleet_transport.Bundle`` run; what cannot be run is answered otherwise."""
-        numbers = held.numbers
-        with ExitStack() as until_answered:
-            for entrypoint, number in zip(_APIS, numbers, strict=True):
-                if number:
-                    requests = self._requests(id.name, entrypoint)
-                    requests.come(number)
-                    until_answered.callback(requests.go, number)
-            run = partial(_run, otherwise, held)
-            bundle = Bundle(held, sum(numbers), held.rows, held.kind, held.join, run)
-            try:
-                handle = until_answered.enter_context(
-                    self.service.lender.handle(id.name, id.version)
-                )
-                answer = handle.servable.run_bundle(signature, bundle)  # type: ignore[attr-defined]
-            except ServingError as error:
-                _refuse(held, error, otherwise)
-                return
-            ended = until_answered.pop_all()
-        answer.add_done_callback(partial(_end, held, otherwise, ended))
+        bundle = DirectBundle(held, self.otherwise)
+        try:
+            bundle.handle = self.service.lender.handle(id.name, id.version)
+            bundle.handle.servable.run_bundle(signature, bundle)  # type: ignore[attr-defined]
+        except ServingError as error:
+            bundle.refuse(error)
+        except Exception:
+            bundle.fault()
 
-    def gather(self) -> None:
-        """Counts what was answered since this was called last."""
+    def gather(self) -> Mapping[str, int]:
+        """Counts what was answered since this was called last; what is at hand, by entrypoint."""
+        at_hand = dict.fromkeys(_APIS, 0)
         for found, (requests, runs) in list(self._counted.items()):
             is_closed = found.is_closed
             answered, ran, graph_ran = found.take_measured()
@@ -137,8 +127,11 @@ class DirectPredict:
                     self.service.metrics.direct(found.model, number, at_once)
             if any(ran[0]):
                 runs.add(ran, graph_ran)
+            for entrypoint, number in zip(_APIS, found.at_hand, strict=True):
+                at_hand[entrypoint] += number
             if is_closed:
                 self._counted.pop(found, None)
+        return at_hand
 
     def failed(self, code: int, message: str) -> Callable[[bytes, grpc.ServicerContext], bytes]:
         """The handler of a request whose run failed so."""
@@ -165,30 +158,3 @@ class DirectPredict:
     def _fail_run(self, model: str, signature: str, error: ServingError) -> NoReturn:
         self.service.metrics.runs(model, signature, "Predict").end(error.code, 0.0)
         raise error
-
-
-def _run(otherwise: Otherwise, held: Any, size: int) -> Sequence[int]:
-    alone: Sequence[int]
-    alone, failed, left = held.run(size)
-    for asked, code, message in failed:
-        otherwise.failed(asked, code, message)
-    for asked in left:
-        otherwise.by_python(asked)
-    return alone
-
-
-def _refuse(held: Any, error: ServingError, otherwise: Otherwise) -> None:
-    for asked in held.take_all():
-        if error.code is Code.NOT_FOUND:
-            # Its version went between the two.
-            otherwise.by_python(asked)
-        else:
-            otherwise.failed(asked, int(error.code), error.message)
-
-
-def _end(held: Any, otherwise: Otherwise, ended: ExitStack, answer: Answer[Any]) -> None:
-    error = answer.exception()
-    if error is not None:
-        # It never ran, or not to its end.
-        _refuse(held, ServingError.of(error), otherwise)
-    ended.close()

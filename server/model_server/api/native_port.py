@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
-from model_server.api.direct import Otherwise
 from model_server.api.sockets import CannotListen
 from model_server.core.errors import ServingError
 from model_server.options.cpus import CPUS
@@ -89,53 +88,29 @@ class NativePort:
     def __init__(self) -> None:
         """Raises CannotListen where the extension is not installed."""
         try:
-            from modelfleet_transport import Bundle, Call, Port, Request, RunError
+            from modelfleet_transport import Bell, Call, Port, Request, RunError
         except ImportError as error:
             raise CannotListen(
                 "--transport=native needs the package modelfleet-transport, which is not installed"
             ) from error
-        self._call, self._request = Call, Request
+        self.call: type = Call
+        self.request: type = Request
         self.run_error: type[Exception] = RunError
         self._port = Port(self._start_one_more, _LOOPS)
-        self._answers: dict[type, Callable[[Any], None]] = {Bundle: self._take}
-        self._otherwise: dict[type, Otherwise] = {}
+        self._answers: dict[type, Callable[[Any], None]] = {Bell: _hear}
         self._threads = 0
         self._lacks_threads = False
         self._watching = threading.Thread(target=self._watch, name="native-watch", daemon=True)
 
-    def serve_grpc(
-        self, answer: Callable[[Any], None], otherwise: Otherwise, **limits: Any
-    ) -> None:
+    def serve_grpc(self, answer: Callable[[Any], None], **limits: Any) -> None:
         """Has calls answered, within what ``Port.serve_grpc`` can limit."""
-        self._answers[self._call], self._otherwise[self._call] = answer, otherwise
+        self._answers[self.call] = answer
         self._port.serve_grpc(**limits)
 
-    def serve_rest(
-        self, answer: Callable[[Any], None], otherwise: Otherwise, **limits: Any
-    ) -> None:
+    def serve_rest(self, answer: Callable[[Any], None], **limits: Any) -> None:
         """Has requests answered, within what ``Port.serve_rest`` can limit."""
-        self._answers[self._request], self._otherwise[self._request] = answer, otherwise
+        self._answers[self.request] = answer
         self._port.serve_rest(**limits)
-
-    def _take(self, bundle: Any) -> None:
-        try:
-            bundle.give(self)
-        except Exception:
-            # As of what comes alone.
-            for asked in bundle.take_all():
-                self.fault(asked)
-
-    def by_python(self, asked: Any) -> None:
-        """See Otherwise."""
-        self._otherwise[type(asked)].by_python(asked)
-
-    def failed(self, asked: Any, code: int, message: str) -> None:
-        """See Otherwise."""
-        self._otherwise[type(asked)].failed(asked, code, message)
-
-    def fault(self, asked: Any) -> None:
-        """See Otherwise."""
-        self._otherwise[type(asked)].fault(asked)
 
     def listen(self, listening: socket.socket, terms: Terms) -> None:
         """Takes this socket over. Raises CannotListen for a key that rustls cannot use."""
@@ -219,3 +194,9 @@ class NativePort:
         self._port.enter()
         while (work := self._port.take()) is not None:
             self._answers[type(work)](work)
+
+
+def _hear(bell: Any) -> None:
+    for bundle in bell.heard():
+        bundle()
+    bell.ring()

@@ -13,6 +13,7 @@ from model_server.api.rest.endpoint import RestEndpoint
 from model_server.api.rest.listening import BodyLimits
 from model_server.api.rest.listening import Listen as RestListen
 from model_server.api.rest.native import NativeRestEndpoint
+from model_server.batching.bell import Bell, PlainBell
 from model_server.options.channel_arguments import channel_arguments_of
 from model_server.options.cpus import CPUS
 from model_server.options.flags import Options
@@ -58,6 +59,16 @@ def is_native(options: Options) -> bool:
     if options.transport != "auto":
         return options.transport == "native"
     return find_spec("modelfleet_transport") is not None and not options.use_alts_credentials
+
+
+def bell_of(options: Options) -> Callable[[], Bell]:
+    """What makes the bells of threads that run batches: those that the transport can ring."""
+    if not is_native(options) or find_spec("modelfleet_transport") is None:
+        return PlainBell
+    from modelfleet_transport import Bell as NativeBell
+
+    found: Callable[[], Bell] = NativeBell
+    return found
 
 
 def _checked(rest: RestListen | None, has_one_port: bool) -> RestListen | None:

@@ -1,40 +1,50 @@
-"""Requests that come together, and are run and answered outside of Python."""
+"""Requests that gather, run and are answered outside of Python."""
 
-from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Hashable, Sequence
+from typing import Protocol
 
-from model_server.batching.task import Task
-
-
-@dataclass(frozen=True)
-class Bundle:
-    """So many ``requests`` of so many ``rows``; ``held`` is what stands for them elsewhere.
-
-    Those of one ``kind`` can be of one batch: one takes over the requests of others by ``join``,
-    which tells the rows of each request, and ``run`` runs them, filled up to so many rows, and
-    answers. It tells the rows of those that it had to run by themselves after that, and raises
-    nothing.
-    """
-
-    held: Any
-    requests: int
-    rows: int
-    kind: Hashable
-    join: Callable[[Sequence[Any]], Sequence[int]]
-    run: Callable[[int], Sequence[int]]
+from model_server.core.errors import ServingError
 
 
-class BundleTask(Task):
-    """A bundle that waits for its batch, of which it is a part as it is.
+class Taken(Protocol):
+    """Requests that run together."""
 
-    Its answer holds nothing, and tells when the requests have theirs.
-    """
+    @property
+    def rows(self) -> Sequence[int]:
+        """Of each request."""
 
-    is_divisible = False
+    def waited(self) -> Sequence[float]:
+        """For how many seconds each request has been here."""
 
-    def __init__(self, bundle: Bundle, enqueued: float) -> None:
-        super().__init__({}, bundle.rows, enqueued)
-        self.bundle = bundle
-        self.kind = bundle.kind
-        self.requests = bundle.requests
+    def run(self, size: int) -> Sequence[int]:
+        """Runs them, filled up to so many rows, and answers; raises nothing.
+
+        Returns the rows of those that had to run by themselves after that.
+        """
+
+    def fail(self, error: BaseException) -> None:
+        """Answers those that have no answer yet."""
+
+
+class Bundle(Protocol):
+    """Requests that can be of one batch, and that others join until the last are taken."""
+
+    @property
+    def kind(self) -> Hashable:
+        """What is equal for bundles whose requests could be of one batch."""
+
+    @property
+    def rows(self) -> int:
+        """How many wait now."""
+
+    def has(self, rows: int) -> bool:
+        """Whether so many wait, or no more can; if not, the bell is rung when they do."""
+
+    def take(self, most_rows: int) -> tuple[Taken, bool]:
+        """The first ones, of so many rows at most if that is more than one request.
+
+        And whether those were all, so that no others come.
+        """
+
+    def refuse(self, error: ServingError) -> None:
+        """Answers all, and no others come."""

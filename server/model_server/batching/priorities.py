@@ -3,8 +3,9 @@
 import math
 from dataclasses import replace
 
-from model_server.batching.queue import Batch, BatchQueue, Run, Running, nothing_runs
+from model_server.batching.queue import Batch, BatchQueue, Run
 from model_server.batching.rows import size_to_run
+from model_server.batching.side_by_side import NOTHING_RUNS, Running
 from model_server.batching.task import Task
 from model_server.options.batching import Batching
 from model_server.options.priorities import LowPriority, MixedPriority
@@ -30,7 +31,7 @@ class MixedQueue:
         """Puts a task into its queue. Raises what BatchQueue.offer does."""
         (self._low if task.may_be_shed else self._high).offer(task)
 
-    def take(self, now: float, running: Running = nothing_runs) -> Batch | None:
+    def take(self, now: float, running: Running = NOTHING_RUNS) -> Batch | None:
         """See BatchQueue."""
         batch = self._high.take(now, running)
         if batch is None and self._merges and self._low_is_ready(now, running):
@@ -63,7 +64,7 @@ class MixedQueue:
         self._high.remove(task)
         self._low.remove(task)
 
-    def ready_at(self, running: Running = nothing_runs) -> float | None:
+    def ready_at(self, running: Running = NOTHING_RUNS) -> float | None:
         """See BatchQueue."""
         high, low = self._high.ready_at(running), self._low.ready_at(running)
         if self._merges:

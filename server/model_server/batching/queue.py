@@ -4,26 +4,22 @@ import math
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 
+from model_server.batching.bundle import Taken
 from model_server.batching.rows import Tensor, Tensors, mergeable
+from model_server.batching.side_by_side import NOTHING_RUNS, Running
 from model_server.batching.task import Part, Task
 from model_server.core.errors import Code, ServingError
 from model_server.options.batching import Batching
 
 Run = Callable[[Tensors], Sequence[Tensor]]
-# The rows of the smallest batch of a kind that runs now; none if no such batch runs.
-Running = Callable[[Hashable], int]
-
-
-def nothing_runs(_kind: Hashable) -> int:
-    """See Running."""
-    return 0
 
 
 @dataclass(frozen=True)
 class Batch:
     """What is to be run now: its parts in order of arrival, by which rules, how, and whose.
 
-    Batches of one ``kind`` could have been one.
+    Batches of one ``kind`` could have been one. Instead of parts it may have what was ``taken`` of
+    a bundle.
     """
 
     parts: Sequence[Part]
@@ -32,10 +28,13 @@ class Batch:
     kind: Hashable = None
     key: Hashable = None
     model: Hashable = None
+    taken: Taken | None = None
 
     @property
     def rows(self) -> int:
-        """Those of all parts."""
+        """Those of all requests."""
+        if self.taken is not None:
+            return sum(self.taken.rows)
         return sum(part.rows for part in self.parts)
 
 
@@ -94,12 +93,7 @@ class BatchQueue:
         room = self._room(last, task)
         new = -(-(task.rows - room) // rules.max_execution_size) if task.rows else 1
         if new and len(of_kind) + new > rules.max_enqueued:
-            raise ServingError(
-                Code.UNAVAILABLE,
-                "The batch scheduling queue to which this task was submitted is full; currently"
-                f" {len(of_kind)} batches enqueued and max_enqueued_batches is"
-                f" {rules.max_enqueued}",
-            )
+            raise too_many(len(of_kind), rules)
         if last is not None and room:
             last.add(Part(task, 0, room))
         if last is not None:
@@ -107,8 +101,6 @@ class BatchQueue:
         self._add_new(task, kind, room)
 
     def _kind(self, task: Task) -> Hashable:
-        if task.kind is not None:
-            return task.kind
         if not task.rows:
             # Nothing can be said of whose rows are whose: it runs by itself.
             return task
@@ -121,7 +113,7 @@ class BatchQueue:
         room = self._rules.max_execution_size - last.rows
         if room >= task.rows:
             return task.rows
-        return room if self._rules.split_large and task.is_divisible else 0
+        return room if self._rules.split_large else 0
 
     def _add_new(self, task: Task, kind: Hashable, first: int) -> None:
         limit = self._rules.max_execution_size
@@ -130,14 +122,27 @@ class BatchQueue:
             full = part.rows == limit or not task.rows
             self._batches.append(_Forming(kind, task.enqueued, [part], part.rows, full))
 
-    def take(self, now: float, running: Running = nothing_runs) -> Batch | None:
+    def take(self, now: float, running: Running = NOTHING_RUNS) -> Batch | None:
         """The first batch that is ready, which leaves the queue; its tasks have begun."""
         for batch in [each for each in self._batches if self._ready_at(each, running) <= now]:
-            self._batches.remove(batch)
-            parts = [part for part in batch.parts if part.task.begin()]
+            parts = [part for part in self._taken(batch, running) if part.task.begin()]
             if parts:
                 return Batch(parts, self._rules, self._run, batch.kind)
         return None
+
+    def _taken(self, batch: _Forming, running: Running) -> list[Part]:
+        room = running.rows_to_take(batch.kind, batch.rows, self._rules)
+        taken = batch.parts[:1]
+        left = room - taken[0].rows
+        for part in batch.parts[1:]:
+            left -= part.rows
+            if left < 0:
+                break
+            taken.append(part)
+        batch.keep(batch.parts[len(taken) :])
+        if not batch.parts:
+            self._batches.remove(batch)
+        return taken
 
     def take_like(self, task: Task, rows: int) -> list[Part]:
         """What can be of one batch with a task, in order, of so many rows at most; it has begun."""
@@ -162,7 +167,7 @@ class BatchQueue:
             batch.keep([part for part in batch.parts if part.task is not task])
         self._batches = [batch for batch in self._batches if batch.parts]
 
-    def ready_at(self, running: Running = nothing_runs) -> float | None:
+    def ready_at(self, running: Running = NOTHING_RUNS) -> float | None:
         """When ``take`` will have something, if nothing comes or ends; None if it will not."""
         earliest = min((self._ready_at(each, running) for each in self._batches), default=math.inf)
         return None if earliest == math.inf else earliest
@@ -172,8 +177,18 @@ class BatchQueue:
             return batch.since
         if self._rules.timeout:
             return batch.since + self._rules.timeout.total_seconds()
-        return batch.since if batch.rows >= running(batch.kind) else math.inf
+        wanted = running.rows_to_wait_for(batch.kind, batch.rows, self._rules)
+        return batch.since if batch.rows >= wanted else math.inf
 
     def waiting(self) -> list[Task]:
         """The tasks in the queue, in order."""
         return list(dict.fromkeys(part.task for batch in self._batches for part in batch.parts))
+
+
+def too_many(batches: int, rules: Batching) -> ServingError:
+    """For a request that would be of one batch more than may wait."""
+    return ServingError(
+        Code.UNAVAILABLE,
+        "The batch scheduling queue to which this task was submitted is full; currently"
+        f" {batches} batches enqueued and max_enqueued_batches is {rules.max_enqueued}",
+    )

@@ -4,11 +4,11 @@ import logging
 from collections.abc import Sequence
 from typing import Protocol
 
-from model_server.batching.bundle import Bundle, BundleTask
+from model_server.batching.bundle import Taken
 from model_server.batching.queue import Batch
 from model_server.batching.ran import Ran
 from model_server.batching.rows import merged, parted, size_to_run
-from model_server.batching.task import Part, Task
+from model_server.batching.task import Part
 
 _log = logging.getLogger(__name__)
 
@@ -16,8 +16,8 @@ _log = logging.getLogger(__name__)
 class Observer(Protocol):
     """Whoever counts; called by the threads that run batches."""
 
-    def waited(self, seconds: float) -> None:
-        """A task was so long in its queue."""
+    def waited(self, seconds: Sequence[float]) -> None:
+        """Each of these tasks was so long in its queue."""
 
     def ran(self, ran: Ran) -> None:
         """A run was begun."""
@@ -29,8 +29,8 @@ def run_batch(batch: Batch, observer: Observer) -> None:
     If the batch fails, each part is run by itself and as it was sent: a request that cannot be
     answered is no reason to refuse others, nor is a model whose outputs are not rows.
     """
-    if isinstance(batch.parts[0].task, BundleTask):
-        _run_bundles([part.task for part in batch.parts], batch, observer)
+    if batch.taken is not None:
+        _run_taken(batch.taken, batch, observer)
         return
     try:
         _run_together(batch, observer)
@@ -44,25 +44,16 @@ def run_batch(batch: Batch, observer: Observer) -> None:
             _run_alone(part, batch, observer)
 
 
-def _run_bundles(tasks: Sequence[Task], batch: Batch, observer: Observer) -> None:
+def _run_taken(taken: Taken, batch: Batch, observer: Observer) -> None:
     try:
-        _run_first([task.bundle for task in tasks if isinstance(task, BundleTask)], batch, observer)
+        rows = batch.rows
+        size = size_to_run(rows, batch.rules.allowed_sizes)
+        observer.ran(Ran(taken.rows, size, size - rows))
+        for alone in taken.run(size):
+            observer.ran(Ran([alone], alone, 0))
     except BaseException as error:
         _log.exception("a batch of bundles failed unexpectedly")
-        for task in tasks:
-            task.fail(error)
-    for task in tasks:
-        task.answer.give([])
-
-
-def _run_first(bundles: Sequence[Bundle], batch: Batch, observer: Observer) -> None:
-    first, *others = bundles
-    counts = first.join([each.held for each in others])
-    if rows := sum(counts):
-        size = size_to_run(rows, batch.rules.allowed_sizes)
-        observer.ran(Ran(counts, size, size - rows))
-        for alone in first.run(size):
-            observer.ran(Ran([alone], alone, 0))
+        taken.fail(error)
 
 
 def _run_together(batch: Batch, observer: Observer) -> None:

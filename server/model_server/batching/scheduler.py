@@ -5,8 +5,8 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import CancelledError
 
-from model_server.batching.answer import Answer
-from model_server.batching.bundle import Bundle, BundleTask
+from model_server.batching.bell import Bell, PlainBell
+from model_server.batching.bundle import Bundle
 from model_server.batching.queue import Batch
 from model_server.batching.rows import Tensor, Tensors, row_count
 from model_server.batching.running import Observer, run_batch
@@ -20,10 +20,13 @@ from model_server.core.going_on import ended
 class BatchScheduler:
     """So many threads that run what waits; thread-safe. They begin with the first request."""
 
-    def __init__(self, threads: int, name: str, observer: Observer) -> None:
+    def __init__(
+        self, threads: int, name: str, observer: Observer, bell: Bell | None = None
+    ) -> None:
         self._observer = observer
         self._turns = Turns(threads)
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
+        self._bell = bell or PlainBell()
         self._is_ended = False
         self._threads = [
             threading.Thread(target=self._work, name=f"{name}-{number}", daemon=True)
@@ -62,15 +65,21 @@ class BatchScheduler:
         finally:
             asking.when_gone(None)
 
-    def run_bundle(self, call: Call, bundle: Bundle) -> Answer[list[Tensor]]:
-        """Has a bundle run in a batch with others; the answer ends when its requests have theirs.
+    def run_bundle(self, call: Call, bundle: Bundle) -> None:
+        """Has a bundle run in batches by whoever hears the bell next.
 
         Raises ServingError: what BatchQueue.offer raises. What has not run when the scheduler is
-        stopped fails with UNAVAILABLE.
+        stopped is refused with UNAVAILABLE.
         """
-        task = BundleTask(bundle, time.monotonic())
-        self._offer(call, task)
-        return task.answer
+        with self._lock:
+            self._check()
+            self._turns.offer_bundle(call, bundle, time.monotonic())
+
+    def listen(self) -> Bell:
+        """The bell, which the threads hear from now on."""
+        with self._lock:
+            self._start()
+        return self._bell
 
     def _offered(self, call: Call, inputs: Tensors, asking: Client) -> Task:
         task = Task(inputs, row_count(inputs), time.monotonic(), may_be_shed=asking.may_be_shed)
@@ -78,13 +87,16 @@ class BatchScheduler:
         return task
 
     def _offer(self, call: Call, task: Task) -> None:
-        with self._changed:
-            if self._is_ended:
-                raise _ended()
+        with self._lock:
+            self._check()
             may_be_ready = self._turns.offer(call, task)
             self._start()
-            if may_be_ready:
-                self._changed.notify()
+        if may_be_ready:
+            self._bell.ring()
+
+    def _check(self) -> None:
+        if self._is_ended:
+            raise ServingError(Code.UNAVAILABLE, "The server is ending")
 
     def _await(self, call: Call, task: Task, asking: Client) -> Sequence[Tensor]:
         remaining = asking.deadline
@@ -107,7 +119,7 @@ class BatchScheduler:
         """Whether the task left the queue, or was taken out of it before."""
         if not task.answer.cancel():
             return False
-        with self._changed:
+        with self._lock:
             self._turns.remove(call.key, task)
         return True
 
@@ -116,13 +128,16 @@ class BatchScheduler:
 
         Who waits in a queue is told UNAVAILABLE, as is who comes later.
         """
-        with self._changed:
+        with self._lock:
             self._is_ended = True
-            waiting = self._turns.end_all()
-            self._changed.notify_all()
-        for task in waiting:
+            tasks, bundles = self._turns.end_all()
+        self._bell.ring()
+        ended = ServingError(Code.UNAVAILABLE, "The server is ending")
+        for task in tasks:
             if task.begin():
-                task.fail(_ended())
+                task.fail(ended)
+        for bundle in bundles:
+            bundle.refuse(ended)
         until = time.monotonic() + seconds
         for thread in self._threads if self._are_started else ():
             thread.join(max(until - time.monotonic(), 0.0))
@@ -136,6 +151,8 @@ class BatchScheduler:
     def _work(self) -> None:
         while self._run_next():
             pass
+        # The next one shall end, too.
+        self._bell.ring()
 
     def _run_next(self) -> bool:
         # In a function, so that a thread that waits keeps nothing of a model that may be unloaded.
@@ -143,28 +160,28 @@ class BatchScheduler:
         if batch is None:
             return False
         now = time.monotonic()
-        for task in {part.task for part in batch.parts if not part.first}:
-            for _ in range(task.requests):
-                self._observer.waited(now - task.enqueued)
+        tasks = {part.task for part in batch.parts if not part.first}
+        waited = [now - task.enqueued for task in tasks]
+        self._observer.waited(waited if batch.taken is None else batch.taken.waited())
         run_batch(batch, self._observer)
-        with self._changed:
+        with self._lock:
             self._turns.end(batch)
         return True
 
     def _next(self) -> Batch | None:
-        with self._changed:
-            while not self._is_ended:
+        brought = self._bell.heard()
+        while True:
+            for each in brought:
+                each()
+            with self._lock:
+                if self._is_ended:
+                    return None
                 now = time.monotonic()
                 batch = self._turns.take(now)
-                ready = self._turns.ready_at()
-                if batch is not None:
-                    if ready is not None and ready <= now:
-                        # It became so by the end of another, of which one thread only knows.
-                        self._changed.notify()
-                    return batch
-                self._changed.wait(None if ready is None else max(ready - now, 0.0))
-        return None
-
-
-def _ended() -> ServingError:
-    return ServingError(Code.UNAVAILABLE, "The server is ending")
+                ready = self._turns.ready_at(now)
+            if batch is not None:
+                if ready is not None and ready <= now:
+                    # It became so by the end of another, of which one thread only knows.
+                    self._bell.ring()
+                return batch
+            brought = self._bell.wait(None if ready is None else max(ready - now, 0.0))

@@ -48,3 +48,8 @@ class Sharing:
             return -math.inf
         others = (at for each, at in self._asked.items() if each != model)
         return max(others, default=-math.inf) + _LATELY
+
+    def threads_for(self, model: Hashable, now: float) -> int:
+        """How many threads a model may hold as things are."""
+        is_alone = all(each == model or now - at >= _LATELY for each, at in self._asked.items())
+        return self._threads if is_alone else max(self._threads - 1, 1)

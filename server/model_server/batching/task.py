@@ -1,7 +1,7 @@
 """One request that waits for its batch, whole or in parts."""
 
 import threading
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,11 +16,6 @@ class Task:
 
     Whoever waits may cancel ``answer`` until the first part is taken to be run.
     """
-
-    # Of what can be of one batch; None where the inputs say that.
-    kind: Hashable = None
-    is_divisible = True
-    requests = 1
 
     def __init__(
         self, inputs: Tensors, rows: int, enqueued: float = 0.0, *, may_be_shed: bool = False

@@ -34,6 +34,11 @@ class Lent(Generic[S]):
             return None
         return Handle(self)
 
+    def lend_on(self) -> "Handle[S]":
+        """One more handle for who has one, even after the recall."""
+        self._borrowed.append(None)
+        return Handle(self)
+
     def give_back(self) -> None:
         """Undo one borrow."""
         self._borrowed.pop()
@@ -79,6 +84,11 @@ class Handle(Generic[S]):
         # The memory must be free when the unload is over, even if this handle lives on.
         del self.servable
         lent.give_back()
+
+    def copy(self) -> "Handle[S]":
+        """Another handle of the same, to be released by itself; this one must not be released."""
+        assert self._lent is not None, "a handle that is released holds nothing"
+        return self._lent.lend_on()
 
     def __enter__(self) -> Self:
         return self

@@ -2,12 +2,12 @@
 
 import logging
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from model_server.batching.answer import Answer
+from model_server.batching.bell import Bell, PlainBell
 from model_server.batching.bundle import Bundle
 from model_server.batching.running import Observer
 from model_server.batching.scheduler import BatchScheduler
@@ -16,7 +16,8 @@ from model_server.core.errors import Code, ServingError
 from model_server.core.servable import ServableId
 from model_server.options.batching import Batching, batching_of_version, has_rules
 from model_server.options.command_line import InvalidOptions
-from model_server.servables.direct_terms import Terms
+from model_server.options.cpus import CPUS
+from model_server.servables.direct_terms import Bundles, Terms
 from model_server.servables.platform import JointServable, Runtime, Servable
 from model_server.servables.signature import PART_PREFIX, Signature, Tensor, Tensors, TensorSpec
 from model_server.servables.stepping.stepped import SteppedServable
@@ -83,13 +84,14 @@ class BatchedServable:
         rules = self.rules
         if rules.timeout or rules.low is not None or rules.pad_variable_length_inputs:
             return None
-        return direct(signature, replace(terms, most_rows=rules.max_execution_size))
+        bundles = Bundles(rules.max_execution_size, self.scheduler.listen())
+        return direct(signature, replace(terms, bundles=bundles))
 
-    def run_bundle(self, signature: Signature, bundle: Bundle) -> Answer[list[Tensor]]:
-        """Has a bundle of requests for this signature run in a batch. Raises ServingError."""
+    def run_bundle(self, signature: Signature, bundle: Bundle) -> None:
+        """Has a bundle of requests for this signature run in batches. Raises ServingError."""
         call = self._call(signature, signature.every_output)
         assert call is not None, "only signatures with rows have bundles"
-        return self.scheduler.run_bundle(call, bundle)
+        self.scheduler.run_bundle(call, bundle)
 
     def _call(self, signature: Signature, outputs: Sequence[str]) -> Call | None:
         """How these outputs are batched; None if they cannot be."""
@@ -99,7 +101,13 @@ class BatchedServable:
         if call is None and has_rows(signature, outputs):
             run = partial(_run, self.servable, signature, wanted)
             # By itself and not by its name: a version that is loaded again is another servable.
-            call = Call((id(self), *key), self.rules, run, id(self))
+            call = Call(
+                (id(self), *key),
+                self.rules,
+                run,
+                id(self),
+                CPUS if getattr(self.servable, "is_on_one_cpu", False) else 1,
+            )
             if len(self._calls) < _MOST_CALLS:
                 self._calls[key] = call
         return call
@@ -190,9 +198,13 @@ class Batcher:
 
 @dataclass(frozen=True)
 class Batchers:
-    """The batchers of all platforms; those of one thread pool's name have the same threads."""
+    """The batchers of all platforms; those of one thread pool's name have the same threads.
+
+    ``bell`` makes what wakes the threads.
+    """
 
     observer: Observer
+    bell: Callable[[], Bell] = PlainBell
     _schedulers: dict[str, BatchScheduler] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -204,7 +216,9 @@ class Batchers:
         name = rules.threads_name
         with self._lock:
             if name not in self._schedulers:
-                self._schedulers[name] = BatchScheduler(rules.threads, name, self.observer)
+                self._schedulers[name] = BatchScheduler(
+                    rules.threads, name, self.observer, self.bell()
+                )
         return Batcher(rules, self._schedulers[name], runtime.batching_of_versions)
 
     def stop(self, seconds: float) -> None:

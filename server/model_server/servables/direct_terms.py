@@ -6,14 +6,21 @@ from typing import Any
 
 
 @dataclass(frozen=True)
+class Bundles:
+    """Of so many rows at most; ``bell``, a ``modelfleet_transport.Bell``, has them called."""
+
+    most_rows: int
+    bell: Any
+
+
+@dataclass(frozen=True)
 class Terms:
     """How the signatures of a model are answered directly.
 
     ``model_spec``, serialized, is what answers say of who gave them, ``as_content`` as in
     ``tensors.encode``. Requests are quick below ``quick`` seconds. ``bounds`` are those of
-    latencies, and of the graph's run times, in microseconds. Where ``most_rows`` is given, ``take``
-    is given ``modelfleet_transport.Bundle``s of so many rows at most, and what ``Bundle.give`` was
-    given.
+    latencies, and of the graph's run times, in microseconds. Where ``bundles`` are given, requests
+    gather in ``modelfleet_transport.Bundle``s, and ``take`` is given those that are called.
     """
 
     model: str
@@ -21,5 +28,5 @@ class Terms:
     as_content: bool
     quick: float
     bounds: tuple[tuple[float, ...], tuple[float, ...]]
-    take: Callable[[Any, Any], None]
-    most_rows: int | None = None
+    take: Callable[[Any], None]
+    bundles: Bundles | None = None

@@ -21,7 +21,7 @@ use crate::connections::{Asking, AtWork};
 use crate::direct::shortcuts::{Tried, Untold};
 use crate::framing::{check_size, prefix, timeout, Status, Unpacking, PREFIX};
 use crate::limits::{AtHand, Held};
-use crate::queue::{Queue, Work};
+use crate::queue::Queue;
 use crate::speaking::Service;
 
 /// Calls whose message is on its way, and how long it may be so.
@@ -153,7 +153,7 @@ async fn asked_python(
         exchange: exchange.clone(),
         queue: queue.clone(),
     };
-    if !queue.push(Work::of(Asker::Call(exchange))) {
+    if !queue.ask(Asker::Call(exchange)) {
         queue.refused(Api::Grpc);
         let problem = "Too many calls wait for a thread already; try again";
         return Err(Status::new(Status::RESOURCE_EXHAUSTED, problem));

@@ -38,7 +38,9 @@ fn modelfleet_transport(module: &Bound<PyModule>) -> PyResult<()> {
     module.add_class::<asker::First>()?;
     module.add_class::<direct::session::Session>()?;
     module.add_class::<direct::signature::Signature>()?;
-    module.add_class::<direct::batch::Bundle>()?;
+    module.add_class::<direct::bell::Bell>()?;
+    module.add_class::<direct::bundle::Bundle>()?;
+    module.add_class::<direct::bundle::Taken>()?;
     module.add(
         "RunError",
         module.py().get_type::<direct::signature::RunError>(),

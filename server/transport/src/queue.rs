@@ -17,12 +17,12 @@ use tokio::sync::Notify;
 
 use crate::api::Api;
 use crate::asker::Asker;
-use crate::direct::batch::{Bundle, Gathered, Rows};
+use crate::direct::bell::Bell;
+use crate::direct::rows::Rows;
+use crate::direct::signature::Direct;
 
 /// How long calls may wait for a taker that is inside one call.
 const STALL: Duration = Duration::from_millis(1);
-/// Calls that wait among which some like the first are looked for.
-const LOOKED_AT: usize = 256;
 
 thread_local! {
     /// The role that this thread had last.
@@ -35,27 +35,21 @@ struct Sleeper {
     role: Mutex<u64>,
 }
 
-/// What a thread of Python is to answer.
+/// What a thread of Python is to do.
 pub enum Work {
-    Alone(Asker),
-    /// What can run with others.
-    Rows(Rows),
-    Gathered(Gathered),
+    /// To answer.
+    Asked(Asker),
+    /// To look at what a bell is rung for.
+    Bell(Bell),
 }
 
 impl Work {
-    /// What was asked, with others like it if it can be.
-    pub fn of(asker: Asker) -> Work {
-        Rows::of(&asker).map_or(Work::Alone(asker), Work::Rows)
-    }
-
     /// As Python sees it.
     pub fn into_python(self, py: Python<'_>, queue: &Arc<Queue>) -> PyResult<Py<PyAny>> {
-        Ok(match self {
-            Work::Alone(asker) => asker.into_python(py, queue)?,
-            Work::Rows(rows) => Py::new(py, Bundle::of(Gathered::of(rows), queue))?.into_any(),
-            Work::Gathered(gathered) => Py::new(py, Bundle::of(gathered, queue))?.into_any(),
-        })
+        match self {
+            Work::Asked(asker) => asker.into_python(py, queue),
+            Work::Bell(bell) => Ok(Py::new(py, bell)?.into_any()),
+        }
     }
 }
 
@@ -95,27 +89,7 @@ impl State {
     fn pop(&mut self) -> Option<Work> {
         let work = self.calls.pop_front()?;
         self.taken += 1;
-        Some(match work {
-            Work::Rows(first) => Work::Gathered(self.gathered(first)),
-            work => work,
-        })
-    }
-
-    /// A call with those like it that wait, too: they cost Python little more than one.
-    fn gathered(&mut self, first: Rows) -> Gathered {
-        let mut gathered = Gathered::of(first);
-        let mut others = VecDeque::new();
-        let looked_at = self.calls.len().min(LOOKED_AT);
-        for work in self.calls.drain(..looked_at) {
-            match work {
-                Work::Rows(rows) if gathered.takes(&rows) => gathered.add(rows),
-                work => others.push_back(work),
-            }
-        }
-        while let Some(work) = others.pop_back() {
-            self.calls.push_front(work);
-        }
-        gathered
+        Some(work)
     }
 }
 
@@ -149,6 +123,14 @@ impl Queue {
         let mut state = self.state.lock().unwrap();
         state.most_calls += waiting;
         state.most_threads += threads;
+    }
+
+    /// Has it answered, with others like it if it can be; False where too many wait already.
+    pub fn ask(self: &Arc<Self>, asker: Asker) -> bool {
+        match Rows::of(&asker, self) {
+            Some(rows) => Direct::gather(rows, self),
+            None => self.push(Work::Asked(asker)),
+        }
     }
 
     /// False where too many wait already.

@@ -19,7 +19,7 @@ use crate::connections::{Asking, AtWork};
 use crate::direct::shortcuts::{Tried, Way};
 use crate::framing::add;
 use crate::limits::{AtHand, Held};
-use crate::queue::{Queue, Work};
+use crate::queue::Queue;
 use crate::request::{Answer, Pending, JSON};
 use crate::speaking::Service;
 
@@ -180,7 +180,7 @@ async fn asked_python(
         pending: pending.clone(),
         queue: queue.clone(),
     };
-    if !queue.push(Work::of(Asker::Request(pending))) {
+    if !queue.ask(Asker::Request(pending)) {
         queue.refused(Api::Rest);
         let problem = "Too many requests wait for a thread already; try again";
         return Err(Refusal::new(429, problem.into()));

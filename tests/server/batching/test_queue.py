@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from model_server.batching.queue import BatchQueue
+from model_server.batching.side_by_side import Running
 from model_server.batching.task import Task
 from model_server.core.errors import Code, ServingError
 from model_server.options.batching import Batching
@@ -60,25 +61,26 @@ def test_without_a_timeout_what_waits_is_ready_at_once():
 @pytest.mark.parametrize(
     ("rows", "running", "is_ready"),
     [
-        pytest.param(1, 0, True, id="none runs"),
-        pytest.param(1, 2, False, id="a larger one runs"),
-        pytest.param(2, 2, True, id="one of the same size runs"),
-        pytest.param(4, 5, True, id="it is full"),
+        pytest.param(1, [], True, id="none runs"),
+        pytest.param(1, [2], False, id="a larger one runs"),
+        pytest.param(1, [2, 1], True, id="one of the same size runs"),
+        pytest.param(4, [5], True, id="it is full"),
     ],
 )
 def test_without_a_timeout_a_small_batch_waits_for_the_end_of_a_larger_one(rows, running, is_ready):
     waiting = queue()
     waiting.offer(task(rows, at=5.0))
 
-    assert (waiting.ready_at(lambda _kind: running) == 5.0) is is_ready
-    assert (waiting.take(5.0, lambda _kind: running) is not None) is is_ready
+    beside = Running({((1,),): running})
+    assert (waiting.ready_at(beside) == 5.0) is is_ready
+    assert (waiting.take(5.0, beside) is not None) is is_ready
 
 
 def test_with_a_timeout_a_small_batch_waits_for_nothing_else():
     waiting = queue(timeout=timedelta(seconds=1))
     waiting.offer(task(1, at=5.0))
 
-    assert waiting.ready_at(lambda _kind: 3) == 6.0
+    assert waiting.ready_at(Running({((1,),): [3]})) == 6.0
 
 
 def test_with_a_timeout_only_a_full_batch_is_ready_before():

@@ -1,5 +1,6 @@
 """Whatever comes together in whatever batches, each request gets its own answer, once."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 import numpy as np
@@ -21,7 +22,7 @@ class Seen:
     def __init__(self) -> None:
         self.runs: list[Ran] = []
 
-    def waited(self, seconds: float) -> None:
+    def waited(self, seconds: Sequence[float]) -> None:
         pass
 
     def ran(self, ran: Ran) -> None:

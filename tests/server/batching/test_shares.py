@@ -135,5 +135,5 @@ def test_a_thread_that_was_kept_for_others_is_free_when_they_asked_long_ago():
     first = turns.take(1.0)
 
     assert first is not None
-    assert (turns.take(1.0), turns.ready_at()) == (None, 5.0)
+    assert (turns.take(1.0), turns.ready_at(1.0)) == (None, 5.0)
     assert turns.take(5.0) is not None

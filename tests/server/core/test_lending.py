@@ -152,6 +152,23 @@ def test_a_borrower_that_comes_with_the_recall_goes_away_without_a_trace() -> No
     assert returned == ["once"]
 
 
+def test_a_copy_of_a_handle_keeps_the_version_even_after_the_recall() -> None:
+    returned: list[str] = []
+    servable = FakeServable("")
+    lent = Lent(ServableId("m", 1), servable, lambda: returned.append("once"))
+    handle = lent.borrow()
+    assert handle is not None
+    lent.recall()
+
+    with handle.copy() as copy:
+        handle.release()
+        assert copy.servable is servable
+        assert lent.is_out
+
+    assert not lent.is_out
+    assert returned == ["once", "once"]
+
+
 def test_a_label_chooses_a_version(two: Manager[FakeServable]) -> None:
     two.set_labels({"m": {"stable": 1, "canary": 2}})
 

@@ -16,6 +16,7 @@ from model_server.options.cpus import CPUS
 from model_server.servables.platform import Runtime
 from model_server.servables.saved_model.session_config import session_config
 from model_server.servables.tensorflow_platform import TensorFlow
+from server import saved_models
 
 IN_THE_CALLER = -1
 
@@ -117,6 +118,24 @@ def test_threads_are_those_of_flags_then_of_the_file(runtime, intra, inter):
     assert config.intra_op_parallelism_threads == intra
     assert config.inter_op_parallelism_threads == inter
     assert config.allow_soft_placement
+
+
+@pytest.mark.parametrize(
+    ("runtime", "is_on_one"),
+    [
+        pytest.param(Runtime(), False, id="all processors"),
+        pytest.param(Runtime(intra_op_threads=1), True, id="one thread an operation"),
+        pytest.param(
+            Runtime(intra_op_threads=1, inter_op_threads=2), False, id="operations side by side"
+        ),
+    ],
+)
+def test_a_model_knows_whether_its_runs_have_one_processor(tmp_path, runtime, is_on_one):
+    saved_models.half_plus_two(tmp_path / "1")
+
+    model = TensorFlow(runtime).load("m", 1, str(tmp_path / "1"))
+
+    assert model.is_on_one_cpu is is_on_one
 
 
 def test_gpu_memory_and_precision_reach_the_session():

@@ -65,7 +65,6 @@ class NativeRestEndpoint:
         listen = self._listen
         self._port.serve_rest(
             self._answer_request,
-            self,
             in_flight=listen.in_flight,
             at_hand=listen.body.together,
             body=listen.body.bytes,
@@ -107,6 +106,8 @@ class NativeRestEndpoint:
     def answer_directly_by(self, direct: Direct | None) -> None:
         """Has this decide which requests are answered without Python."""
         self._direct = direct
+        if direct is not None:
+            direct.otherwise.add(self._port.request, self)
 
     def forget(self) -> None:
         """Has requests looked at anew that were answered without Python."""

@@ -65,7 +65,7 @@ class DirectSession:
                 as_content=terms.as_content,
                 quick=terms.quick,
                 bounds=terms.bounds,
-                batching=None if terms.most_rows is None else (terms.most_rows, terms.take),
+                batching=_batching(terms),
             )
         except (ImportError, AttributeError, TypeError, KeyError, ValueError) as error:
             # Python answers all the same, or tells that the graph has no such tensor.
@@ -88,6 +88,11 @@ class DirectSession:
             self._session = None
         if native is not None:
             native.close()
+
+
+def _batching(terms: Terms) -> tuple[int, Any, Any] | None:
+    bundles = terms.bundles
+    return None if bundles is None else (bundles.most_rows, terms.take, bundles.bell)
 
 
 def _may_wait(graph: Any) -> bool:

@@ -41,6 +41,9 @@ class SavedModel:
     some of them without Python.
     """
 
+    # Whether a run has no use for a second processor.
+    is_on_one_cpu = False
+
     def __init__(
         self,
         session: Any,

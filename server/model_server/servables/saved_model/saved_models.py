@@ -13,7 +13,7 @@ from model_server.servables.saved_model.direct import DirectSession
 from model_server.servables.saved_model.in_graph_batched import InGraphBatched
 from model_server.servables.saved_model.model import SavedModel, serving_error
 from model_server.servables.saved_model.restoring import Read, load_into, read
-from model_server.servables.saved_model.session_config import session_config
+from model_server.servables.saved_model.session_config import is_on_one_cpu, session_config
 
 _log = logging.getLogger(__name__)
 
@@ -33,7 +33,9 @@ class SavedModels:
             if not in_graph.has_batching(found.meta_graph):
                 session = _session(found, self._config)
                 direct = DirectSession(session, found.meta_graph.graph_def)
-                return SavedModel(session, signatures, direct=direct)
+                model = SavedModel(session, signatures, direct=direct)
+                model.is_on_one_cpu = is_on_one_cpu(self._config)
+                return model
             prepared = in_graph.prepare(found.meta_graph, f"{name}/{version}")
             config = in_graph.session_config_for(found.meta_graph, self._config)
             session = _session(found, config)

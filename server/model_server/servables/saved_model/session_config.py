@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import tensorflow as tf
 from tensorflow.core.protobuf import config_pb2, rewriter_config_pb2
 
 from model_server.options.cpus import CPU_LIMIT
@@ -34,6 +35,15 @@ def session_config(runtime: Runtime, cpu_limit: int | None = CPU_LIMIT) -> Any:
         rewriting = config.graph_options.rewrite_options
         rewriting.auto_mixed_precision_onednn_bfloat16 = rewriter_config_pb2.RewriterConfig.ON
     return config
+
+
+def is_on_one_cpu(config: Any) -> bool:
+    """Whether each run of such a session is the work of the thread that calls, and of no other."""
+    return (
+        config.intra_op_parallelism_threads == 1
+        and config.inter_op_parallelism_threads == _IN_THE_CALLER
+        and not tf.config.list_physical_devices("GPU")
+    )
 
 
 def _has_threads_between_operations(config: Any) -> bool:

@@ -1,5 +1,7 @@
 """The metrics of batches, by TensorFlow Serving's names."""
 
+from collections.abc import Sequence
+
 from model_server.batching.ran import Ran
 from model_server.service.metrics.kinds import Counter, Family, Histogram, exponential
 
@@ -19,16 +21,15 @@ class BatchingMetrics:
         self._inputs = Histogram(f"{_FOLDER}input_batch_size", _SIZES)
         self._processed = Histogram(f"{_FOLDER}processed_batch_size", _SIZES)
 
-    def waited(self, seconds: float) -> None:
+    def waited(self, seconds: Sequence[float]) -> None:
         """See Observer."""
         # TensorFlow Serving leaves the name of the threads out of the label that is for it.
-        self._waits.add(("",), seconds * 1e6)
+        self._waits.add_all(("",), [each * 1e6 for each in seconds])
 
     def ran(self, ran: Ran) -> None:
         """See Observer."""
         self._runs.add(())
-        for rows in ran.parts:
-            self._inputs.add((), rows)
+        self._inputs.add_all((), ran.parts)
         self._processed.add((), ran.size)
         self._padding.add((str(ran.size),), ran.padding)
 

@@ -155,8 +155,14 @@ class Histogram:
 
     def add(self, labels: Labels, sample: float) -> None:
         """Counts one sample, for these label values."""
+        self.add_all(labels, (sample,))
+
+    def add_all(self, labels: Labels, samples: Iterable[float]) -> None:
+        """Counts several."""
         with changing:
-            self._cell(labels).put(sample)
+            cell = self._cell(labels)
+            for sample in samples:
+                cell.put(sample)
 
     def collect(self) -> Family:
         """What was sorted until now."""

@@ -33,9 +33,6 @@ class RequestMetrics:
         )
         # A deque counts without a lock: its append and pop are atomic, and `+= 1` is not.
         self._at_hand: dict[Labels, deque[None]] = {}
-        self._in_flight = ComputedGauge(
-            "/modelfleet/serving/in_flight_requests", self._counted_at_hand, "entrypoint"
-        )
 
     def of(self, model: str, api: str, entrypoint: str) -> "Requests":
         """The requests with these labels; to be kept."""
@@ -46,16 +43,17 @@ class RequestMetrics:
             (model, api, entrypoint),
         )
 
-    def _counted_at_hand(self) -> Mapping[Labels, float]:
-        return {labels: len(at_hand) for labels, at_hand in self._at_hand.copy().items()}
-
-    def collect(self) -> list[Family]:
-        """All of them now."""
-        return [
-            self._counts.collect(),
-            self._latencies.collect(),
-            self._in_flight.collect(),
-        ]
+    def collect(self, elsewhere: Mapping[str, int]) -> list[Family]:
+        """All of them now, with those that are at hand ``elsewhere``, by entrypoint."""
+        at_hand = self._at_hand.copy().items()
+        points: dict[Labels, float] = {
+            (entrypoint,): len(here) + elsewhere.get(entrypoint, 0)
+            for (entrypoint,), here in at_hand
+        }
+        in_flight = ComputedGauge(
+            "/modelfleet/serving/in_flight_requests", lambda: points, "entrypoint"
+        )
+        return [self._counts.collect(), self._latencies.collect(), in_flight.collect()]
 
 
 class Requests:
@@ -79,19 +77,10 @@ class Requests:
     @contextmanager
     def at_hand(self) -> Iterator[None]:
         """One is at hand until the end of the block; how it ends is counted elsewhere."""
-        self.come(1)
+        self._at_hand.append(None)
         try:
             yield
         finally:
-            self.go(1)
-
-    def come(self, number: int) -> None:
-        """So many are at hand until they ``go``; how they end is counted elsewhere."""
-        self._at_hand.extend([None] * number)
-
-    def go(self, number: int) -> None:
-        """See ``come``."""
-        for _ in range(number):
             self._at_hand.pop()
 
     def begin(self) -> float:

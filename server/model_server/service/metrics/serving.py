@@ -1,6 +1,7 @@
 """The metrics of a server: those of its requests, and all others by what they are about."""
 
-from collections.abc import Callable, Collection
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping
 
 from model_server.core.errors import Code
 from model_server.core.manager import Manager
@@ -28,7 +29,7 @@ class ServingMetrics:
 
     def __init__(self, manager: Manager[Servable]) -> None:
         self._models: Collection[str] = ()
-        self._gather: list[Callable[[], None]] = []
+        self._gather: list[Callable[[], Mapping[str, int]]] = []
         self.batching = BatchingMetrics()
         self.loading = LoadingMetrics(manager)
         self._requests = RequestMetrics()
@@ -46,14 +47,19 @@ class ServingMetrics:
         self._refused = Counter("/modelfleet/serving/refused_request_count", "entrypoint")
         self._direct = Counter("/modelfleet/serving/direct_request_count", "model_name", "thread")
 
-    def gather_by(self, gather: Callable[[], None]) -> None:
-        """Has this called before anybody looks, for what is counted elsewhere."""
+    def gather_by(self, gather: Callable[[], Mapping[str, int]]) -> None:
+        """Has this called before anybody looks, for what is counted elsewhere.
+
+        It gives the requests that are at hand there, by entrypoint.
+        """
         self._gather.append(gather)
 
     def collect(self) -> list[Family]:
         """All metrics now."""
+        elsewhere: dict[str, int] = defaultdict(int)
         for gather in self._gather:
-            gather()
+            for entrypoint, number in gather().items():
+                elsewhere[entrypoint] += number
         own = [
             metric.collect()
             for metric in (
@@ -64,7 +70,7 @@ class ServingMetrics:
                 self._direct,
             )
         ]
-        requests = self._requests.collect() + self._runs.collect()
+        requests = self._requests.collect(elsewhere) + self._runs.collect()
         return requests + own + self.loading.collect() + self.batching.collect()
 
     def serve(self, models: Collection[str]) -> None:

@@ -1,6 +1,7 @@
 //! One signature of one servable: a request in, an answer out, and what is counted of it.
 
 use std::ops::Range;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -9,15 +10,19 @@ use pyo3::exceptions::{PyException, PyTypeError};
 use pyo3::prelude::*;
 
 use crate::api::Api;
+use crate::direct::bell::Bell;
+use crate::direct::bundle::Gatherings;
 use crate::direct::forms::{Form, Named, Sent};
 use crate::direct::json::answer::{self, Column};
 use crate::direct::json::{lists, request};
 use crate::direct::pace::Pace;
 use crate::direct::predict_message::{self, Telling};
+use crate::direct::rows::Rows;
 use crate::direct::samples::{Samples, Taken};
 use crate::direct::session::{Opened, Session};
 use crate::direct::tensorflow::{Failure, Output, Tensor};
 use crate::direct::tensors;
+use crate::queue::Queue;
 
 pyo3::create_exception!(
     modelfleet_transport,
@@ -30,10 +35,12 @@ pyo3::create_exception!(
 /// 0.5 ms, in which others wait.
 const LARGEST_AT_ONCE: [usize; 2] = [1 << 20, 1 << 16];
 
-/// How requests are batched: so many rows at most, which this function of Python takes.
-struct Batching {
-    most_rows: usize,
-    take: Py<PyAny>,
+/// How requests are batched: so many rows at most, in bundles which this function of Python takes when
+/// the bell was heard.
+pub struct Batching {
+    pub most_rows: usize,
+    pub take: Py<PyAny>,
+    pub bell: Bell,
 }
 
 struct Measured {
@@ -66,7 +73,10 @@ pub struct Direct {
     outputs: Vec<Named>,
     /// The outputs in the order of their names, if REST is answered here.
     in_json: Option<Vec<usize>>,
-    batching: Option<Batching>,
+    pub batching: Option<Batching>,
+    pub gatherings: Gatherings,
+    /// Requests of each API that gather or run in batches.
+    pub at_hand: [AtomicUsize; 2],
     telling: Telling,
     pace: Pace,
     measured: Mutex<Measured>,
@@ -76,9 +86,9 @@ pub struct Direct {
 impl Signature {
     /// `name` is the signature's, `inputs` and `outputs` in its order; `model_spec`, serialized, is what
     /// answers say of who gave them. Requests are quick below `quick` seconds. `bounds` are those of
-    /// requests' and runs' latencies and of the graph's, in microseconds. With `batching`, `Bundle`s
-    /// of so many rows at most are given to a function. Raises TypeError for a tensor whose type is
-    /// not for here.
+    /// requests' and runs' latencies and of the graph's, in microseconds. With `batching`, a bell
+    /// is rung for `Bundle`s of so many rows at most, which are given to a function when they are
+    /// called. Raises TypeError for a tensor whose type is not for here.
     #[new]
     #[pyo3(signature = (session, model, name, inputs, outputs, *, model_spec, as_content, quick, bounds, batching=None))]
     #[allow(clippy::too_many_arguments)]
@@ -92,7 +102,7 @@ impl Signature {
         as_content: bool,
         quick: f64,
         bounds: (Vec<f64>, Vec<f64>),
-        batching: Option<(usize, Py<PyAny>)>,
+        batching: Option<(usize, Py<PyAny>, Bell)>,
     ) -> PyResult<Self> {
         let is_read = |dtype| tensors::value_size(dtype).is_some();
         let is_written = |dtype| match as_content {
@@ -116,7 +126,13 @@ impl Signature {
             in_json: in_json(&inputs, &outputs),
             inputs,
             outputs,
-            batching: batching.map(|(most_rows, take)| Batching { most_rows, take }),
+            batching: batching.map(|(most_rows, take, bell)| Batching {
+                most_rows,
+                take,
+                bell,
+            }),
+            gatherings: Gatherings::default(),
+            at_hand: Default::default(),
             telling: Telling {
                 model_spec: model_spec.into(),
                 as_content,
@@ -147,6 +163,15 @@ impl Signature {
     #[getter]
     fn knows_rest(&self) -> bool {
         self.0.in_json.is_some()
+    }
+
+    /// How many requests of gRPC and of REST gather or run in batches.
+    #[getter]
+    fn at_hand(&self) -> Vec<usize> {
+        let numbers = self.0.at_hand.iter();
+        numbers
+            .map(|number| number.load(Ordering::Relaxed))
+            .collect()
     }
 
     /// What was answered since this was asked last. Of gRPC and of REST: how many requests threads
@@ -265,10 +290,13 @@ impl Direct {
         outcome
     }
 
-    /// The rows of a batch at most, and who takes it; None where nothing is batched.
-    pub fn batching(&self) -> Option<(usize, &Py<PyAny>)> {
-        let Batching { most_rows, take } = self.batching.as_ref()?;
-        Some((*most_rows, take))
+    /// Has a request wait with those like it; False where too many wait.
+    pub fn gather(request: Rows, queue: &Arc<Queue>) -> bool {
+        let direct = request.direct.clone();
+        match &direct.batching {
+            Some(batching) => direct.gatherings.add(request, batching, queue),
+            None => false,
+        }
     }
 
     /// What a request has for each input, if that is all it has.

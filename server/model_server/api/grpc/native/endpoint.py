@@ -86,7 +86,6 @@ class NativeEndpoint:
     def _serve_port(self) -> None:
         self._port.serve_grpc(
             self._answer,
-            self,
             in_flight=self._listen.in_flight,
             at_hand=self._listen.at_hand,
             message=self._arguments["message"],
@@ -151,6 +150,7 @@ class NativeEndpoint:
         ]
         if direct is not None:
             [self._predict] = [method for method in methods if method.path == direct.path]
+            direct.otherwise.add(self._port.call, self)
         in_turn: dict[str, Answer] = {
             method.path: partial(self._answer_method, method) for method in methods
         }

@@ -1,0 +1,135 @@
+"""Bundles: what gathers outside of Python, and is taken in parts or as it is."""
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from model_server.batching.bundle_queue import BundleQueue
+from model_server.batching.side_by_side import Running
+from model_server.batching.turns import Call, Turns
+from model_server.core.errors import Code, ServingError
+from model_server.options.batching import Batching
+
+RULES = Batching(max_size=8, max_execution_size=8, max_enqueued=2)
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some of a bundle's requests."""
+
+    rows: list[int]
+
+
+@dataclass
+class Gathered:
+    """A bundle of requests of so many rows each."""
+
+    requests: list[int]
+    kind: str = "a"
+    is_full: bool = False
+    told_at: int | None = None
+    gone: set[int] = field(default_factory=set)
+
+    @property
+    def rows(self) -> int:
+        return sum(self.requests)
+
+    def has(self, rows: int) -> bool:
+        has = self.is_full or self.rows >= rows
+        self.told_at = None if has else rows
+        return has
+
+    def take(self, most_rows: int) -> tuple[Part, bool]:
+        taken: list[int] = []
+        while self.requests and (not taken or sum(taken) + self.requests[0] <= most_rows):
+            taken.append(self.requests.pop(0))
+        return Part([rows for rows in taken if rows not in self.gone]), not self.requests
+
+
+def queue(*bundles: Gathered) -> BundleQueue:
+    waiting = BundleQueue(RULES, lambda _inputs: [])
+    for at, bundle in enumerate(bundles):
+        waiting.offer(bundle, float(at))
+    return waiting
+
+
+def taken(waiting: BundleQueue, running: Running) -> list[int] | None:
+    batch = waiting.take(9.0, running)
+    return None if batch is None else list(batch.taken.rows)
+
+
+def test_a_bundle_is_one_batch_with_those_that_came_while_it_waited():
+    bundle = Gathered([1])
+    waiting = queue(bundle)
+    bundle.requests.append(3)
+
+    assert taken(waiting, Running({})) == [1, 3]
+    assert len(waiting) == 0
+
+
+def test_beside_a_larger_batch_it_waits_and_is_told_when_it_has_as_many():
+    bundle = Gathered([1])
+    waiting = queue(bundle)
+    beside = Running({"a": [4]})
+
+    assert (waiting.ready_at(beside), taken(waiting, beside)) == (None, None)
+    assert bundle.told_at == 4
+
+    bundle.requests.append(3)
+    assert (waiting.ready_at(beside), taken(waiting, beside)) == (0.0, [1, 3])
+
+
+def test_a_full_one_waits_for_nothing():
+    assert taken(queue(Gathered([1], is_full=True)), Running({"a": [4]})) == [1]
+
+
+def test_where_each_run_has_a_processor_a_bundle_is_parted():
+    waiting = queue(Gathered([1, 1, 1, 2]))
+
+    assert taken(waiting, Running({}, 2)) == [1, 1, 1]
+    assert taken(waiting, Running({"a": [3]}, 2)) is None
+    assert taken(waiting, Running({}, 2)) == [2]
+    assert len(waiting) == 0
+
+
+def test_one_whose_clients_are_all_gone_is_no_batch():
+    waiting = queue(Gathered([2], gone={2}), Gathered([3], "b"))
+
+    assert taken(waiting, Running({})) == [3]
+    assert len(waiting) == 0
+
+
+def test_beyond_the_bundles_of_a_kind_that_may_wait_others_are_refused():
+    waiting = queue(Gathered([8]), Gathered([8]))
+    waiting.offer(Gathered([8], "b"), 0.0)
+
+    with pytest.raises(ServingError) as refused:
+        waiting.offer(Gathered([1]), 0.0)
+
+    assert refused.value.code is Code.UNAVAILABLE
+    assert "2 batches enqueued and max_enqueued_batches is 2" in refused.value.message
+
+
+def test_on_one_processor_threads_have_equal_parts_until_another_model_is_asked_for():
+    turns = Turns(2)
+    call = Call("model", RULES, lambda _inputs: [], "model", parallel=2)
+
+    turns.offer_bundle(call, Gathered([1] * 4), 0.0)
+    parts = [turns.take(0.0), turns.take(0.0)]
+    assert [sum(batch.taken.rows) for batch in parts] == [2, 2]
+    for batch in parts:
+        turns.end(batch)
+
+    turns.offer_bundle(Call("other", RULES, call.run, "other"), Gathered([1]), 0.1)
+    turns.offer_bundle(call, Gathered([1] * 4), 0.1)
+    whole = {batch.key[0]: sum(batch.taken.rows) for batch in (turns.take(0.2), turns.take(0.2))}
+    assert whole == {"model": 4, "other": 1}
+
+
+def test_at_the_end_bundles_are_given_back():
+    turns = Turns()
+    bundle = Gathered([1])
+    turns.offer_bundle(Call("model", RULES, lambda _inputs: []), bundle, 0.0)
+
+    assert turns.end_all() == ([], [bundle])
+    assert turns.take(1.0) is None
