@@ -123,12 +123,8 @@ def peers() -> list[Peer]:
         Peer("model-server", _ours(), protocol=tensorflow_serving),
         Peer("model-server, batching", _ours("--enable_batching"), protocol=tensorflow_serving),
         Peer(
-            "model-server, batching, 1 thread for batches and operations",
-            _ours(
-                "--enable_batching",
-                "--batching_parameters=num_batch_threads { value: 1 }",
-                "--tensorflow_intra_op_parallelism=1",
-            ),
+            "model-server, batching, 1 thread an operation",
+            _ours("--enable_batching", "--tensorflow_intra_op_parallelism=1"),
             protocol=tensorflow_serving,
         ),
     ]

@@ -20,14 +20,9 @@ class DirectTaken:
     """
 
     held: Any
+    rows: Sequence[int]
     otherwise: Otherwise
     handle: Handle[Any]
-
-    @property
-    def rows(self) -> Sequence[int]:
-        """See Taken."""
-        rows: Sequence[int] = self.held.rows
-        return rows
 
     def waited(self) -> Sequence[float]:
         """See Taken."""
@@ -76,7 +71,7 @@ class DirectBundle:
         held = self._held.take(most_rows)
         is_last: bool = held.is_last
         handle = self.handle if is_last else self.handle.copy()
-        taken = DirectTaken(held, self._otherwise, handle)
+        taken = DirectTaken(held, held.rows, self._otherwise, handle)
         if not taken.rows:
             # All clients are gone.
             handle.release()

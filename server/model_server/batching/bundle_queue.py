@@ -37,6 +37,9 @@ class BundleQueue:
             taken, is_last = bundle.take(running.rows_to_take(bundle.kind, rows, self._rules))
             if is_last:
                 self._bundles.remove(place)
+            else:
+                # Others join it, so that it could keep those of other kinds waiting for ever.
+                self._bundles.sort(key=lambda each: each[0].kind == bundle.kind)
             if taken.rows:
                 return Batch((), self._rules, self._run, bundle.kind, taken=taken)
         return None

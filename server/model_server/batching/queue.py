@@ -142,6 +142,9 @@ class BatchQueue:
         batch.keep(batch.parts[len(taken) :])
         if not batch.parts:
             self._batches.remove(batch)
+        else:
+            # Others join it, so that it could keep those of other kinds waiting for ever.
+            self._batches.sort(key=lambda each: each.kind == batch.kind)
         return taken
 
     def take_like(self, task: Task, rows: int) -> list[Part]:

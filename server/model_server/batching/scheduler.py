@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import CancelledError
 
 from model_server.batching.bell import Bell, PlainBell
@@ -169,10 +169,8 @@ class BatchScheduler:
         return True
 
     def _next(self) -> Batch | None:
-        brought = self._bell.heard()
+        _call(self._bell.heard())
         while True:
-            for each in brought:
-                each()
             with self._lock:
                 if self._is_ended:
                     return None
@@ -184,4 +182,9 @@ class BatchScheduler:
                     # It became so by the end of another, of which one thread only knows.
                     self._bell.ring()
                 return batch
-            brought = self._bell.wait(None if ready is None else max(ready - now, 0.0))
+            _call(self._bell.wait(None if ready is None else max(ready - now, 0.0)))
+
+
+def _call(brought: Iterable[Callable[[], object]]) -> None:
+    for each in brought:
+        each()

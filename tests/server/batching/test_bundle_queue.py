@@ -92,6 +92,18 @@ def test_where_each_run_has_a_processor_a_bundle_is_parted():
     assert len(waiting) == 0
 
 
+def test_one_that_others_always_join_keeps_no_other_kind_waiting():
+    endless = Gathered([1, 1, 1])
+    waiting = queue(endless, Gathered([5], "b"))
+
+    order = []
+    for _ in range(2):
+        order.append(taken(waiting, Running({}, 2)))
+        endless.requests.append(1)
+
+    assert order == [[1, 1], [5]]
+
+
 def test_one_whose_clients_are_all_gone_is_no_batch():
     waiting = queue(Gathered([2], gone={2}), Gathered([3], "b"))
 

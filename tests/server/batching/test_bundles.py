@@ -14,6 +14,7 @@ from google.protobuf import text_format
 from tensorflow_serving.apis.model_management_pb2 import ReloadConfigRequest
 from tensorflow_serving.apis.predict_pb2 import PredictRequest, PredictResponse
 
+from model_server.options.cpus import CPUS
 from model_server.servables import tensors
 from server.clients import HttpAnswer
 from server.conftest import model_config
@@ -129,22 +130,24 @@ def column(*values: int) -> np.ndarray:
 
 
 class Busy:
-    """The one thread that runs batches is busy for a while, and what comes meanwhile waits."""
+    """The threads that run batches are busy for a while, and what comes meanwhile waits."""
 
-    def __init__(self, running) -> None:
+    def __init__(self, running, threads: int = 1) -> None:
         runs = f"{FOLDER}wrapped_run_count"
         before = metric(running, runs)
-        # Rows of another length cannot be of one batch with what comes.
-        self._long = ask(running, request(np.ones((1, 5), np.int32), 250_000))
+        self._long = []
         until = time.monotonic() + 60
-        while metric(running, runs) == before:
-            assert time.monotonic() < until
+        for number in range(1, threads + 1):
+            # Rows of another length cannot be of one batch with what comes.
+            self._long.append(ask(running, request(np.ones((1, 5), np.int32), 250_000)))
+            while metric(running, runs) < before + number:
+                assert time.monotonic() < until
         self._running = running
 
     def gather(self, *asked: PredictRequest) -> list[grpc.Future]:
         """Sends these while nothing can run, and waits until they are there."""
         futures = [ask(self._running, each) for each in asked]
-        self._until_at_hand("GRPC", len(futures) + 1)
+        self._until_at_hand("GRPC", len(futures) + len(self._long))
         return futures
 
     def gather_posts(self, pool: Executor, *bodies: str) -> list[Future[HttpAnswer]]:
@@ -156,7 +159,7 @@ class Busy:
     def _until_at_hand(self, entrypoint: str, number: int) -> None:
         at_hand = f':modelfleet:serving:in_flight_requests{{entrypoint="{entrypoint}"}} {number}\n'
         self._running.http.wait_for(METRICS, lambda answer: at_hand in answer.text)
-        assert not self._long.done()
+        assert not any(each.done() for each in self._long)
 
 
 def known(running) -> None:
@@ -186,6 +189,19 @@ def test_what_waits_is_one_run_and_each_has_its_own_rows(batched):
     assert metric(running, f"{FOLDER}wrapped_run_count") == runs + 1
     assert metric(running, f"{FOLDER}input_batch_size_sum") == rows + 6
     assert metric(running, ":modelfleet:serving:direct_request_count") >= 3
+
+
+@pytest.mark.skipif(CPUS == 1, reason="there is one processor to have parts of")
+def test_where_each_run_has_one_processor_what_waits_is_run_in_parts(batched):
+    running = batched("num_batch_threads { value: 2 }", tensorflow_intra_op_parallelism=1)
+    known(running)
+    busy = Busy(running, threads=2)
+    runs = metric(running, f"{FOLDER}wrapped_run_count")
+
+    futures = busy.gather(*(request(column(number)) for number in (1, 2, 3, 4)))
+
+    assert [answered(each).tolist() for each in futures] == [[[60]], [[30]], [[20]], [[15]]]
+    assert runs + 2 <= metric(running, f"{FOLDER}wrapped_run_count") <= runs + 4
 
 
 def test_a_batch_is_filled_up_to_an_allowed_size(batched):

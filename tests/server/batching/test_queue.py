@@ -172,3 +172,18 @@ def test_a_batch_of_cancelled_tasks_is_none():
 
     assert taken(waiting) == []
     assert len(waiting) == 0
+
+
+def test_where_each_run_has_a_processor_a_batch_is_parted_and_keeps_no_other_kind_waiting():
+    waiting = queue(max_size=8)
+    for width in (1, 1, 1, 2):
+        waiting.offer(task(1, width))
+    beside = Running({}, 2)
+
+    order = []
+    for _ in range(3):
+        batch = waiting.take(0.0, beside)
+        order.append([part.inputs["x"].shape for part in batch.parts])
+        waiting.offer(task(1))
+
+    assert order == [[(1, 1), (1, 1)], [(1, 2)], [(1, 1), (1, 1)]]
