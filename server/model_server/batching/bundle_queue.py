@@ -1,5 +1,8 @@
 """The bundles of one signature that wait: a pure decision, given the time."""
 
+import math
+from collections.abc import Hashable
+
 from model_server.batching.bundle import Bundle
 from model_server.batching.queue import Batch, Run, too_many
 from model_server.batching.side_by_side import NOTHING_RUNS, Running
@@ -31,10 +34,10 @@ class BundleQueue:
         """The first batch that is ready, if there is one."""
         for place in list(self._bundles):
             bundle, _ = place
-            rows = bundle.rows
-            if not bundle.has(running.rows_to_wait_for(bundle.kind, rows, self._rules)):
+            if self._ready_at(place, running) > now:
                 continue
-            taken, is_last = bundle.take(running.rows_to_take(bundle.kind, rows, self._rules))
+            most = running.rows_to_take(bundle.kind, bundle.rows, self._rules)
+            taken, is_last = bundle.take(most)
             if is_last:
                 self._bundles.remove(place)
             else:
@@ -46,14 +49,17 @@ class BundleQueue:
 
     def ready_at(self, running: Running = NOTHING_RUNS) -> float | None:
         """See BatchQueue."""
-        return min(
-            (
-                since
-                for bundle, since in self._bundles
-                if bundle.has(running.rows_to_wait_for(bundle.kind, bundle.rows, self._rules))
-            ),
-            default=None,
-        )
+        times = [self._ready_at(place, running) for place in self._bundles]
+        return min((time for time in times if time < math.inf), default=None)
+
+    def _ready_at(self, place: tuple[Bundle, float], running: Running) -> float:
+        bundle, since = place
+        wait = running.wait(bundle.kind, bundle.rows, self._rules)
+        return since if bundle.has(wait.rows) else wait.until
+
+    def rows_of(self, kind: Hashable) -> int:
+        """See BatchQueue."""
+        return sum(bundle.rows for bundle, _ in self._bundles if bundle.kind == kind)
 
     def waiting(self) -> list[Bundle]:
         """All bundles, in order."""

@@ -1,6 +1,7 @@
 """A queue whose critical requests go first, and those that may be shed where there is room."""
 
 import math
+from collections.abc import Hashable
 from dataclasses import replace
 
 from model_server.batching.queue import Batch, BatchQueue, Run
@@ -70,6 +71,10 @@ class MixedQueue:
         if self._merges:
             return min((each for each in (high, low) if each is not None), default=None)
         return high if len(self._high) else low
+
+    def rows_of(self, kind: Hashable) -> int:
+        """See BatchQueue."""
+        return self._high.rows_of(kind) + self._low.rows_of(kind)
 
     def waiting(self) -> list[Task]:
         """The tasks in both queues, critical ones first."""

@@ -37,6 +37,20 @@ class Batch:
             return sum(self.taken.rows)
         return sum(part.rows for part in self.parts)
 
+    @property
+    def requests(self) -> int:
+        """How many there are, each counted where its last row is."""
+        if self.taken is not None:
+            return len(self.taken.rows)
+        return sum(part.first + part.rows == part.task.rows for part in self.parts)
+
+    def waits(self, now: float) -> list[float]:
+        """For how long each request has waited that begins in this batch, the longest first."""
+        if self.taken is not None:
+            return sorted(self.taken.waited(), reverse=True)
+        came = {part.task: part.task.enqueued for part in self.parts if not part.first}
+        return sorted((now - at for at in came.values()), reverse=True)
+
 
 @dataclass(eq=False)
 class _Forming:
@@ -62,9 +76,8 @@ class BatchQueue:
 
     Tasks whose shapes differ form batches of their own, so that nobody suffers from another's
     shape. A batch is ready when it is full, when the next task found no place in it, or when it is
-    older than the timeout. Without a timeout it is ready at once, but while larger ones of its kind
-    run: it would take a processor from them for a few rows, and with those that come meanwhile it
-    costs little more.
+    older than the timeout. Without a timeout it is ready at once, unless what runs is to be waited
+    for: see Running.
     """
 
     def __init__(self, rules: Batching, run: Run) -> None:
@@ -180,8 +193,12 @@ class BatchQueue:
             return batch.since
         if self._rules.timeout:
             return batch.since + self._rules.timeout.total_seconds()
-        wanted = running.rows_to_wait_for(batch.kind, batch.rows, self._rules)
-        return batch.since if batch.rows >= wanted else math.inf
+        wait = running.wait(batch.kind, batch.rows, self._rules)
+        return batch.since if batch.rows >= wait.rows else wait.until
+
+    def rows_of(self, kind: Hashable) -> int:
+        """How many rows of a kind wait."""
+        return sum(batch.rows for batch in self._batches if batch.kind == kind)
 
     def waiting(self) -> list[Task]:
         """The tasks in the queue, in order."""

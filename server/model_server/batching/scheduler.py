@@ -159,17 +159,17 @@ class BatchScheduler:
         batch = self._next()
         if batch is None:
             return False
-        now = time.monotonic()
-        tasks = {part.task for part in batch.parts if not part.first}
-        waited = [now - task.enqueued for task in tasks]
-        self._observer.waited(waited if batch.taken is None else batch.taken.waited())
+        began = time.monotonic()
+        self._observer.waited(batch.waits(began))
         run_batch(batch, self._observer)
+        # What came meanwhile waits, too.
+        _call(self._bell.heard())
+        now = time.monotonic()
         with self._lock:
-            self._turns.end(batch)
+            self._turns.end(batch, now, now - began)
         return True
 
     def _next(self) -> Batch | None:
-        _call(self._bell.heard())
         while True:
             with self._lock:
                 if self._is_ended:

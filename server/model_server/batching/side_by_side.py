@@ -1,10 +1,20 @@
-"""How many rows of those that wait are to run beside those that run already."""
+"""How many rows of those that wait are to run beside those that run already, and when."""
 
+import math
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
+from model_server.batching.rhythm import Rhythm
 from model_server.batching.rows import size_to_run
 from model_server.options.batching import Batching
+
+
+class Wait(NamedTuple):
+    """What is waited for: so many rows, or a time."""
+
+    rows: int
+    until: float = math.inf
 
 
 @dataclass(frozen=True)
@@ -12,21 +22,31 @@ class Running:
     """What runs while others wait: the rows of each batch by its kind, and how runs use processors.
 
     ``parallel`` batches of a kind run best side by side, because each runs on one processor; one
-    where a run has them all.
+    where a run has them all. ``rhythms`` are those of kinds of which something is known.
     """
 
     rows: Mapping[Hashable, Sequence[int]]
     parallel: int = 1
+    rhythms: Mapping[Hashable, Rhythm] = field(default_factory=dict)
 
-    def rows_to_wait_for(self, kind: Hashable, waiting: int, rules: Batching) -> int:
-        """From how many rows on those that wait are worth a run beside the others of their kind.
+    def wait(self, kind: Hashable, waiting: int, rules: Batching) -> Wait:
+        """What those that wait have to wait for, without a timeout, to be worth a run.
 
-        A smaller one would take a processor from them for a few rows, and with those that come
-        meanwhile it costs little more.
+        A small batch beside a larger one would take a processor from it for a few rows, and with
+        those that come meanwhile it costs little more.
         """
         running = self.rows.get(kind, ())
-        wanted = self._share(kind, waiting) if self.parallel > 1 else min(running, default=0)
-        return min(wanted, rules.max_execution_size)
+        rhythm = self.rhythms.get(kind)
+        if self.parallel > 1:
+            wait = Wait(self._share(kind, waiting))
+        elif rhythm is None or not rhythm.pays:
+            wait = Wait(min(running, default=0))
+        elif running:
+            # Those who are answered then come, too.
+            wait = Wait(rules.max_execution_size)
+        else:
+            wait = Wait(rhythm.rows, rhythm.until)
+        return wait._replace(rows=min(wait.rows, rules.max_execution_size))
 
     def rows_to_take(self, kind: Hashable, waiting: int, rules: Batching) -> int:
         """How many rows of those that wait are to be one batch, and the others another."""

@@ -8,6 +8,7 @@ from model_server.batching.bundle import Bundle
 from model_server.batching.bundle_queue import BundleQueue
 from model_server.batching.priorities import MixedQueue, queue_of
 from model_server.batching.queue import Batch, BatchQueue, Run
+from model_server.batching.rhythm import Ended, Rhythm
 from model_server.batching.sharing import Sharing
 from model_server.batching.side_by_side import Running
 from model_server.batching.task import Task
@@ -29,6 +30,9 @@ class Call:
     parallel: int = 1
 
 
+# Keys, and kinds of one key, of which is known how they run.
+_MOST_RHYTHMS = 64
+
 _Queue = BatchQueue | MixedQueue | BundleQueue
 
 
@@ -45,6 +49,7 @@ class Turns:
         self._sharing = Sharing(threads)
         # By key and kind: the rows of each batch that runs.
         self._running: dict[Hashable, dict[Hashable, list[int]]] = {}
+        self._rhythms: dict[Hashable, dict[Hashable, Rhythm]] = {}
 
     def offer(self, call: Call, task: Task) -> bool:
         """Lets a task wait in the queue of its call; False if only an end can make it ready.
@@ -88,16 +93,20 @@ class Turns:
             if batch is not None:
                 self._sharing.hold(model)
                 self._running.setdefault(key, defaultdict(list))[batch.kind].append(batch.rows)
+                rhythm = self._rhythms.get(key, {}).get(batch.kind)
+                if rhythm is not None and (waits := batch.waits(now)):
+                    rhythm.came([now - wait for wait in waits])
                 return replace(batch, key=key, model=model)
         return None
 
     def _beside(self, key: Hashable, now: float) -> Running:
         call = self._calls[key]
         parallel = min(call.parallel, self._sharing.threads_for(call.model, now))
-        return Running(self._running.get(key, {}), parallel)
+        return Running(self._running.get(key, {}), parallel, self._rhythms.get(key, {}))
 
-    def end(self, batch: Batch) -> None:
-        """A batch that was taken ran, and its thread is free."""
+    def end(self, batch: Batch, now: float, seconds: float) -> None:
+        """A batch that was taken ran for so long, and its thread is free."""
+        self._learn(batch, now, seconds)
         self._sharing.release(batch.model)
         runs = self._running[batch.key]
         runs[batch.kind].remove(batch.rows)
@@ -105,6 +114,21 @@ class Turns:
             del runs[batch.kind]
         if not runs:
             del self._running[batch.key]
+
+    def _learn(self, batch: Batch, now: float, seconds: float) -> None:
+        if batch.rules.timeout or batch.rules.low is not None:
+            return
+        known = self._rhythms.pop(batch.key, {})
+        # Behind all others, so that those of models that are gone are forgotten first.
+        self._rhythms[batch.key] = known
+        while len(self._rhythms) > _MOST_RHYTHMS:
+            del self._rhythms[next(iter(self._rhythms))]
+        if batch.kind not in known and len(known) >= _MOST_RHYTHMS:
+            return
+        queue = self._queues.get(batch.key)
+        waiting = 0 if queue is None else queue.rows_of(batch.kind)
+        run = Ended(now, seconds, batch.requests, batch.rows, waiting)
+        known.setdefault(batch.kind, Rhythm()).ended(run)
 
     def _drop(self, key: Hashable) -> None:
         del self._queues[key], self._calls[key]

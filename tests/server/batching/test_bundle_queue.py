@@ -19,6 +19,9 @@ class Part:
 
     rows: list[int]
 
+    def waited(self) -> list[float]:
+        return [0.0] * len(self.rows)
+
 
 @dataclass
 class Gathered:
@@ -130,7 +133,7 @@ def test_on_one_processor_threads_have_equal_parts_until_another_model_is_asked_
     parts = [turns.take(0.0), turns.take(0.0)]
     assert [sum(batch.taken.rows) for batch in parts] == [2, 2]
     for batch in parts:
-        turns.end(batch)
+        turns.end(batch, 0.0, 0.0)
 
     turns.offer_bundle(Call("other", RULES, call.run, "other"), Gathered([1]), 0.1)
     turns.offer_bundle(call, Gathered([1] * 4), 0.1)

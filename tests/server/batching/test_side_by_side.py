@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model_server.batching.side_by_side import Running
+from model_server.batching.rhythm import Ended
+from model_server.batching.side_by_side import Running, Wait
 from model_server.options.batching import Batching
+from server.batching.test_rhythm import regular
 
 RULES = Batching(max_size=64, max_execution_size=64)
 
@@ -28,7 +30,7 @@ RULES = Batching(max_size=64, max_execution_size=64)
 def test_what_is_waited_for_and_what_is_taken(waiting, running, parallel, wait_for, take):
     beside = Running({"kind": running, "another": [1, 1]}, parallel)
 
-    assert beside.rows_to_wait_for("kind", waiting, RULES) == wait_for
+    assert beside.wait("kind", waiting, RULES) == Wait(wait_for)
     assert beside.rows_to_take("kind", waiting, RULES) == take
 
 
@@ -36,13 +38,24 @@ def test_a_share_is_filled_with_others_and_not_with_padding():
     rules = Batching(max_size=8, max_execution_size=8, allowed_sizes=(4, 8))
     beside = Running({}, 2)
 
-    assert (beside.rows_to_wait_for("", 6, rules), beside.rows_to_take("", 6, rules)) == (3, 4)
+    assert (beside.wait("", 6, rules), beside.rows_to_take("", 6, rules)) == (Wait(3), 4)
 
 
 def test_with_a_timeout_what_was_waited_for_is_not_parted():
     rules = Batching(max_size=8, max_execution_size=8, timeout=timedelta(seconds=1))
 
     assert Running({}, 2).rows_to_take("", 8, rules) == 8
+
+
+def test_those_who_were_answered_are_waited_for_where_that_pays():
+    rhythm = regular(returns=0.001, beside_rows=0.004)
+    rhythm.ended(Ended(9.0, 0.008, requests=3, rows=3, waiting=2))
+    known = {"kind": rhythm}
+
+    assert Running({}, 1, known).wait("kind", 1, RULES) == Wait(5, pytest.approx(9.0015))
+    assert Running({"kind": [3]}, 1, known).wait("kind", 1, RULES) == Wait(64)
+    assert Running({"kind": [3]}, 2, known).wait("kind", 1, RULES) == Wait(2)
+    assert Running({}, 1, known).wait("another", 1, RULES) == Wait(0)
 
 
 @given(
@@ -58,6 +71,6 @@ def test_what_waits_runs_at_once_if_nothing_else_does_and_always_at_its_end(
     alone = Running({}, parallel)
     beside = Running({"": running}, parallel)
 
-    assert alone.rows_to_wait_for("", waiting, rules) <= waiting
-    assert beside.rows_to_wait_for("", waiting, rules) <= 64
+    assert alone.wait("", waiting, rules).rows <= waiting
+    assert beside.wait("", waiting, rules).rows <= 64
     assert 1 <= beside.rows_to_take("", waiting, rules) <= 64
