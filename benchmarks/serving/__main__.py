@@ -91,7 +91,10 @@ def _write(rows: list[dict[str, object]], seconds: float, rounds: int, for_docs:
         "rounds": str(rounds),
     }
     file = folder / "results.json"
-    every = report.merged(report.read(file), rows)
+    # What is not measured any more must not stay beside what is.
+    known = {peer.name for peer in peers()}
+    old = [row for row in report.read(file) if row["server"] in known]
+    every = report.merged(old, rows)
     report.write(every, about, file)
     (folder / "tables.md").write_text(report.tables(every))
     report.plots(every, folder)

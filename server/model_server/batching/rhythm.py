@@ -39,6 +39,7 @@ class Rhythm:
 
     def __init__(self) -> None:
         self._ends: deque[Ended] = deque(maxlen=8)
+        self._begun = -math.inf
         self._returns = math.inf
         # Means: of the rows of runs, their seconds, and the products of both.
         self._means: tuple[float, ...] | None = None
@@ -55,8 +56,9 @@ class Rhythm:
             of_a_row = max((products - rows * seconds) / spread, 0.0)
             self._beside_rows = max(seconds - of_a_row * rows, 0.0)
 
-    def came(self, times: Sequence[float]) -> None:
-        """Requests that run now came at these times, in order."""
+    def begun(self, now: float, times: Sequence[float]) -> None:
+        """A run begins, of requests that came at these times, in order."""
+        self._begun = now
         answered = next((run for run in reversed(self._ends) if run.at <= times[0]), None)
         if answered is None or not answered.requests:
             return
@@ -70,6 +72,11 @@ class Rhythm:
     def pays(self) -> bool:
         """Whether a batch that waits for those who were answered saves more than that takes."""
         return self._returns * _SPARE < self._beside_rows
+
+    @property
+    def over(self) -> float:
+        """When what was begun last should be over for long: others are not to wait for it then."""
+        return self._begun + 2 * self._means[1] if self._means else -math.inf
 
     @property
     def until(self) -> float:

@@ -43,7 +43,7 @@ class Running:
             wait = Wait(min(running, default=0))
         elif running:
             # Those who are answered then come, too.
-            wait = Wait(rules.max_execution_size)
+            wait = Wait(rules.max_execution_size, rhythm.over)
         else:
             wait = Wait(rhythm.rows, rhythm.until)
         return wait._replace(rows=min(wait.rows, rules.max_execution_size))

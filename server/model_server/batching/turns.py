@@ -95,7 +95,7 @@ class Turns:
                 self._running.setdefault(key, defaultdict(list))[batch.kind].append(batch.rows)
                 rhythm = self._rhythms.get(key, {}).get(batch.kind)
                 if rhythm is not None and (waits := batch.waits(now)):
-                    rhythm.came([now - wait for wait in waits])
+                    rhythm.begun(now, [now - wait for wait in waits])
                 return replace(batch, key=key, model=model)
         return None
 

@@ -26,7 +26,7 @@ def regular(returns: float, beside_rows: float, row: float = 0.001, runs: int = 
         now += seconds
         rhythm.ended(Ended(now, seconds, rows, rows))
         now += returns
-        rhythm.came([now] * rows)
+        rhythm.begun(now, [now] * rows)
     return rhythm
 
 
@@ -47,7 +47,7 @@ def test_nothing_pays_of_which_nothing_is_known():
     rhythm = Rhythm()
     assert (rhythm.pays, rhythm.rows) == (False, 0)
 
-    rhythm.came([1.0])
+    rhythm.begun(1.0, [1.0])
     rhythm.ended(Ended(2.0, 1.0, 1, 1))
     assert not rhythm.pays
 
@@ -64,9 +64,18 @@ def test_where_fewer_come_than_were_answered_all_would_take_longer():
     rhythm = regular(returns=0.001, beside_rows=0.004)
     for number in range(40):
         rhythm.ended(Ended(9.0 + number, 0.012, 8, 8))
-        rhythm.came([9.001 + number])
+        rhythm.begun(9.001 + number, [9.001 + number])
 
     assert not rhythm.pays
+
+
+def test_a_run_that_takes_twice_as_long_as_others_is_not_waited_for_any_more():
+    rhythm = regular(returns=0.001, beside_rows=0.004)
+    for number in range(40):
+        rhythm.ended(Ended(9.0 + number, 0.01, 8, 8))
+    rhythm.begun(60.0, [60.0])
+
+    assert rhythm.over == pytest.approx(60.02, rel=1e-4)
 
 
 @given(st.lists(st.tuples(st.floats(0, 1), st.floats(1e-6, 1), st.integers(1, 9)), max_size=30))
@@ -75,7 +84,7 @@ def test_whatever_ran_and_came_the_wait_ends_soon_after_the_last_run(seen):
     now = 0.0
     for pause, seconds, rows in seen:
         now += pause
-        rhythm.came([now] * rows)
+        rhythm.begun(now, [now] * rows)
         now += seconds
         rhythm.ended(Ended(now, seconds, rows, rows))
         if rhythm.pays:
