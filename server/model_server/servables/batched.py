@@ -106,7 +106,7 @@ class BatchedServable:
                 self.rules,
                 run,
                 id(self),
-                CPUS if getattr(self.servable, "is_on_one_cpu", False) else 1,
+                parallel=CPUS if getattr(self.servable, "is_on_one_cpu", False) else 1,
             )
             if len(self._calls) < _MOST_CALLS:
                 self._calls[key] = call

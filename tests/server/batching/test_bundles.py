@@ -367,6 +367,16 @@ def test_nothing_is_lost_or_wrong_while_versions_come_and_go(batched, model):
         assert all(each.result() > 0 for each in calls)
 
 
+def test_requests_without_a_row_are_answered_whatever_else_waits(batched):
+    running = batched(ONE)
+    known(running)
+    empty = np.zeros((0, 1), np.int32)
+
+    futures = Busy(running).gather(request(empty), request(column(1)), request(empty))
+
+    assert [answered(each).shape for each in futures] == [(0, 1), (1, 1), (0, 1)]
+
+
 def test_a_version_that_went_away_is_not_found(batched, model):
     running = batched()
     known(running)
