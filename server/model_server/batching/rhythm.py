@@ -16,6 +16,8 @@ _NEW = 1 / 8
 _MOST = 0.8
 # Returns are waited for by so much longer than they took of late.
 _SPARE = 1.5
+# Seconds. A run that is over sooner is no work for a second thread, which would have to be woken.
+_SHORT = 0.0003
 # Runs so many of whose sizes differ by less tell nothing of what a row costs.
 _ALIKE = 0.05
 
@@ -72,6 +74,11 @@ class Rhythm:
     def pays(self) -> bool:
         """Whether a batch that waits for those who were answered saves more than that takes."""
         return self._returns * _SPARE < self._beside_rows
+
+    @property
+    def is_short(self) -> bool:
+        """Whether runs are over before another thread would have begun with a part of them."""
+        return self._means is not None and self._means[1] < _SHORT
 
     @property
     def over(self) -> float:

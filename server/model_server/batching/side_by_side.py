@@ -21,8 +21,9 @@ class Wait(NamedTuple):
 class Running:
     """What runs while others wait: the rows of each batch by its kind, and how runs use processors.
 
-    ``parallel`` batches of a kind run best side by side, because each runs on one processor; one
-    where a run has them all. ``rhythms`` are those of kinds of which something is known.
+    ``parallel`` batches of a kind run best side by side, because each runs on one processor, unless
+    they are short; one where a run has them all. ``rhythms`` are those of kinds of which something
+    is known.
     """
 
     rows: Mapping[Hashable, Sequence[int]]
@@ -37,7 +38,7 @@ class Running:
         """
         running = self.rows.get(kind, ())
         rhythm = self.rhythms.get(kind)
-        if self.parallel > 1:
+        if self._is_parted(kind):
             wait = Wait(self._share(kind, waiting))
         elif rhythm is None or not rhythm.pays:
             wait = Wait(min(running, default=0))
@@ -50,10 +51,14 @@ class Running:
 
     def rows_to_take(self, kind: Hashable, waiting: int, rules: Batching) -> int:
         """How many rows of those that wait are to be one batch, and the others another."""
-        if self.parallel == 1 or rules.timeout:
+        if rules.timeout or not self._is_parted(kind):
             return rules.max_execution_size
         share = size_to_run(self._share(kind, waiting), rules.allowed_sizes)
         return min(share, rules.max_execution_size)
+
+    def _is_parted(self, kind: Hashable) -> bool:
+        rhythm = self.rhythms.get(kind)
+        return self.parallel > 1 and (rhythm is None or not rhythm.is_short)
 
     def _share(self, kind: Hashable, waiting: int) -> int:
         return -(-(waiting + sum(self.rows.get(kind, ()))) // self.parallel)

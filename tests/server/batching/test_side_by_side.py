@@ -41,6 +41,13 @@ def test_a_share_is_filled_with_others_and_not_with_padding():
     assert (beside.wait("", 6, rules), beside.rows_to_take("", 6, rules)) == (Wait(3), 4)
 
 
+def test_what_would_be_over_before_another_thread_began_is_not_parted():
+    rhythm = regular(returns=0.001, beside_rows=0.00001, row=0.00001)
+    beside = Running({"": [1]}, 2, {"": rhythm})
+
+    assert (beside.wait("", 8, RULES), beside.rows_to_take("", 8, RULES)) == (Wait(1), 64)
+
+
 def test_with_a_timeout_what_was_waited_for_is_not_parted():
     rules = Batching(max_size=8, max_execution_size=8, timeout=timedelta(seconds=1))
 
