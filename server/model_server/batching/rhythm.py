@@ -9,6 +9,7 @@ import math
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 # How much one more run, or one more return, tells beside all those before.
 _NEW = 1 / 8
@@ -36,6 +37,15 @@ class Ended:
     waiting: int = 0
 
 
+class _Means(NamedTuple):
+    """Of the rows of runs, of their seconds, and of the products that a line through both needs."""
+
+    rows: float
+    seconds: float
+    squares: float
+    products: float
+
+
 class Rhythm:
     """The runs of one kind of requests, and the returns of those who were answered."""
 
@@ -43,15 +53,14 @@ class Rhythm:
         self._ends: deque[Ended] = deque(maxlen=8)
         self._begun = -math.inf
         self._returns = math.inf
-        # Means: of the rows of runs, their seconds, and the products of both.
-        self._means: tuple[float, ...] | None = None
+        self._means: _Means | None = None
         self._beside_rows = 0.0
 
     def ended(self, run: Ended) -> None:
         """A run is over."""
         self._ends.append(run)
-        seen = (run.rows, run.seconds, run.rows**2, run.rows * run.seconds)
-        self._means = seen if self._means is None else tuple(map(_nearer, self._means, seen))
+        seen = _Means(run.rows, run.seconds, run.rows**2, run.rows * run.seconds)
+        self._means = seen if self._means is None else _Means(*map(_nearer, self._means, seen))
         rows, seconds, squares, products = self._means
         spread = squares - rows**2
         if spread > (_ALIKE * rows) ** 2:
@@ -78,12 +87,12 @@ class Rhythm:
     @property
     def is_short(self) -> bool:
         """Whether runs are over before another thread would have begun with a part of them."""
-        return self._means is not None and self._means[1] < _SHORT
+        return self._means is not None and self._means.seconds < _SHORT
 
     @property
     def over(self) -> float:
         """When what was begun last should be over for long: others are not to wait for it then."""
-        return self._begun + 2 * self._means[1] if self._means else -math.inf
+        return self._begun + 2 * self._means.seconds if self._means else -math.inf
 
     @property
     def until(self) -> float:

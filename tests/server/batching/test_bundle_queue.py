@@ -5,10 +5,12 @@ from dataclasses import dataclass, field
 import pytest
 
 from model_server.batching.bundle_queue import BundleQueue
+from model_server.batching.rhythm import Ended
 from model_server.batching.side_by_side import Running
 from model_server.batching.turns import Call, Turns
 from model_server.core.errors import Code, ServingError
 from model_server.options.batching import Batching
+from server.batching.test_rhythm import regular
 
 RULES = Batching(max_size=8, max_execution_size=8, max_enqueued=2)
 
@@ -80,6 +82,27 @@ def test_beside_a_larger_batch_it_waits_and_is_told_when_it_has_as_many():
 
     bundle.requests.append(3)
     assert (waiting.ready_at(beside), taken(waiting, beside)) == (0.0, [1, 3])
+
+
+def test_those_who_were_answered_are_waited_for_until_they_or_the_time_came():
+    bundle = Gathered([1])
+    waiting = queue(bundle)
+    rhythm = regular(returns=0.001, beside_rows=0.004)
+    rhythm.ended(Ended(9.0, 0.008, requests=3, rows=3))
+    known = Running({}, 1, {"a": rhythm})
+
+    assert rhythm.until > 9.0
+    assert (waiting.ready_at(known), taken(waiting, known), bundle.told_at) == (
+        *(rhythm.until, None),
+        3,
+    )
+
+    late = waiting.take(rhythm.until, known)
+    assert late is not None
+    assert late.rows == 1
+
+    waiting = queue(Gathered([1, 2]))
+    assert taken(waiting, known) == [1, 2]
 
 
 def test_a_full_one_waits_for_nothing():

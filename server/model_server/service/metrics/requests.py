@@ -9,10 +9,10 @@ from model_server.core.errors import Code
 from model_server.service.metrics.kinds import (
     LATENCIES,
     Cell,
-    ComputedGauge,
     Counter,
     Family,
     Histogram,
+    Kind,
     Labels,
     Samples,
     changing,
@@ -20,6 +20,7 @@ from model_server.service.metrics.kinds import (
 )
 
 _RUNTIME = "TF1"
+_IN_FLIGHT = "/modelfleet/serving/in_flight_requests"
 GRAPH_TIMES = exponential(1000, 2, 20)
 
 
@@ -50,10 +51,8 @@ class RequestMetrics:
             (entrypoint,): len(here) + elsewhere.get(entrypoint, 0)
             for (entrypoint,), here in at_hand
         }
-        in_flight = ComputedGauge(
-            "/modelfleet/serving/in_flight_requests", lambda: points, "entrypoint"
-        )
-        return [self._counts.collect(), self._latencies.collect(), in_flight.collect()]
+        in_flight = Family(_IN_FLIGHT, Kind.GAUGE, ("entrypoint",), points)
+        return [self._counts.collect(), self._latencies.collect(), in_flight]
 
 
 class Requests:
