@@ -1,5 +1,6 @@
 """The threads that run batches, the same for all models, and the requests that wait for them."""
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -15,6 +16,8 @@ from model_server.batching.turns import Call, Turns
 from model_server.core.client import Client, client
 from model_server.core.errors import Code, ServingError
 from model_server.core.going_on import ended
+
+_log = logging.getLogger(__name__)
 
 
 class BatchScheduler:
@@ -187,4 +190,8 @@ class BatchScheduler:
 
 def _call(brought: Iterable[Callable[[], object]]) -> None:
     for each in brought:
-        each()
+        try:
+            each()
+        except Exception:
+            # The outermost frame of these threads: one that ended would run nothing ever more.
+            _log.exception("what was brought to the batches failed unexpectedly")

@@ -11,6 +11,7 @@ from contextlib import suppress
 import numpy as np
 import pytest
 
+from model_server.batching.bell import PlainBell
 from model_server.batching.scheduler import BatchScheduler
 from model_server.batching.turns import Call
 from model_server.core.client import Client, working_for
@@ -244,3 +245,32 @@ def test_runs_rows_and_waits_are_counted(harness):
     assert found["processed_batch_size"].points[()].total == 3
     assert found["padding_size"].points[("3",)].total == 0
     assert sum(found["queuing_latency"].points[("",)].counts) == 1
+
+
+class Bringing(PlainBell):
+    """Brings, once, what fails."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.brought = [self._fail]
+
+    def _fail(self) -> None:
+        raise RuntimeError("broken")
+
+    def wait(self, seconds: float | None = None):
+        super().wait(seconds)
+        brought, self.brought = self.brought, []
+        return brought
+
+
+def test_what_fails_that_was_brought_ends_no_thread(caplog):
+    scheduler = BatchScheduler(1, "test", BatchingMetrics(), Bringing())
+    scheduler.listen().ring()
+    until = time.monotonic() + LONG
+    while "broken" not in caplog.text:
+        assert time.monotonic() < until
+        time.sleep(0.005)
+
+    call = Call("model", Batching(), lambda inputs: [inputs["x"] * 2])
+    assert scheduler.run(call, {"x": np.array([1.0])})[0].tolist() == [2.0]
+    scheduler.stop(LONG)
