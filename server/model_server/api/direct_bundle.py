@@ -24,6 +24,12 @@ class DirectTaken:
     otherwise: Otherwise
     handle: Handle[Any]
 
+    @property
+    def waiting(self) -> int:
+        """See Taken."""
+        waiting: int = self.held.waiting
+        return waiting
+
     def waited(self) -> Sequence[float]:
         """See Taken."""
         waited: Sequence[float] = self.held.waited()

@@ -6,7 +6,11 @@ from typing import Protocol
 
 
 class Bell(Protocol):
-    """Wakes threads; thread-safe. Whoever rings from outside of Python brings what to call."""
+    """Wakes threads; thread-safe. Whoever rings from outside of Python brings what to call.
+
+    Of those that wait it wakes the one that fell asleep last: what that needs is still near its
+    processor, and so are the threads that share its runs.
+    """
 
     def ring(self) -> None:
         """Wakes one thread that waits, or the next that would."""
@@ -22,14 +26,16 @@ class PlainBell:
     """A bell of Python's own; nobody brings anything."""
 
     def __init__(self) -> None:
-        self._rung = threading.Condition()
+        self._lock = threading.Lock()
         self._is_rung = False
+        self._asleep: list[threading.Event] = []
 
     def ring(self) -> None:
         """See Bell."""
-        with self._rung:
+        with self._lock:
             self._is_rung = True
-            self._rung.notify()
+            if self._asleep:
+                self._asleep.pop().set()
 
     def heard(self) -> Sequence[Callable[[], object]]:
         """See Bell."""
@@ -37,7 +43,15 @@ class PlainBell:
 
     def wait(self, seconds: float | None = None) -> Sequence[Callable[[], object]]:
         """See Bell."""
-        with self._rung:
-            self._rung.wait_for(lambda: self._is_rung, seconds)
+        own = threading.Event()
+        with self._lock:
+            if self._is_rung:
+                own.set()
+            else:
+                self._asleep.append(own)
+        own.wait(seconds)
+        with self._lock:
             self._is_rung = False
+            if own in self._asleep:
+                self._asleep.remove(own)
         return ()

@@ -13,6 +13,10 @@ class Taken(Protocol):
     def rows(self) -> Sequence[int]:
         """Of each request."""
 
+    @property
+    def waiting(self) -> int:
+        """How many rows like these waited when these were about to be answered."""
+
     def waited(self) -> Sequence[float]:
         """For how many seconds each request has been here."""
 

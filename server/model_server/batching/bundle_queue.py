@@ -1,7 +1,6 @@
 """The bundles of one signature that wait: a pure decision, given the time."""
 
 import math
-from collections.abc import Hashable
 
 from model_server.batching.bundle import Bundle
 from model_server.batching.queue import Batch, Run, too_many
@@ -56,10 +55,6 @@ class BundleQueue:
         bundle, since = place
         wait = running.wait(bundle.kind, bundle.rows, self._rules)
         return since if bundle.has(wait.rows) else wait.until
-
-    def rows_of(self, kind: Hashable) -> int:
-        """See BatchQueue."""
-        return sum(bundle.rows for bundle, _ in self._bundles if bundle.kind == kind)
 
     def waiting(self) -> list[Bundle]:
         """All bundles, in order."""

@@ -58,7 +58,7 @@ class MixedQueue:
         if self._policy is MixedPriority.ISOLATE or not rows:
             return batch
         more = self._low.take_like(batch.parts[0].task, size - rows)
-        return replace(batch, parts=[*batch.parts, *more])
+        return batch._replace(parts=[*batch.parts, *more])
 
     def remove(self, task: Task) -> None:
         """Takes out what there is of a task."""

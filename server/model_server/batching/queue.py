@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from model_server.batching.bundle import Taken
 from model_server.batching.rows import Tensor, Tensors, mergeable
@@ -14,12 +15,12 @@ from model_server.options.batching import Batching
 Run = Callable[[Tensors], Sequence[Tensor]]
 
 
-@dataclass(frozen=True)
-class Batch:
+class Batch(NamedTuple):
     """What is to be run now: its parts in order of arrival, by which rules, how, and whose.
 
     Batches of one ``kind`` could have been one. Instead of parts it may have what was ``taken`` of
-    a bundle.
+    a bundle. It was taken at the time ``began``, and ``waited`` is for how long each request had
+    waited then that begins in it, the longest first.
     """
 
     parts: Sequence[Part]
@@ -29,6 +30,8 @@ class Batch:
     key: Hashable = None
     model: Hashable = None
     taken: Taken | None = None
+    began: float = 0.0
+    waited: Sequence[float] = ()
 
     @property
     def rows(self) -> int:
@@ -45,7 +48,7 @@ class Batch:
         return sum(part.first + part.rows == part.task.rows for part in self.parts)
 
     def waits(self, now: float) -> list[float]:
-        """For how long each request has waited that begins in this batch, the longest first."""
+        """What ``waited`` is at that time."""
         if self.taken is not None:
             return sorted(self.taken.waited(), reverse=True)
         came = {part.task: part.task.enqueued for part in self.parts if not part.first}

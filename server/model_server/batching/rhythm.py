@@ -67,14 +67,15 @@ class Rhythm:
             of_a_row = max((products - rows * seconds) / spread, 0.0)
             self._beside_rows = max(seconds - of_a_row * rows, 0.0)
 
-    def begun(self, now: float, times: Sequence[float]) -> None:
-        """A run begins, of requests that came at these times, in order."""
+    def begun(self, now: float, waited: Sequence[float]) -> None:
+        """A run begins, of requests that waited so long, the longest first."""
         self._begun = now
-        answered = next((run for run in reversed(self._ends) if run.at <= times[0]), None)
+        first = now - waited[0]
+        answered = next((run for run in reversed(self._ends) if run.at <= first), None)
         if answered is None or not answered.requests:
             return
-        returned = min(len(times), answered.requests)
-        took = times[math.ceil(_MOST * returned) - 1] - answered.at
+        returned = min(len(waited), answered.requests)
+        took = now - waited[math.ceil(_MOST * returned) - 1] - answered.at
         # Where fewer came, all would have taken longer.
         took *= answered.requests / returned
         self._returns = took if self._returns == math.inf else _nearer(self._returns, took)

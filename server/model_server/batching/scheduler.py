@@ -162,14 +162,12 @@ class BatchScheduler:
         batch = self._next()
         if batch is None:
             return False
-        began = time.monotonic()
-        self._observer.waited(batch.waits(began))
+        self._observer.waited(batch.waited)
         run_batch(batch, self._observer)
         # What came meanwhile waits, too.
         _call(self._bell.heard())
-        now = time.monotonic()
         with self._lock:
-            self._turns.end(batch, now, now - began)
+            self._turns.end(batch, time.monotonic())
         return True
 
     def _next(self) -> Batch | None:

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Hashable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from model_server.batching.bundle import Bundle
 from model_server.batching.bundle_queue import BundleQueue
@@ -93,20 +93,23 @@ class Turns:
             if batch is not None:
                 self._sharing.hold(model)
                 self._running.setdefault(key, defaultdict(list))[batch.kind].append(batch.rows)
+                waited = batch.waits(now)
                 rhythm = self._rhythms.get(key, {}).get(batch.kind)
-                if rhythm is not None and (waits := batch.waits(now)):
-                    rhythm.begun(now, [now - wait for wait in waits])
-                return replace(batch, key=key, model=model)
+                if rhythm is not None and waited:
+                    rhythm.begun(now, waited)
+                return batch._replace(key=key, model=model, began=now, waited=waited)
         return None
 
     def _beside(self, key: Hashable, now: float) -> Running:
         call = self._calls[key]
-        parallel = min(call.parallel, self._sharing.threads_for(call.model, now))
+        parallel = call.parallel
+        if parallel > 1:
+            parallel = min(parallel, self._sharing.threads_for(call.model, now))
         return Running(self._running.get(key, {}), parallel, self._rhythms.get(key, {}))
 
-    def end(self, batch: Batch, now: float, seconds: float) -> None:
-        """A batch that was taken ran for so long, and its thread is free."""
-        self._learn(batch, now, seconds)
+    def end(self, batch: Batch, now: float) -> None:
+        """A batch that was taken ran, and its thread is free."""
+        self._learn(batch, now)
         self._sharing.release(batch.model)
         runs = self._running[batch.key]
         runs[batch.kind].remove(batch.rows)
@@ -115,7 +118,7 @@ class Turns:
         if not runs:
             del self._running[batch.key]
 
-    def _learn(self, batch: Batch, now: float, seconds: float) -> None:
+    def _learn(self, batch: Batch, now: float) -> None:
         if batch.rules.timeout or batch.rules.low is not None:
             return
         known = self._rhythms.pop(batch.key, {})
@@ -125,10 +128,17 @@ class Turns:
             del self._rhythms[next(iter(self._rhythms))]
         if batch.kind not in known and len(known) >= _MOST_RHYTHMS:
             return
+        run = Ended(now, now - batch.began, batch.requests, batch.rows, self._waiting(batch))
+        if batch.kind not in known:
+            known[batch.kind] = Rhythm()
+        known[batch.kind].ended(run)
+
+    def _waiting(self, batch: Batch) -> int:
+        """How many rows waited for its end; of bundles, none of clients that it answered."""
+        if batch.taken is not None:
+            return batch.taken.waiting
         queue = self._queues.get(batch.key)
-        waiting = 0 if queue is None else queue.rows_of(batch.kind)
-        run = Ended(now, seconds, batch.requests, batch.rows, waiting)
-        known.setdefault(batch.kind, Rhythm()).ended(run)
+        return 0 if queue is None or isinstance(queue, BundleQueue) else queue.rows_of(batch.kind)
 
     def _drop(self, key: Hashable) -> None:
         del self._queues[key], self._calls[key]

@@ -20,9 +20,11 @@ class Part:
     """Some of a bundle's requests."""
 
     rows: list[int]
+    age: float
+    waiting: int = 0
 
     def waited(self) -> list[float]:
-        return [0.0] * len(self.rows)
+        return [self.age] * len(self.rows)
 
 
 @dataclass
@@ -33,6 +35,7 @@ class Gathered:
     kind: str = "a"
     is_full: bool = False
     told_at: int | None = None
+    age: float = 0.0
     gone: set[int] = field(default_factory=set)
 
     @property
@@ -48,7 +51,8 @@ class Gathered:
         taken: list[int] = []
         while self.requests and (not taken or sum(taken) + self.requests[0] <= most_rows):
             taken.append(self.requests.pop(0))
-        return Part([rows for rows in taken if rows not in self.gone]), not self.requests
+        left = [rows for rows in taken if rows not in self.gone]
+        return Part(left, self.age), not self.requests
 
 
 def queue(*bundles: Gathered) -> BundleQueue:
@@ -156,12 +160,38 @@ def test_on_one_processor_threads_have_equal_parts_until_another_model_is_asked_
     parts = [turns.take(0.0), turns.take(0.0)]
     assert [sum(batch.taken.rows) for batch in parts] == [2, 2]
     for batch in parts:
-        turns.end(batch, 0.0, 0.0)
+        turns.end(batch, 0.0)
 
     turns.offer_bundle(Call("other", RULES, call.run, "other"), Gathered([1]), 0.1)
     turns.offer_bundle(call, Gathered([1] * 4), 0.1)
     whole = {batch.key[0]: sum(batch.taken.rows) for batch in (turns.take(0.2), turns.take(0.2))}
     assert whole == {"model": 4, "other": 1}
+
+
+def test_those_who_came_again_before_the_end_was_told_are_not_waited_for_twice():
+    turns = Turns(2)
+    call = Call("model", RULES, lambda _inputs: [])
+    now = 0.0
+    # Batches of 1 and 4 rows in turn, whose clients come again after a millisecond.
+    for rows in (1, 4) * 20:
+        bundle = Gathered([1] * rows)
+        turns.offer_bundle(call, bundle, now)
+        bundle.age = max(turns.ready_at(now) - now, 0.0)
+        now += bundle.age
+        batch = turns.take(now)
+        now += 0.010 + 0.001 * rows
+        turns.end(batch, now)
+        now += 0.001
+    turns.offer_bundle(call, Gathered([1] * 4), now)
+    batch = turns.take(now)
+    again = Gathered([1])
+    turns.offer_bundle(call, again, now + 0.014)
+    now += 0.0141
+    turns.end(batch, now)
+
+    assert turns.take(now) is None
+    again.requests += [1, 1, 1]
+    assert turns.take(now).rows == 4
 
 
 def test_at_the_end_bundles_are_given_back():

@@ -14,6 +14,7 @@ from google.protobuf import text_format
 from tensorflow_serving.apis.model_management_pb2 import ReloadConfigRequest
 from tensorflow_serving.apis.predict_pb2 import PredictRequest, PredictResponse
 
+from model_server.api.direct_bundle import DirectTaken
 from model_server.options.cpus import CPUS
 from model_server.servables import tensors
 from server.clients import HttpAnswer
@@ -162,9 +163,9 @@ class Busy:
         assert not any(each.done() for each in self._long)
 
 
-def known(running) -> None:
+def known(running, versions: tuple[int, ...] = (1, 2)) -> None:
     """Lets the server see what kinds of requests come."""
-    for version in (1, 2):
+    for version in versions:
         for signature in ("", "positive"):
             x = np.ones(1, np.float32) if signature else column(1)
             answered(ask(running, request(x, version=version, signature=signature)))
@@ -194,7 +195,8 @@ def test_what_waits_is_one_run_and_each_has_its_own_rows(batched):
 @pytest.mark.skipif(CPUS == 1, reason="there is one processor to have parts of")
 def test_where_each_run_has_one_processor_what_waits_is_run_in_parts(batched):
     running = batched("num_batch_threads { value: 2 }", tensorflow_intra_op_parallelism=1)
-    known(running)
+    # Another one that was asked lately would have a thread kept for it.
+    known(running, versions=(1,))
     busy = Busy(running, threads=2)
     runs = metric(running, f"{FOLDER}wrapped_run_count")
 
@@ -202,6 +204,27 @@ def test_where_each_run_has_one_processor_what_waits_is_run_in_parts(batched):
 
     assert [answered(each).tolist() for each in futures] == [[[60]], [[30]], [[20]], [[15]]]
     assert runs + 2 <= metric(running, f"{FOLDER}wrapped_run_count") <= runs + 4
+
+
+def test_a_batch_knows_how_many_waited_when_it_was_answered(batched, monkeypatch):
+    running = batched(f"{ONE} max_batch_size {{ value: 2 }}")
+    known(running)
+    busy = Busy(running)
+    runs: list[tuple[int, int]] = []
+    run = DirectTaken.run
+
+    def spied(taken: DirectTaken, size: int):
+        alone = run(taken, size)
+        runs.append((size, taken.waiting))
+        return alone
+
+    monkeypatch.setattr(DirectTaken, "run", spied)
+    for each in busy.gather(*(request(column(number)) for number in (1, 2, 3))):
+        answered(each)
+    answered(ask(running, request(column(4))))
+
+    # One found no place beside the first two; the long one began before anybody looked.
+    assert runs == [(2, 1), (1, 0), (1, 0)]
 
 
 def test_a_batch_is_filled_up_to_an_allowed_size(batched):

@@ -26,7 +26,7 @@ def regular(returns: float, beside_rows: float, row: float = 0.001, runs: int = 
         now += seconds
         rhythm.ended(Ended(now, seconds, rows, rows))
         now += returns
-        rhythm.begun(now, [now] * rows)
+        rhythm.begun(now, [0.0] * rows)
     return rhythm
 
 
@@ -47,7 +47,7 @@ def test_nothing_pays_of_which_nothing_is_known():
     rhythm = Rhythm()
     assert (rhythm.pays, rhythm.rows) == (False, 0)
 
-    rhythm.begun(1.0, [1.0])
+    rhythm.begun(1.0, [0.0])
     rhythm.ended(Ended(2.0, 1.0, 1, 1))
     assert not rhythm.pays
 
@@ -64,7 +64,7 @@ def test_where_fewer_come_than_were_answered_all_would_take_longer():
     rhythm = regular(returns=0.001, beside_rows=0.004)
     for number in range(40):
         rhythm.ended(Ended(9.0 + number, 0.012, 8, 8))
-        rhythm.begun(9.001 + number, [9.001 + number])
+        rhythm.begun(9.001 + number, [0.0])
 
     assert not rhythm.pays
 
@@ -73,7 +73,7 @@ def test_a_run_that_takes_twice_as_long_as_others_is_not_waited_for_any_more():
     rhythm = regular(returns=0.001, beside_rows=0.004)
     for number in range(40):
         rhythm.ended(Ended(9.0 + number, 0.01, 8, 8))
-    rhythm.begun(60.0, [60.0])
+    rhythm.begun(60.0, [0.0])
 
     assert rhythm.over == pytest.approx(60.02, rel=1e-4)
 
@@ -84,7 +84,7 @@ def test_whatever_ran_and_came_the_wait_ends_soon_after_the_last_run(seen):
     now = 0.0
     for pause, seconds, rows in seen:
         now += pause
-        rhythm.begun(now, [now] * rows)
+        rhythm.begun(now, [0.0] * rows)
         now += seconds
         rhythm.ended(Ended(now, seconds, rows, rows))
         if rhythm.pays:
@@ -135,7 +135,7 @@ class Clients:
         self.answered += batch.rows
         for _ in range(batch.rows):
             heapq.heappush(events, (now + self.returns, next(order), None))
-        turns.end(batch, now, self._seconds(batch))
+        turns.end(batch, now)
 
 
 def test_clients_of_a_model_whose_runs_cost_more_than_its_rows_come_to_be_of_one_batch():

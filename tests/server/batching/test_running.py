@@ -44,7 +44,7 @@ def answered(rules: Batching, sent: list[list[int]], run=doubled) -> tuple[list[
         turns.offer(Call("model", rules, run), task)
     while batch := turns.take(0.0):
         run_batch(batch, seen)
-        turns.end(batch, 0.0, 0.0)
+        turns.end(batch, 0.0)
     return tasks, seen
 
 

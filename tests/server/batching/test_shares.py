@@ -44,7 +44,7 @@ class Device:
             if not self._running:
                 return
             self.now, _, model, batch = heapq.heappop(self._running)
-            self._turns.end(batch, 0.0, 0.0)
+            self._turns.end(batch, 0.0)
             self.answered[model] += len(batch.parts)
             for _ in batch.parts:
                 self.ask(model)
@@ -129,7 +129,7 @@ def test_a_thread_that_was_kept_for_others_is_free_when_they_asked_long_ago():
     ask("light", 0.0)
     light = turns.take(0.0)
     assert light is not None
-    turns.end(light, 0.0, 0.0)
+    turns.end(light, 0.0)
     for _ in range(2):
         ask("slow", 1.0)
     first = turns.take(1.0)

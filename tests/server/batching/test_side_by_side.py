@@ -57,7 +57,7 @@ def test_with_a_timeout_what_was_waited_for_is_not_parted():
 def test_those_who_were_answered_are_waited_for_where_that_pays():
     rhythm = regular(returns=0.001, beside_rows=0.004)
     rhythm.ended(Ended(9.0, 0.008, requests=3, rows=3, waiting=2))
-    rhythm.begun(9.001, [9.001] * 3)
+    rhythm.begun(9.001, [0.0] * 3)
     known = {"kind": rhythm}
 
     assert Running({}, 1, known).wait("kind", 1, RULES) == Wait(5, pytest.approx(9.0015))

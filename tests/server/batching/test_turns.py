@@ -81,7 +81,7 @@ def test_a_few_rows_run_beside_others_or_after_more_rows_of_their_kind():
     assert turns.offer(call("b", Batching()), task())
 
     assert [turn(turns), turn(turns), turns.ready_at(0.0)] == ["b", None, None]
-    turns.end(running, 0.0, 0.0)
+    turns.end(running, 0.0)
     assert [turns.ready_at(0.0), turn(turns)] == [0.0, "a"]
 
 

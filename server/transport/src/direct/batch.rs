@@ -14,6 +14,8 @@ pub struct Done {
     pub alone: Vec<usize>,
     pub failed: Vec<(Rows, Failure)>,
     pub not_run: Vec<Rows>,
+    /// How many rows like these waited when the run was over: nobody who is answered has asked again.
+    pub waiting: usize,
 }
 
 /// Runs requests in one batch, filled up to a size, and answers those that can be.
@@ -29,6 +31,7 @@ pub fn done(direct: &Direct, requests: Vec<Rows>, size: usize) -> Done {
     match run_together(direct, &requests, size) {
         Together::NotRun => done.not_run = requests,
         Together::Answered(answers) => {
+            done.waiting = direct.gatherings.waiting(&requests[0].shapes);
             for (request, answer) in requests.iter().zip(answers) {
                 let took = request.began.elapsed();
                 direct.measure(request.asker.api(), took, took);
@@ -52,7 +55,10 @@ impl Done {
         match sent.and_then(|sent| direct.answer(request.asker.api(), &sent)) {
             None => self.not_run.push(request),
             Some(Outcome::Failed(failure)) => self.failed.push((request, failure)),
-            Some(Outcome::Answered(answer)) => request.asker.finish(answer),
+            Some(Outcome::Answered(answer)) => {
+                self.waiting = direct.gatherings.waiting(&request.shapes);
+                request.asker.finish(answer);
+            }
         }
     }
 }

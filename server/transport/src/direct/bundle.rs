@@ -1,6 +1,7 @@
 //! Requests that gather until a thread of Python takes some of them, which are one batch then.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use pyo3::prelude::*;
@@ -71,6 +72,10 @@ impl Gathering {
         Added::Reached
     }
 
+    fn rows(&self) -> usize {
+        self.waiting.lock().unwrap().rows
+    }
+
     fn take(&self, most_rows: usize) -> (Vec<Rows>, bool) {
         let mut waiting = self.waiting.lock().unwrap();
         let mut taken: Vec<Rows> = Vec::new();
@@ -97,6 +102,13 @@ impl Gathering {
 pub struct Gatherings(Mutex<Vec<Arc<Gathering>>>);
 
 impl Gatherings {
+    /// How many rows of these shapes wait, beside bundles that others found no place in.
+    pub fn waiting(&self, shapes: &[Vec<i64>]) -> usize {
+        let all = self.0.lock().unwrap();
+        let like = all.iter().find(|each| each.shapes == shapes);
+        like.map_or(0, |each| each.rows())
+    }
+
     /// Has a request wait with those like it; False where too many wait.
     pub fn add(&self, request: Rows, batching: &Batching, queue: &Arc<Queue>) -> bool {
         let mut all = self.0.lock().unwrap();
@@ -157,7 +169,7 @@ impl Bundle {
     /// How many rows wait now.
     #[getter]
     fn rows(&self) -> usize {
-        self.gathering.waiting.lock().unwrap().rows
+        self.gathering.rows()
     }
 
     /// What is equal for those that can be of one batch: the shapes of their rows.
@@ -183,6 +195,7 @@ impl Bundle {
             is_last,
             direct: self.direct.clone(),
             requests: Mutex::new(requests),
+            waiting: AtomicUsize::new(0),
         }
     }
 }
@@ -194,6 +207,7 @@ pub struct Taken {
     requests: Mutex<Vec<Rows>>,
     rows: Vec<usize>,
     is_last: bool,
+    waiting: AtomicUsize,
 }
 
 /// A request that failed, with the code and the message.
@@ -215,6 +229,12 @@ impl Taken {
         self.is_last
     }
 
+    /// How many rows like these waited when these were about to be answered; 0 before.
+    #[getter]
+    fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
     /// For how many seconds each request has been here.
     fn waited(&self) -> Vec<f64> {
         let requests = self.requests.lock().unwrap();
@@ -232,7 +252,9 @@ impl Taken {
             alone,
             failed,
             not_run,
+            waiting,
         } = py.detach(|| done(&self.direct, requests, size));
+        self.waiting.store(waiting, Ordering::Relaxed);
         let failed = failed.into_iter().map(|(request, failure)| {
             let asked = request.into_python(py)?;
             Ok((asked, failure.code, failure.message))
