@@ -54,7 +54,8 @@ def main() -> None:
         base = _BUILD / "models" / name
         shutil.rmtree(base, ignore_errors=True)
         model = models.saved(name, base)
-        rows += [as_json(found) for found in measured(model, chosen, plan)]
+        of_model = [peer for peer in chosen if name in peer.models]
+        rows += [as_json(found) for found in measured(model, of_model, plan)]
     _write(rows, seconds, rounds, "docs" in words)
 
 

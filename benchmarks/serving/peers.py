@@ -5,12 +5,12 @@ import re
 import sys
 import sysconfig
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 
 from benchmarks.serving import wire
-from benchmarks.serving.models import Model
+from benchmarks.serving.models import KINDS, Model
 from benchmarks.serving.processes import Command, free_port
 from benchmarks.serving.wire import Protocol
 
@@ -30,12 +30,16 @@ class Start:
 
 @dataclass(frozen=True)
 class Peer:
-    """A server; ``needs`` are packages of an environment of its own, none is this one."""
+    """A server; ``needs`` are packages of an environment of its own, none is this one.
+
+    It is measured with these ``models``, or with all.
+    """
 
     name: str
     command: Callable[[Start], Command]
     needs: Sequence[str] = ()
     protocol: Callable[[Model], Protocol] = wire.open_inference
+    models: Sequence[str] = tuple(KINDS)
 
     @property
     def folder(self) -> str:
@@ -57,6 +61,17 @@ def _ours(*flags: str) -> Callable[[Start], Command]:
         return Command(words, grpc, rest)
 
     return command
+
+
+def _with_onednn(command: Callable[[Start], Command]) -> Callable[[Start], Command]:
+    """The same with oneDNN's operations, which TensorFlow takes by itself on some processors."""
+
+    def with_onednn(start: Start) -> Command:
+        found = command(start)
+        environment = {**found.environment, "TF_ENABLE_ONEDNN_OPTS": "1"}
+        return replace(found, environment=environment)
+
+    return with_onednn
 
 
 def _grpcio(start: Start) -> Command:
@@ -127,6 +142,12 @@ def peers() -> list[Peer]:
             _ours("--enable_batching", "--tensorflow_intra_op_parallelism=1"),
             protocol=tensorflow_serving,
         ),
+        Peer(
+            "model-server, batching, oneDNN",
+            _with_onednn(_ours("--enable_batching")),
+            protocol=tensorflow_serving,
+            models=("cnn",),
+        ),
     ]
     if _has_native_transport():
         flag = "--transport=python"
@@ -141,6 +162,12 @@ def peers() -> list[Peer]:
     return [
         *found,
         Peer("grpcio and TensorFlow, 2 processes", _grpcio, protocol=tensorflow_serving),
+        Peer(
+            "grpcio and TensorFlow, 2 processes, oneDNN",
+            _with_onednn(_grpcio),
+            protocol=tensorflow_serving,
+            models=("cnn",),
+        ),
         Peer("KServe, 2 workers", _kserve, ("kserve==0.21.0", _TENSORFLOW)),
         Peer("MLServer", _mlserver, ("mlserver==1.7.1", _TENSORFLOW)),
         Peer("PyTriton", _pytriton, ("nvidia-pytriton==0.7.0", _TENSORFLOW)),
