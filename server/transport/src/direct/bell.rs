@@ -67,7 +67,7 @@ impl Heard {
     }
 
     /// Wakes the thread that fell asleep last: what it needs is still near its processor, and so are the
-    /// threads that share its runs. Batches that went from thread to thread took up to 1.6 times as long.
+    /// threads that share its runs.
     fn wake(&mut self) {
         if let Some(last) = self.asleep.pop() {
             last.notify_one();
