@@ -89,7 +89,9 @@ class LifeWithArms(RoutedLife):
         arms |= {"shadow"} if spec.get("shadow") else set()
         assert {self._arm(name) for name in world.deployments()} == arms | {""}
         assert len(world.deployments()) == len(arms) + 1
-        assert world.condition("Ready")["status"] == "True"
+        ready = world.condition("Ready")
+        # A version that nobody helped in time is aborted until the user changes something.
+        assert ready["status"] == "True" or ready["reason"] == "ProgressDeadlineExceeded"
 
     def _arm(self, name):
         labels = self.world.workload(name)["metadata"]["labels"]
