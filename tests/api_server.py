@@ -13,6 +13,10 @@ import yaml
 T = TypeVar("T")
 Manifest = dict[str, Any]
 
+# On a busy machine a handshake may take longer than kubectl waits; nothing was asked for then.
+_UNSENT = "Unable to connect to the server"
+_ATTEMPTS = 3
+
 
 class Refused(Exception):
     """kubectl failed; the text is what it said."""
@@ -33,9 +37,17 @@ class ApiServer:
             Refused: with what it said, unless that is not to be checked.
         """
         command = [str(self.kubectl), f"--kubeconfig={self.kubeconfig}", "-n", self.namespace]
-        done = subprocess.run(
-            [*command, *args], input=stdin, capture_output=True, text=True, timeout=60, check=False
-        )
+        for _ in range(_ATTEMPTS):
+            done = subprocess.run(
+                [*command, *args],
+                input=stdin,
+                capture_output=True,
+                text=True,
+                timeout=60,
+                check=False,
+            )
+            if _UNSENT not in done.stderr:
+                break
         if check and done.returncode != 0:
             raise Refused(done.stderr)
         return done.stdout
