@@ -63,15 +63,15 @@ def _ours(*flags: str) -> Callable[[Start], Command]:
     return command
 
 
-def _with_onednn(command: Callable[[Start], Command]) -> Callable[[Start], Command]:
-    """The same with oneDNN's operations, which TensorFlow takes by itself on some processors."""
+def _with_onednn(peer: Peer) -> Peer:
+    """The same for convolutions, with oneDNN's operations: some processors have them by default."""
 
-    def with_onednn(start: Start) -> Command:
-        found = command(start)
+    def command(start: Start) -> Command:
+        found = peer.command(start)
         environment = {**found.environment, "TF_ENABLE_ONEDNN_OPTS": "1"}
         return replace(found, environment=environment)
 
-    return with_onednn
+    return replace(peer, name=f"{peer.name}, oneDNN", command=command, models=("cnn",))
 
 
 def _grpcio(start: Start) -> Command:
@@ -133,45 +133,38 @@ def _pytriton(start: Start) -> Command:
 
 def peers() -> list[Peer]:
     """All of them, ours first."""
-    tensorflow_serving = wire.tensorflow_serving
-    found = [
-        Peer("model-server", _ours(), protocol=tensorflow_serving),
-        Peer("model-server, batching", _ours("--enable_batching"), protocol=tensorflow_serving),
-        Peer(
-            "model-server, batching, 1 thread an operation",
-            _ours("--enable_batching", "--tensorflow_intra_op_parallelism=1"),
-            protocol=tensorflow_serving,
-        ),
-        Peer(
-            "model-server, batching, oneDNN",
-            _with_onednn(_ours("--enable_batching")),
-            protocol=tensorflow_serving,
-            models=("cnn",),
-        ),
-    ]
-    if _has_native_transport():
-        flag = "--transport=python"
-        found += [
-            Peer("model-server, python", _ours(flag), protocol=tensorflow_serving),
-            Peer(
-                "model-server, python, batching",
-                _ours(flag, "--enable_batching"),
-                protocol=tensorflow_serving,
-            ),
-        ]
+    grpcio = _speaking_tensorflow_serving("grpcio and TensorFlow, 2 processes", _grpcio)
     return [
-        *found,
-        Peer("grpcio and TensorFlow, 2 processes", _grpcio, protocol=tensorflow_serving),
-        Peer(
-            "grpcio and TensorFlow, 2 processes, oneDNN",
-            _with_onednn(_grpcio),
-            protocol=tensorflow_serving,
-            models=("cnn",),
-        ),
+        *_all_of_ours(),
+        grpcio,
+        _with_onednn(grpcio),
         Peer("KServe, 2 workers", _kserve, ("kserve==0.21.0", _TENSORFLOW)),
         Peer("MLServer", _mlserver, ("mlserver==1.7.1", _TENSORFLOW)),
         Peer("PyTriton", _pytriton, ("nvidia-pytriton==0.7.0", _TENSORFLOW)),
     ]
+
+
+def _all_of_ours() -> list[Peer]:
+    batching, python = "--enable_batching", "--transport=python"
+    one_thread = "--tensorflow_intra_op_parallelism=1"
+    ours = [
+        _speaking_tensorflow_serving("model-server", _ours()),
+        _speaking_tensorflow_serving("model-server, batching", _ours(batching)),
+        _speaking_tensorflow_serving(
+            "model-server, batching, 1 thread an operation", _ours(batching, one_thread)
+        ),
+        _with_onednn(_speaking_tensorflow_serving("model-server, batching", _ours(batching))),
+    ]
+    if _has_native_transport():
+        ours += [
+            _speaking_tensorflow_serving("model-server, python", _ours(python)),
+            _speaking_tensorflow_serving("model-server, python, batching", _ours(python, batching)),
+        ]
+    return ours
+
+
+def _speaking_tensorflow_serving(name: str, command: Callable[[Start], Command]) -> Peer:
+    return Peer(name, command, protocol=wire.tensorflow_serving)
 
 
 def _has_native_transport() -> bool:
