@@ -14,7 +14,7 @@ T = TypeVar("T")
 Manifest = dict[str, Any]
 
 # On a busy machine a handshake may take longer than kubectl waits; nothing was asked for then.
-_UNSENT = "Unable to connect to the server"
+_UNSENT = "TLS handshake timeout"
 _ATTEMPTS = 3
 
 
