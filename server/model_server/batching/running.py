@@ -46,6 +46,7 @@ def run_batch(batch: Batch, observer: Observer) -> None:
 
 def _run_taken(taken: Taken, batch: Batch, observer: Observer) -> None:
     try:
+        observer.waited(batch.waited)
         rows = batch.rows
         size = size_to_run(rows, batch.rules.allowed_sizes)
         observer.ran(Ran(taken.rows, size, size - rows))
@@ -57,6 +58,7 @@ def _run_taken(taken: Taken, batch: Batch, observer: Observer) -> None:
 
 
 def _run_together(batch: Batch, observer: Observer) -> None:
+    observer.waited(batch.waited)
     parts = batch.parts
     counts = [part.rows for part in parts]
     rows = sum(counts)

@@ -162,7 +162,6 @@ class BatchScheduler:
         batch = self._next()
         if batch is None:
             return False
-        self._observer.waited(batch.waited)
         run_batch(batch, self._observer)
         # What came meanwhile waits, too.
         _call(self._bell.heard())

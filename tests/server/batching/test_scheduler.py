@@ -4,7 +4,7 @@ import gc
 import threading
 import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 
@@ -245,6 +245,29 @@ def test_runs_rows_and_waits_are_counted(harness):
     assert found["processed_batch_size"].points[()].total == 3
     assert found["padding_size"].points[("3",)].total == 0
     assert sum(found["queuing_latency"].points[("",)].counts) == 1
+
+
+class Broken(BatchingMetrics):
+    """Metrics that fail."""
+
+    def waited(self, seconds: Sequence[float]) -> None:
+        raise RuntimeError("broken")
+
+
+def test_metrics_that_fail_end_no_thread_and_leave_nobody_without_an_answer():
+    scheduler = BatchScheduler(1, "test", Broken())
+    call = Call("model", Batching(), lambda inputs: [inputs["x"] * 2])
+
+    def ask() -> None:
+        for _ in range(2):
+            with pytest.raises(RuntimeError, match="broken"):
+                scheduler.run(call, {"x": np.array([1.0])})
+        answered.set()
+
+    answered = threading.Event()
+    threading.Thread(target=ask, daemon=True).start()
+    assert answered.wait(LONG)
+    scheduler.stop(LONG)
 
 
 class Bringing(PlainBell):
