@@ -96,10 +96,11 @@ class HttpClient:
             self.wait_for(f"/v1/models/{model['name']}", _all_are_loaded)
         return answer
 
-    def wait_until_available(self, model: str, version: int) -> HttpAnswer:
-        """Asks until one version can be asked: a model is ready when any of them can."""
-        path = f"/v1/models/{model}/versions/{version}"
-        return self.wait_for(path, lambda answer: '"AVAILABLE"' in answer.text)
+    def wait_until_available(self, model: str, *versions: int) -> None:
+        """Asks until each version can be asked: a model is ready when any of them can."""
+        for version in versions:
+            path = f"/v1/models/{model}/versions/{version}"
+            self.wait_for(path, lambda answer: '"AVAILABLE"' in answer.text)
 
     def wait_until_reason(self, reason: str) -> HttpAnswer:
         """Asks until a model is not ready for this reason."""

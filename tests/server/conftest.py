@@ -85,7 +85,7 @@ def running(model_folders: Path) -> Iterator[Running]:
     ]
     running = serve(" ".join(entries))
     running.http.wait_until_ready()
-    running.http.wait_until_available("two", 2)
+    running.http.wait_until_available("two", 1, 2)
     yield running
     running.end()
 

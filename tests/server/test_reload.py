@@ -33,8 +33,7 @@ def refused(running, text: str) -> tuple[grpc.StatusCode, str]:
 def two(started, model_folders):
     """A server of the model ``two``, whose versions 1 and 2 are available."""
     running = started(model_config(model_folders / "two"))
-    for version in (1, 2):
-        running.http.wait_until_available("two", version)
+    running.http.wait_until_available("two", 1, 2)
     return running
 
 

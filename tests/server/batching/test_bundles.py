@@ -78,8 +78,7 @@ def batched(started, model):
             batching_parameters=parameters,
             **more,
         )
-        for version in (1, 2):
-            running.http.wait_until_available("quotients", version)
+        running.http.wait_until_available("quotients", 1, 2)
         return running
 
     return start

@@ -14,7 +14,7 @@ def served_twice(folder: Path, *names: str) -> Iterator[list[Running]]:
     servers = [serve(models, transport=name) for name in ("python", "native")]
     for server in servers:
         server.http.wait_until_ready()
-        server.http.wait_until_available("two", 2)
+        server.http.wait_until_available("two", 1, 2)
     yield servers
     for server in servers:
         server.end()

@@ -285,7 +285,7 @@ def test_the_newest_version_answers_as_soon_as_it_is_there(
         more["ssl_config_file"] = config_file(tmp_path, identity)
     both = model_config(model_folders / "two")
     running = started(both, transport="native", **more)
-    running.http.wait_until_available("two", 2)
+    running.http.wait_until_available("two", 1, 2)
     if has_own_port:
         credentials = grpc.ssl_channel_credentials(identity.certificate)
         channel = grpc.secure_channel(running.grpc.target, credentials)

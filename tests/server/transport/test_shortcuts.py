@@ -57,12 +57,12 @@ def native(servers):
 
 @pytest.fixture
 def own(started, model_folders):
-    """The same for one test, with the model ``two``."""
+    """The same for one test, with both versions of ``two``."""
     running = started(
         model_config(model_folders / "two"),
         transport="native",
     )
-    running.http.wait_until_available("two", 2)
+    running.http.wait_until_available("two", 1, 2)
     return running
 
 
