@@ -4,7 +4,7 @@ import pytest
 
 from model_operator.domain.seen.workloads import Workload
 from model_operator.domain.wish.revision import Revision
-from model_operator.plan.rollout.choice import Candidates, choose
+from model_operator.plan.rollout.choice import Candidates, Choice, choose, stand_in
 
 
 def revision(name, number):
@@ -37,3 +37,22 @@ def test_of_the_revisions_that_there_are_the_best_is_chosen(ready, previous, sta
 
     assert chosen.stable == stable
     assert chosen.serving == (stable or "wanted")
+
+
+@pytest.mark.parametrize(
+    ("ready", "other"),
+    [
+        pytest.param({"wanted": 0, "z-older": 0}, None, id="nobody is ready"),
+        pytest.param({"z-older": 1, "a-former": 2}, None, id="the stable one is"),
+        pytest.param({"wanted": 1, "z-older": 0, "a-former": 2}, None, id="the wanted one is"),
+        pytest.param({"z-older": 0, "b-oldest": 1, "a-former": 1}, "a-former", id="the newest"),
+        pytest.param({"warm": 1, "a-former": 1}, "warm", id="rather one that has served"),
+        pytest.param({"warm": 0, "b-oldest": 1}, "b-oldest", id="but no dead one"),
+    ],
+)
+def test_another_stands_in_where_neither_the_stable_nor_the_wanted_one_is_ready(ready, other):
+    workloads = {name: Workload(name, 2, count, True, None) for name, count in ready.items()}
+    revisions = (revision("warm", 0), *REVISIONS, WANTED)
+    candidates = Candidates(revisions, workloads, "z-older", enough=2)
+
+    assert stand_in(Choice(WANTED, "z-older"), candidates, warm={"warm"}) == other

@@ -182,6 +182,27 @@ def test_a_stable_revision_that_dies_leaves_its_requests_to_the_candidate_for_a_
     assert world.stable() == old
 
 
+def test_where_neither_has_a_ready_pod_a_former_candidate_stands_in_until_one_has():
+    world = served()
+    old, second = change(world)
+    world.make_ready(old, 0)
+    world.edit(model={"version": 3})
+
+    world.step()
+    at_once = world.weights()
+    world.wait(seconds=300)
+    world.step()
+    much_later = world.weights()
+    live(world)
+    pass_time(world, seconds=10)
+
+    third = world.candidate()
+    assert at_once == much_later == {old: 0, second: 100, third: 0}
+    assert world.stable() == old
+    assert world.weights() == {old: 90, third: 10}
+    assert second not in world.deployments()
+
+
 def test_a_status_that_was_lost_starts_the_steps_anew():
     world = served()
     old, new = change(world)

@@ -158,6 +158,21 @@ def test_a_revert_to_a_revision_that_is_cold_goes_by_steps():
     assert world.weights() == {old: 10, new: 90}
 
 
+def test_a_candidate_that_another_took_the_place_of_begins_anew_when_it_is_asked_for_again():
+    world = served()
+    old, new = change(world)
+    world.edit(model={"version": 3})
+    live(world)
+    [former] = [item for item in world.body["status"]["revisions"] if item["name"] == new]
+    world.edit(model={"version": 2})
+    live(world)
+
+    assert former["drainsUntil"] == "2026-01-01T12:00:10Z"
+    assert "warmUntil" not in former
+    assert world.weights()[new] == 10
+    assert world.stable() == old
+
+
 def test_a_rollback_serves_an_earlier_revision_without_steps_until_the_spec_changes():
     world, old, new = promoted()
     pass_time(world, seconds=301)

@@ -31,7 +31,8 @@ class Share:
 class Revision:
     """One that has pods or a future. Counts that nobody has written are None.
 
-    `arm` is the variant that it is of, or shadow; empty for the main model.
+    `arm` is the variant that it is of, or shadow; empty for the main model. `is_leaving` means that
+    it was never stable, and its pods are about to go.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Revision:
     ready: int | None = None
     is_aborted: bool = False
     warm_until: datetime | None = None
+    is_leaving: bool = False
     message: str = ""
 
 
@@ -236,6 +238,7 @@ def _revision(item: Object) -> Revision:
         ready=whole(item.get("readyReplicas")),
         is_aborted=item.get("aborted") is True,
         warm_until=moment(item.get("warmUntil")),
+        is_leaving=bool(item.get("drainsUntil")),
         message=text(item.get("message")),
     )
 

@@ -113,6 +113,8 @@ def _role_in_arm(deployment: Deployment, revision: Revision, now: datetime) -> s
 
 def _former(revision: Revision, now: datetime) -> str:
     """How long one that no longer serves keeps its pods; empty for those that serve."""
+    if revision.is_leaving:
+        return "leaving"
     if revision.warm_until is None:
         return ""
     left = revision.warm_until - now

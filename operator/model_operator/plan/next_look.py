@@ -25,7 +25,7 @@ def next_look(tracks: Tracks, situations: Sequence[Situation]) -> datetime | Non
     """The first moment at which something is due for the main model, an arm, or one that goes."""
     if tracks.main.deployment.suspend:
         return None
-    moments = [until for gone in tracks.gone for until in gone.kept.values()]
+    moments = [kept.until for gone in tracks.gone for kept in gone.kept.values()]
     moments += [due for situation in situations if (due := _due(situation))]
     for track, situation in zip(tracks.all, situations, strict=True):
         if due := gates_due([track], track.clock.now, situation.is_late):
@@ -35,7 +35,7 @@ def next_look(tracks: Tracks, situations: Sequence[Situation]) -> datetime | Non
 
 def _due(situation: Situation) -> datetime | None:
     """When something is due: of the change, or of revisions that are kept for a while."""
-    kept = situation.course.kept.values()
+    kept = (kept.until for kept in situation.course.kept.values())
     moments = [_change_due(situation), min(kept, default=None)]
     if situation.observed.routing and situation.observed.routing.told:
         moments.append(situation.clock.now + _COUNT_REQUESTS_AGAIN)

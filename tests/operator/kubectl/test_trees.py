@@ -167,6 +167,17 @@ def test_a_former_revision_that_is_warm_and_a_rollback_to_it():
     assert "warm" not in shown(world)
 
 
+def test_a_candidate_that_another_took_the_place_of_is_leaving():
+    world = served()
+    old, second = change(world)
+    world.edit(model={"version": 3})
+    live(world)
+
+    says = shown(named(world, old=old, second=second, third=world.candidate()))
+
+    assert "├── leaving · second · version 2 · 1/1 ready" in says
+
+
 def test_a_pause_is_a_condition_and_says_how_it_ends():
     world = served(steps=[{"weight": 10, "pause": True}])
     old, new = change(world)

@@ -8,9 +8,10 @@ from model_operator.domain.wish.arms import Arm
 from model_operator.domain.wish.revision import Revision
 from model_operator.domain.wish.spec import ModelDeployment
 from model_operator.plan.rollout.change import enough
-from model_operator.plan.rollout.choice import Candidates, Choice, choose
+from model_operator.plan.rollout.choice import Candidates, Choice, choose, stand_in
 from model_operator.plan.rollout.course import Clock, Course, clock_of, course_of, pods_of
-from model_operator.plan.rollout.steps import choice_of, kept_of, next_move
+from model_operator.plan.rollout.memory import kept_in
+from model_operator.plan.rollout.steps import choice_of, kept_of, kept_standing_in, next_move
 from model_operator.plan.rollout.wish import Wish, wish_of
 
 
@@ -52,12 +53,15 @@ def track_of(
     if made is not None and previous is not None:
         choice = choice_of(made, wish.revision, previous)
         clock = clock_of(observed, choice, now, deployment.suspend)
-        course = Course(choice, deployment.replicas, move=made)
+        other = _stand_in(deployment, observed, choice)
+        course = Course(choice, deployment.replicas, move=made, stand_in=other)
     else:
         choice = _choice(deployment, observed, wish.revision, previous)
         clock = clock_of(observed, choice, now, deployment.suspend)
         course = course_of(deployment, observed, choice, clock)
     kept = kept_of(deployment, observed, course.in_use, now)
+    if course.stand_in is not None:
+        kept = kept_standing_in(kept, course.stand_in, now)
     return Track(deployment, observed, wish, replace(course, kept=kept), clock)
 
 
@@ -72,6 +76,11 @@ def _choice(
     if deployment.suspend:
         return Choice(wanted, previous)
     return choose(wanted, _candidates(deployment, observed, previous))
+
+
+def _stand_in(deployment: ModelDeployment, observed: Observed, choice: Choice) -> str | None:
+    warm = [name for name, kept in kept_in(observed.status).items() if kept.is_warm]
+    return stand_in(choice, _candidates(deployment, observed, choice.stable), warm)
 
 
 def _candidates(

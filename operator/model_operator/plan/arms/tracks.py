@@ -9,6 +9,7 @@ from model_operator.domain.wish.spec import ModelDeployment
 from model_operator.plan.arms.memory import status_of_arm
 from model_operator.plan.arms.shares import shares_of
 from model_operator.plan.arms.track import Track, track_of
+from model_operator.plan.rollout.memory import Kept
 from model_operator.plan.rollout.steps import kept_of
 
 
@@ -18,7 +19,7 @@ class Gone:
 
     arm: str
     observed: Observed
-    kept: Mapping[str, datetime]
+    kept: Mapping[str, Kept]
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Which revision gets the traffic now."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from model_operator.domain.seen.workloads import Workload
@@ -55,11 +55,26 @@ def choose(wanted: Revision, candidates: Candidates) -> Choice:
         return Choice(wanted, previous)
     if ready.get(wanted.name, 0) > 0:
         return Choice(wanted, wanted.name)
-    alive = [name for name in _by_age(candidates) if ready.get(name, 0) > 0]
-    if alive:
+    if alive := _alive(candidates):
         return Choice(wanted, alive[-1])
     is_known = previous in ready or previous in {item.name for item in candidates.revisions}
     return Choice(wanted, previous if is_known else None)
+
+
+def stand_in(choice: Choice, candidates: Candidates, warm: Collection[str]) -> str | None:
+    """Who gets the requests while neither revision of a choice has a ready replica.
+
+    None if one has, or nobody else. One that is warm has served before, and comes first.
+    """
+    alive = _alive(candidates)
+    if not alive or choice.in_use & set(alive):
+        return None
+    return max(alive, key=lambda name: (name in warm, alive.index(name)))
+
+
+def _alive(candidates: Candidates) -> list[str]:
+    """Those with a ready replica, oldest first."""
+    return [name for name in _by_age(candidates) if candidates.workloads[name].ready > 0]
 
 
 def _by_age(candidates: Candidates) -> list[str]:

@@ -25,6 +25,7 @@ from model_operator.domain.wish.revision import Revision
 from model_operator.domain.wish.spec import ModelDeployment
 from model_operator.plan.rollout.change import Change, Phase, Pods, Room, Step, advance
 from model_operator.plan.rollout.choice import Choice
+from model_operator.plan.rollout.memory import Kept
 from model_operator.plan.rollout.move import Move
 
 # A replica that is not ready for this long is no longer waited for where it is in the way.
@@ -36,14 +37,16 @@ class Course:
     """A choice and the replicas that go with it.
 
     `step` is None where nothing changes over, `move` where nothing goes by steps of weight. `kept`
-    are former revisions, and until when their pods stay.
+    are former revisions, and until when their pods stay. One of them, `stand_in`, gets the requests
+    while neither revision of the choice has a ready replica.
     """
 
     choice: Choice
     replicas: int
     step: Step | None = None
     move: Move | None = None
-    kept: Mapping[str, datetime] = field(default_factory=dict)
+    kept: Mapping[str, Kept] = field(default_factory=dict)
+    stand_in: str | None = None
 
     @property
     def is_given_up(self) -> bool:
@@ -60,7 +63,10 @@ class Course:
     @property
     def weights(self) -> dict[str, int]:
         """The percentage of requests for each revision that has pods."""
-        found = dict.fromkeys((*self.kept, *self.in_use), 0) | {self.choice.serving: 100}
+        found = dict.fromkeys((*self.kept, *self.in_use), 0)
+        if self.stand_in is not None:
+            return found | {self.stand_in: 100}
+        found[self.choice.serving] = 100
         if self.move is not None and not self.choice.is_promoted and self.move.share:
             found[self.choice.serving] = 100 - self.move.share
             found[self.choice.wanted.name] = self.move.share

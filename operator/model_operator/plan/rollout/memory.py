@@ -1,6 +1,7 @@
 """What the status remembers of a rollout, and how that is read back."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -9,6 +10,25 @@ from model_operator.domain.evidence.stage import Abort, Stage, State
 from model_operator.domain.manifests import Manifest
 from model_operator.domain.seen.observed import Observed
 from model_operator.domain.wish.commands import Command
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Until when a revision that is in use no more keeps its pods.
+
+    One that is warm has been the stable one, and may be so again at once. Any other stays until
+    routers send its few requests elsewhere: it was never found good.
+    """
+
+    until: datetime
+    is_warm: bool = False
+
+    def part(self) -> Manifest:
+        """The field of `status.revisions` that brings it back."""
+        return {_WARM if self.is_warm else _DRAINS: timestamp(self.until)}
+
+
+_WARM, _DRAINS = "warmUntil", "drainsUntil"
 
 
 def stage_in(status: Manifest, revision: str) -> Stage | None:
@@ -54,10 +74,15 @@ def stage_part(stage: Stage, state: State) -> Manifest:
     return part
 
 
-def warm_in(status: Manifest) -> dict[str, datetime]:
-    """Until when revisions that no longer serve keep their pods."""
+def kept_in(status: Manifest) -> dict[str, Kept]:
+    """The revisions that are in use no more, and until when they keep their pods."""
     known = status.get("revisions") or ()
-    return {item["name"]: moment(item["warmUntil"]) for item in known if item.get("warmUntil")}
+    return {
+        item["name"]: Kept(moment(item[field]), is_warm=field == _WARM)
+        for field in (_DRAINS, _WARM)
+        for item in known
+        if item.get(field)
+    }
 
 
 def served_until_now(observed: Observed) -> frozenset[str]:

@@ -1,5 +1,6 @@
 """Changes that go by steps of weight: what the observed state has to say to each move."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -14,7 +15,7 @@ from model_operator.plan.analysis.evidence import evidence_of
 from model_operator.plan.analysis.judge import judge
 from model_operator.plan.rollout.choice import Choice
 from model_operator.plan.rollout.course import pods_of, room_for
-from model_operator.plan.rollout.memory import served_until_now, stage_in, warm_in
+from model_operator.plan.rollout.memory import Kept, kept_in, served_until_now, stage_in
 from model_operator.plan.rollout.move import Move, Seen, move
 from model_operator.plan.rollout.orders import orders_for
 from model_operator.plan.rollout.wish import Wish
@@ -112,13 +113,13 @@ def choice_of(made: Move, wanted: Revision, stable: str) -> Choice:
 
 
 def _is_warm(observed: Observed, wanted: Revision, now: datetime) -> bool:
-    until = warm_in(observed.status).get(wanted.name)
-    return until is not None and until > now
+    kept = kept_in(observed.status).get(wanted.name)
+    return kept is not None and kept.is_warm and kept.until > now
 
 
 def kept_of(
     deployment: ModelDeployment, observed: Observed, in_use: frozenset[str], now: datetime
-) -> dict[str, datetime]:
+) -> dict[str, Kept]:
     """The former revisions that keep their pods for a while, and until when.
 
     One that served until now stays warm, unless it has made room for the other. Whatever got
@@ -127,22 +128,28 @@ def kept_of(
     workloads = observed.workloads()
     # While all is left as it is nobody stops serving, and what was kept goes on to be.
     begins = {} if deployment.suspend else _kept_from_now(deployment, observed, now)
-    kept = begins | warm_in(observed.status)
+    found = begins | kept_in(observed.status)
     return {
-        name: until
-        for name, until in kept.items()
-        if name in workloads and name not in in_use and until > now
+        name: kept
+        for name, kept in found.items()
+        if name in workloads and name not in in_use and kept.until > now
     }
+
+
+def kept_standing_in(kept: Mapping[str, Kept], name: str, now: datetime) -> dict[str, Kept]:
+    """The same with one that stands in: it stays until routers know better."""
+    known = kept.get(name, Kept(now))
+    return {**kept, name: replace(known, until=max(known.until, now + _HEARD_BY_ALL))}
 
 
 def _kept_from_now(
     deployment: ModelDeployment, observed: Observed, now: datetime
-) -> dict[str, datetime]:
+) -> dict[str, Kept]:
     workloads, kept = observed.workloads(), {}
     least = _HEARD_BY_ALL if observed.routing else timedelta()
     former = (observed.status.get("stable") or {}).get("revision")
     for name in served_until_now(observed) & workloads.keys():
-        is_whole = workloads[name].replicas >= deployment.replicas
-        warm = deployment.rollout.keep_warm if name == former and is_whole else least
-        kept[name] = now + max(least, warm)
+        is_warm, is_whole = name == former, workloads[name].replicas >= deployment.replicas
+        warm = deployment.rollout.keep_warm if is_warm and is_whole else least
+        kept[name] = Kept(now + max(least, warm), is_warm)
     return kept

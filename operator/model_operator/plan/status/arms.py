@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from model_operator.domain import conditions
 from model_operator.domain.conditions import Condition, ConditionType
 from model_operator.domain.manifests import Manifest
 from model_operator.domain.wish.arms import SHADOW
@@ -86,8 +85,8 @@ def kept_revisions(gone: Gone, is_suspended: bool) -> list[Manifest]:
         state: Manifest = {"name": name, "variant": gone.arm}
         state |= {"version": known[name].version} if name in known else {}
         state |= {"replicas": workload.replicas, "readyReplicas": workload.ready}
-        if until := gone.kept.get(name):
-            state["warmUntil"] = conditions.timestamp(until)
+        if kept := gone.kept.get(name):
+            state |= kept.part()
         found.append(state)
     return found
 

@@ -73,8 +73,8 @@ def _state_of(situation: Situation, workload: Workload) -> Manifest:
     state = revision_part(situation, workload.revision) or {}
     state["name"] = state.pop("revision")
     state |= {"replicas": workload.replicas, "readyReplicas": workload.ready}
-    if until := situation.course.kept.get(workload.revision):
-        state["warmUntil"] = conditions.timestamp(until)
+    if kept := situation.course.kept.get(workload.revision):
+        state |= kept.part()
     trouble = trouble_in(situation, workload.revision)
     if trouble and workload.ready < workload.replicas:
         state["message"] = said(trouble)
