@@ -15,6 +15,10 @@ Manifest = dict[str, Any]
 
 # On a busy machine a handshake may take longer than kubectl waits; nothing was asked for then.
 _UNSENT = "TLS handshake timeout"
+# A machine that stood still for half a minute: something may have been asked, and asking for what
+# shall be once more changes nothing.
+_LOST = "http2: client connection lost"
+_IDEMPOTENT = frozenset({"apply", "get", "patch"})
 _ATTEMPTS = 3
 
 
@@ -46,7 +50,8 @@ class ApiServer:
                 timeout=60,
                 check=False,
             )
-            if _UNSENT not in done.stderr:
+            is_lost = _LOST in done.stderr and args[0] in _IDEMPOTENT
+            if _UNSENT not in done.stderr and not is_lost:
                 break
         if check and done.returncode != 0:
             raise Refused(done.stderr)
