@@ -78,11 +78,7 @@ class LifeWithArms(RoutedLife):
         world = self.world
         world.body["spec"]["suspend"] = False
         self._every_pod_comes()
-        candidate = world.body["status"].get("candidate", {})
-        if candidate.get("state") == "Aborted":
-            # Its pods had come too late, and only the user has it tried again.
-            world.annotate(retry=f"{candidate['revision']}/{world.now.isoformat()}")
-            self._every_pod_comes()
+        self._what_came_too_late_is_tried_again()
         world.settle()
 
         spec = world.body["spec"]
@@ -91,6 +87,21 @@ class LifeWithArms(RoutedLife):
         assert {self._arm(name) for name in world.deployments()} == arms | {""}
         assert len(world.deployments()) == len(arms) + 1
         assert world.condition("Ready")["status"] == "True"
+
+    def _what_came_too_late_is_tried_again(self):
+        """By the user alone: by an order for the main model, by a longer deadline for others."""
+        world = self.world
+        candidate, rollout = (
+            world.body["status"].get("candidate", {}),
+            world.body["spec"]["rollout"],
+        )
+        if candidate.get("state") == "Aborted":
+            world.annotate(retry=f"{candidate['revision']}/{world.now.isoformat()}")
+            self._every_pod_comes()
+        if any(item.get("aborted") for item in world.body["status"]["revisions"]):
+            world.edit(rollout=rollout | {"progressDeadlineSeconds": 86_400})
+            self._every_pod_comes()
+            world.edit(rollout=rollout)
 
     def _every_pod_comes(self):
         for _ in range(30):
