@@ -23,7 +23,9 @@ from router.backends import METHOD, Backend
 from router.objects import record
 from testcluster.ports import free_ports
 
-PATIENCE = 60.0  # far more than anything here takes; a test fails by it and never passes by it
+# Far more than anything here takes, even where a kernel stands still for most of a minute: a test
+# fails by it and never passes by it.
+PATIENCE = 180.0
 
 
 def free_port() -> int:
