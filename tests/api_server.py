@@ -47,7 +47,7 @@ class ApiServer:
                 input=stdin,
                 capture_output=True,
                 text=True,
-                timeout=60,
+                timeout=180,
                 check=False,
             )
             is_lost = _LOST in done.stderr and args[0] in _IDEMPOTENT
@@ -91,7 +91,7 @@ def kubeconfig_of(home: ApiServer, account: str, folder: Path) -> Path:
     return path
 
 
-def eventually(probe: Callable[[], T | None], seconds: float = 60.0) -> T:
+def eventually(probe: Callable[[], T | None], seconds: float = 180.0) -> T:
     """The first true answer of the probe; what it cannot find yet may be refused."""
     deadline = time.monotonic() + seconds
     while True:

@@ -25,8 +25,8 @@ def serve_web(cluster: Cluster, namespace: str) -> None:
     """
     cluster.kubectl("create", "namespace", namespace)
     cluster.kubectl("apply", "-n", namespace, "-f", "-", stdin=WEB)
-    cluster.kubectl("rollout", "status", "-n", namespace, "deployment/web", "--timeout=60s")
-    ends = time.monotonic() + 10
+    cluster.kubectl("rollout", "status", "-n", namespace, "deployment/web", "--timeout=180s")
+    ends = time.monotonic() + 180
     while not _answers(cluster, namespace) and time.monotonic() < ends:
         time.sleep(0.2)
 

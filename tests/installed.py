@@ -90,6 +90,6 @@ def eventually(question: Callable[[], Any], within: float = 90.0) -> Any:
 def predict(url: str, instances: list[float]) -> list[float]:
     """The predictions of a model over REST."""
     body = json.dumps({"instances": instances}).encode()
-    with urllib.request.urlopen(f"{url}:predict", data=body, timeout=10) as answer:
+    with urllib.request.urlopen(f"{url}:predict", data=body, timeout=180) as answer:
         predictions: list[float] = json.load(answer)["predictions"]
     return predictions

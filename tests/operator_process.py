@@ -36,7 +36,7 @@ class OperatorProcess:
         return int(found[1])
 
     def get(self, path: str) -> str:
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port()}{path}", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port()}{path}", timeout=180) as answer:
             return str(answer.read().decode())
 
     def samples(self, metric: str) -> dict[str, float]:
@@ -53,4 +53,4 @@ class OperatorProcess:
     def stop(self) -> int:
         """End it as a kubelet would, if it still runs; its exit code."""
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(30)
+        return self.process.wait(180)

@@ -38,7 +38,7 @@ class RealPrometheus:
     def query(self, query: str) -> list[dict[str, Any]]:
         """The samples of an instant vector."""
         parameters = urllib.parse.urlencode({"query": query})
-        with urllib.request.urlopen(f"{self.url}/api/v1/query?{parameters}", timeout=10) as answer:
+        with urllib.request.urlopen(f"{self.url}/api/v1/query?{parameters}", timeout=180) as answer:
             found: list[dict[str, Any]] = json.load(answer)["data"]["result"]
         return found
 
@@ -94,7 +94,7 @@ def prometheus(folder: Path, *jobs: dict[str, Any]) -> Iterator[RealPrometheus]:
         yield RealPrometheus(f"http://{eventually(lambda: _address(log, process))}", folder)
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(180)
 
 
 def _address(log: Path, process: "subprocess.Popen[bytes]") -> str:

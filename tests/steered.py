@@ -25,7 +25,7 @@ _ASK = """
 import json, sys, urllib.request
 url, headers = "http://{name}:8501/v1/models/{name}:predict", json.loads(sys.argv[1])
 request = urllib.request.Request(url, b'{{"instances": [0.0]}}', headers)
-print(json.load(urllib.request.urlopen(request, timeout=10))["predictions"][0])
+print(json.load(urllib.request.urlopen(request, timeout=180))["predictions"][0])
 """
 
 

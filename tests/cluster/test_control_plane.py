@@ -50,7 +50,7 @@ def test_it_ends_with_its_block() -> None:
 def test_kwok_answers_for_pods_on_nodes_with_accelerators() -> None:
     with ControlPlane(Contents(kwok_nodes=2, accelerators={"nvidia.com/gpu": 8})) as plane:
         plane.kubectl("create", "deployment", "served", "--image=any", "--replicas=20")
-        plane.kubectl("rollout", "status", "deployment/served", "--timeout=60s")
+        plane.kubectl("rollout", "status", "deployment/served", "--timeout=180s")
         nodes = json.loads(plane.kubectl("get", "nodes", "-o", "json"))["items"]
 
     assert [node["status"]["allocatable"]["nvidia.com/gpu"] for node in nodes] == ["8", "8"]

@@ -89,7 +89,7 @@ def interrupted() -> Iterator[Cluster]:
     name = "interrupted"
     with subprocess.Popen([sys.executable, COMMAND, "up", "--name", name]) as starting:
         record = clusters_folder() / name / "processes" / "kube-apiserver"
-        limit = time.monotonic() + 30
+        limit = time.monotonic() + 180
         while not record.exists() and time.monotonic() < limit:
             time.sleep(0.01)
         starting.kill()

@@ -111,6 +111,6 @@ def test_a_program_is_started_through_its_place(placement: Placement, expected: 
 
 
 def _wait_for_end(processes: Processes, name: str) -> None:
-    limit = time.monotonic() + 10
+    limit = time.monotonic() + 180
     while processes.ended() != [name] and time.monotonic() < limit:
         time.sleep(0.02)

@@ -65,7 +65,7 @@ def test_a_port_can_be_forwarded_to_this_machine(cluster: Cluster, web: str) -> 
     ) as running:
         assert running.stdout is not None
         port = re.findall(r"127.0.0.1:(\d+)", running.stdout.readline())[0]
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}", timeout=10) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}", timeout=180) as answer:
             said = answer.read().decode()
         running.terminate()
 

@@ -58,7 +58,7 @@ def test_a_change_of_version_loses_no_request(installed: Installed, deployment: 
                     lost.append(line)
 
     installed.kubectl("apply", "-f", "-", stdin=asker(installed))
-    installed.kubectl("wait", "pod/asker", "--for=condition=Ready", "--timeout=60s")
+    installed.kubectl("wait", "pod/asker", "--for=condition=Ready", "--timeout=180s")
     asking = threading.Thread(target=ask_on_and_on)
     asking.start()
     try:

@@ -51,7 +51,7 @@ class Shop:
 
     async def until(self, is_so: Callable[[], Awaitable[bool]]) -> None:
         """Send requests until it is so."""
-        async with aiohttp.ClientSession() as session, asyncio.timeout(60):
+        async with aiohttp.ClientSession() as session, asyncio.timeout(180):
             while not await is_so():
                 await asyncio.gather(*(self._ask(session, number) for number in range(20)))
 

@@ -58,7 +58,7 @@ def take_gpus(api, count):
 
 def serve(api, *args, **rollout):
     api.apply(manifest(*args, **rollout))
-    api.run("wait", "md/ranker", "--for=condition=Ready", "--timeout=60s")
+    api.run("wait", "md/ranker", "--for=condition=Ready", "--timeout=180s")
 
 
 def status(api):

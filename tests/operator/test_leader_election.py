@@ -83,7 +83,7 @@ def test_a_standby_that_is_told_to_end_ends(leader, standby):
 def test_a_leader_whose_lease_was_taken_ends(leader, api_server):
     api_server.patch("lease", "modelfleet", {"spec": {"holderIdentity": "another"}})
 
-    assert leader.process.wait(30) == 1
+    assert leader.process.wait(180) == 1
     assert "the lease was lost" in leader.log.read_text()
 
 
@@ -93,5 +93,5 @@ def test_a_leader_that_was_halted_ends_when_another_leads(leader, standby, api_s
 
     leader.process.send_signal(signal.SIGCONT)
 
-    assert leader.process.wait(30) == 1
+    assert leader.process.wait(180) == 1
     assert leads(standby)

@@ -90,7 +90,7 @@ def test_fields_of_a_newer_release_survive_the_work_of_an_older_operator(shop, s
     shop.run("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=yaml.safe_dump(newer))
     start()
     eventually(lambda: shop.apply(manifest("newer", later="a")) or True)
-    shop.run("wait", "md/newer", "--for=condition=Ready", "--timeout=60s")
+    shop.run("wait", "md/newer", "--for=condition=Ready", "--timeout=180s")
     shop.patch_status("md", "newer", {"later": "b"})
 
     shop.patch("md", "newer", {"spec": {"model": {"version": 2}}})

@@ -72,7 +72,7 @@ class Model:
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         place = ["-n", self.api.namespace, f"--kubeconfig={self.api.kubeconfig}"]
         subprocess.run(
-            [self.api.kubectl, "modelfleet", command, self.name, *words, *place, "--timeout=90s"],
+            [self.api.kubectl, "modelfleet", command, self.name, *words, *place, "--timeout=180s"],
             env=os.environ | {"PATH": path},
             check=True,
         )

@@ -93,12 +93,12 @@ def waits_for(api, reason):
 
 def test_a_life_from_creation_to_deletion(operator, shop):
     shop.apply(manifest(replicas=2))
-    shop.run("wait", "md/ranker", "--for=condition=Ready", "--timeout=60s")
+    shop.run("wait", "md/ranker", "--for=condition=Ready", "--timeout=180s")
     first = shop.get("md", "ranker")["status"]["stable"]["revision"]
 
     shop.apply(manifest(replicas=2, model={"version": 2}))
     eventually(lambda: shop.get("md", "ranker")["status"]["stable"]["version"] == 2, 60)
-    shop.run("wait", "md/ranker", "--for=condition=Ready", "--timeout=60s")
+    shop.run("wait", "md/ranker", "--for=condition=Ready", "--timeout=180s")
     eventually(lambda: first not in shop.names("deployments"))
     eventually(lambda: len(shop.names("pods")) == 2, 60)
 
@@ -110,7 +110,7 @@ def test_a_life_from_creation_to_deletion(operator, shop):
 
 def test_a_life_of_groups_from_creation_to_deletion(operator, shop):
     shop.apply(manifest(replicas=2, sharding={"shards": 3}))
-    shop.run("wait", "md/ranker", "--for=condition=Ready", "--timeout=60s")
+    shop.run("wait", "md/ranker", "--for=condition=Ready", "--timeout=180s")
     first = shop.get("md", "ranker")["status"]
     [group, other] = shop.names("statefulsets")
     members = sorted(shop.names("pods"))
@@ -119,7 +119,7 @@ def test_a_life_of_groups_from_creation_to_deletion(operator, shop):
     shop.apply(manifest(replicas=1, sharding={"shards": 3}, model={"version": 2}))
     eventually(lambda: shop.get("md", "ranker")["status"]["stable"]["version"] == 2, 60)
     eventually(lambda: len(shop.names("pods")) == 3, 60)
-    shop.run("wait", "md/ranker", "--for=condition=Ready", "--timeout=60s")
+    shop.run("wait", "md/ranker", "--for=condition=Ready", "--timeout=180s")
 
     assert members == [f"{name}-{number}" for name in (group, other) for number in range(3)]
     assert (first["replicas"], first["readyReplicas"]) == (2, 2)
@@ -132,14 +132,14 @@ def test_a_life_of_groups_from_creation_to_deletion(operator, shop):
 
 def test_a_member_that_is_lost_comes_back_alone(operator, shop):
     shop.apply(manifest("lossy", sharding={"shards": 2}))
-    shop.run("wait", "md/lossy", "--for=condition=Ready", "--timeout=60s")
+    shop.run("wait", "md/lossy", "--for=condition=Ready", "--timeout=180s")
     first, second = sorted(shop.names("pods"))
     kept, lost = (shop.get("pod", name)["metadata"]["uid"] for name in (first, second))
 
     shop.delete("pod", second)
 
     eventually(lambda: shop.get("pod", second)["metadata"]["uid"] != lost)
-    shop.run("wait", "md/lossy", "--for=condition=Ready", "--timeout=60s")
+    shop.run("wait", "md/lossy", "--for=condition=Ready", "--timeout=180s")
     assert shop.get("pod", first)["metadata"]["uid"] == kept
     shop.run("delete", "md", "lossy")
     for kind in CHILDREN:
@@ -193,7 +193,7 @@ def test_what_was_missing_is_found_as_soon_as_it_is_there(operator, lab):
 
 def test_a_deployment_deleted_while_it_rolls_leaves_nothing(operator, shop):
     shop.apply(manifest("rolling"))
-    shop.run("wait", "md/rolling", "--for=condition=Ready", "--timeout=60s")
+    shop.run("wait", "md/rolling", "--for=condition=Ready", "--timeout=180s")
     shop.apply(manifest("rolling", model={"version": 2}))
 
     shop.delete("md", "rolling")
@@ -204,13 +204,13 @@ def test_a_deployment_deleted_while_it_rolls_leaves_nothing(operator, shop):
 
 def test_a_deployment_made_again_under_the_same_name_starts_anew(operator, shop):
     shop.apply(manifest("again"))
-    shop.run("wait", "md/again", "--for=condition=Ready", "--timeout=60s")
+    shop.run("wait", "md/again", "--for=condition=Ready", "--timeout=180s")
     before = shop.get("md", "again")["metadata"]["uid"]
 
     shop.run("delete", "md", "again")
     shop.apply(manifest("again"))
 
-    shop.run("wait", "md/again", "--for=condition=Ready", "--timeout=60s")
+    shop.run("wait", "md/again", "--for=condition=Ready", "--timeout=180s")
     eventually(lambda: owner_of(shop, "service", "again") != before)
 
 

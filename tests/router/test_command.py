@@ -15,7 +15,7 @@ def model_router(*arguments: str) -> subprocess.CompletedProcess[str]:
         [sys.executable, "-m", "model_router", *arguments],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
     )
 
 

@@ -43,7 +43,7 @@ class HttpClient:
 
     def connection(self) -> http.client.HTTPConnection:
         """One that is not open yet."""
-        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=180)
 
     def request(
         self, method: str, path: str, body: bytes | None = None, **headers: str
@@ -66,7 +66,7 @@ class HttpClient:
         return self.request("POST", path, body.encode() if isinstance(body, str) else body)
 
     def wait_for(
-        self, path: str, wanted: Callable[[HttpAnswer], bool], seconds: float = 60
+        self, path: str, wanted: Callable[[HttpAnswer], bool], seconds: float = 180
     ) -> HttpAnswer:
         """Asks until the answer is as wanted; a port that is not open yet is asked again."""
         until = time.monotonic() + seconds
@@ -124,7 +124,7 @@ class HttpsClient(HttpClient):
 
     def connection(self) -> http.client.HTTPConnection:
         return http.client.HTTPSConnection(
-            "127.0.0.1", self.port, timeout=30, context=self._context
+            "127.0.0.1", self.port, timeout=180, context=self._context
         )
 
 

@@ -87,7 +87,7 @@ def polled(model_folders, tmp_path_factory):
 
 
 def wait_for(caplog: pytest.LogCaptureFixture, message: str) -> None:
-    until = time.monotonic() + 60
+    until = time.monotonic() + 180
     while message not in caplog.text:
         assert time.monotonic() < until, f"not logged: {message}"
         time.sleep(0.05)

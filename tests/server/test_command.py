@@ -34,7 +34,7 @@ class Running:
 
     def end(self) -> int:
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(timeout=40)
+        return self.process.wait(timeout=180)
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def start() -> Iterator[Callable[..., Running]]:
 
 
 def typed(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([COMMAND, *arguments], capture_output=True, text=True, timeout=60)
+    return subprocess.run([COMMAND, *arguments], capture_output=True, text=True, timeout=180)
 
 
 def test_a_model_is_served_until_sigterm(start, model_folders):
@@ -183,7 +183,7 @@ def test_wrong_flags_are_answered_without_tensorflow():
         [sys.executable, "-X", "importtime", COMMAND, "--port=x"],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
     )
 
     assert ended.returncode == 255

@@ -28,7 +28,7 @@ def test_trouble_is_told_when_it_changes_and_again_after_a_success(caplog):
 
     with caplog.at_level(logging.ERROR):
         poller.start()
-        assert over.wait(60)
+        assert over.wait(180)
         poller.stop()
 
     assert [record.getMessage() for record in caplog.records] == [

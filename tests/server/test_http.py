@@ -84,7 +84,7 @@ def test_a_chunked_body_is_read_whole(http_client):
         b"Connection: close\r\n\r\n"
         b'b\r\n{"instances\r\n8\r\n": [2]}\n\r\n0\r\n\r\n'
     )
-    with socket.create_connection(("127.0.0.1", http_client.port), timeout=30) as connection:
+    with socket.create_connection(("127.0.0.1", http_client.port), timeout=180) as connection:
         connection.sendall(request)
         answer = b"".join(iter(lambda: connection.recv(65536), b""))
 
@@ -103,7 +103,7 @@ def test_a_chunked_body_is_read_whole(http_client):
     ids=["no HTTP", "a long path", "a long header", "a negative length"],
 )
 def test_what_is_no_http_is_refused_and_the_server_goes_on(http_client, request_bytes):
-    with socket.create_connection(("127.0.0.1", http_client.port), timeout=30) as connection:
+    with socket.create_connection(("127.0.0.1", http_client.port), timeout=180) as connection:
         connection.sendall(request_bytes)
         answer = connection.recv(65536)
 

@@ -23,7 +23,7 @@ def lines(caplog) -> list[str]:
 
 
 def wait_for(caplog, line: str) -> None:
-    until = time.monotonic() + 60
+    until = time.monotonic() + 180
     while line not in caplog.text:
         assert time.monotonic() < until, f"not logged: {line}"
         time.sleep(0.05)

@@ -38,7 +38,7 @@ class Grpc:
         credentials = grpc.ssl_channel_credentials(trusted.certificate, own.key, own.certificate)
         alone = [("grpc.use_local_subchannel_pool", 1)]
         with grpc.secure_channel(self._target, credentials, alone) as channel:
-            return channel.unary_unary(METHOD)(b"asked", timeout=60).decode()
+            return channel.unary_unary(METHOD)(b"asked", timeout=180).decode()
 
 
 class Rest:

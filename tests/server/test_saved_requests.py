@@ -69,12 +69,12 @@ SAVED_MESSAGES = [
 def test_a_saved_message_is_answered_with_the_same_bytes(grpc_client, method, saved, expected):
     call = grpc_client.channel.unary_unary(method)
 
-    assert call(saved, timeout=30) == expected
+    assert call(saved, timeout=180) == expected
 
 
 def answered(port: int, saved: bytes) -> tuple[bytes, bytes, bytes]:
     """Status line, headers and body of the answer to the bytes of a whole request."""
-    with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=180) as connection:
         connection.sendall(saved)
         with connection.makefile("rb") as answer:
             head, _, body = answer.read().partition(b"\r\n\r\n")
@@ -157,7 +157,7 @@ def test_a_client_that_waits_for_leave_to_send_its_body_gets_it(http_client):
     request = post(
         b"/v1/models/default:predict", b"", b"Content-Length: 20", b"Expect: 100-continue"
     )
-    with socket.create_connection(("127.0.0.1", http_client.port), timeout=30) as connection:
+    with socket.create_connection(("127.0.0.1", http_client.port), timeout=180) as connection:
         connection.sendall(request)
         with connection.makefile("rb") as answer:
             leave = answer.readline() + answer.readline()
@@ -175,7 +175,7 @@ needs_curl = pytest.mark.skipif(shutil.which("curl") is None, reason="there is n
 def curl(port: int, path: str, *arguments: str, sent: str | None = None) -> str:
     command = ["curl", "--silent", "--show-error", "--noproxy", "*", *arguments]
     url = f"http://127.0.0.1:{port}/v1/models/{path}"
-    done = subprocess.run([*command, url], input=sent, capture_output=True, text=True, timeout=60)
+    done = subprocess.run([*command, url], input=sent, capture_output=True, text=True, timeout=180)
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout
 

@@ -96,7 +96,7 @@ def test_streams_of_reflection_above_the_limit_are_refused_and_keep_nobody_waiti
     assert set(codes) == {grpc.StatusCode.RESOURCE_EXHAUSTED}
     with pytest.raises(grpc.RpcError, match="32 streams of this method are open"):
         next(reflect(asking[0]))
-    running.grpc.model.GetModelStatus(STATUS_OF_TWO, timeout=60)
+    running.grpc.model.GetModelStatus(STATUS_OF_TWO, timeout=180)
     for stream in streams:
         stream.cancel()
     silent.set()
@@ -141,7 +141,7 @@ def test_a_health_request_that_does_not_parse_is_told(served):
     running = served()
 
     with pytest.raises(grpc.RpcError) as refused:
-        running.grpc.channel.unary_unary("/grpc.health.v1.Health/Check")(b"\xff", timeout=60)
+        running.grpc.channel.unary_unary("/grpc.health.v1.Health/Check")(b"\xff", timeout=180)
 
     assert refused.value.code() is grpc.StatusCode.INTERNAL
 

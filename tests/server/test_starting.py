@@ -97,7 +97,7 @@ def test_absence_is_no_final_answer_until_the_start_is_over():
     with pytest.raises(ServingError, match="The server is starting") as during:
         starting.handle("nobody")
     models[:] = [ENDED]
-    assert over.wait(30)
+    assert over.wait(180)
     with pytest.raises(ServingError, match="Servable not found") as after:
         starting.handle("nobody")
 
@@ -109,7 +109,7 @@ def test_a_model_configured_later_is_absent_until_it_is_available():
     over = threading.Event()
     starting = Starting(Nothing(), lambda: models, over.set)
     starting.start()
-    assert over.wait(30)
+    assert over.wait(180)
 
     models[:] = [LOADING]
 

@@ -18,7 +18,7 @@ def status(channel: grpc.Channel) -> GetModelStatusResponse:
         STATUS, GetModelStatusRequest.SerializeToString, GetModelStatusResponse.FromString
     )
     with channel:
-        return call(GetModelStatusRequest(model_spec={"name": "two"}), timeout=20)
+        return call(GetModelStatusRequest(model_spec={"name": "two"}), timeout=180)
 
 
 @pytest.fixture(scope="module")

@@ -45,7 +45,7 @@ def test_a_model_of_tensorflow_2_answers_with_defaults(start, model_folders):
 
     sent = server.predict("default")
     left_out = server.grpc.prediction.Predict(
-        PredictRequest(model_spec={"name": "default"}), timeout=5
+        PredictRequest(model_spec={"name": "default"}), timeout=180
     )
 
     assert sent.outputs["y"].float_val == [3.0]
@@ -69,7 +69,7 @@ def test_batching_is_accepted_with_its_parameters(start, model_folders, tmp_path
     request.inputs["x"].float_val.extend([2.0, 3.0])
     request.inputs["x"].tensor_shape.dim.add(size=2)
 
-    answer = server.grpc.prediction.Predict(request, timeout=5)
+    answer = server.grpc.prediction.Predict(request, timeout=180)
 
     assert answer.outputs["y"].float_val == [3.0, 3.5]
 
@@ -102,7 +102,7 @@ def test_a_config_file_that_does_not_parse_ends_the_server_and_is_told_on_stderr
     file.write_text("improper model config file")
     server = start(f"--model_config_file={file}")
 
-    output, errors = server.process.communicate(timeout=60)
+    output, errors = server.process.communicate(timeout=180)
 
     expected = "Error parsing text-format tensorflow.serving.ModelServerConfig"
     assert expected in errors
@@ -151,7 +151,7 @@ def test_the_config_file_is_read_once_by_default_and_replaced_by_a_request(
     entry.name, entry.base_path = "c", str(model_folders / "two")
     entry.model_platform = "tensorflow"
 
-    answer = server.grpc.model.HandleReloadConfigRequest(request, timeout=30)
+    answer = server.grpc.model.HandleReloadConfigRequest(request, timeout=180)
 
     assert answer.status.error_code == 0
     assert server.predict("c").outputs["y"].float_val == [4.0]
@@ -181,7 +181,7 @@ def test_a_socket_of_a_living_server_can_be_taken_over(start, model_folders, tmp
     second = start("--model_name=second", flags[1], socket=path).wait_until_up()
     client = GrpcClient(f"unix:{path}")
     request = GetModelStatusRequest(model_spec={"name": "second"})
-    answer = client.model.GetModelStatus(request, timeout=5)
+    answer = client.model.GetModelStatus(request, timeout=180)
     client.close()
 
     assert second.process.poll() is None

@@ -64,7 +64,7 @@ def test_predict_over_the_unix_socket(default):
     request.inputs["x"].dtype = 1
     request.inputs["x"].float_val.append(2.0)
 
-    answer = client.prediction.Predict(request, timeout=5)
+    answer = client.prediction.Predict(request, timeout=180)
 
     assert answer.outputs["y"].float_val == [3.0]
     client.close()
@@ -76,7 +76,7 @@ def test_classify(default):
     )
     request.input.example_list.examples.append(example(2.0))
 
-    answer = default.grpc.prediction.Classify(request, timeout=5)
+    answer = default.grpc.prediction.Classify(request, timeout=180)
 
     (classified,) = answer.result.classifications
     assert [(entry.label, entry.score) for entry in classified.classes] == [("", 3.0)]
@@ -88,7 +88,7 @@ def test_regress(default):
     request = RegressionRequest(model_spec={"name": "default", "signature_name": "regress_x_to_y"})
     request.input.example_list.examples.append(example(2.0))
 
-    answer = default.grpc.prediction.Regress(request, timeout=5)
+    answer = default.grpc.prediction.Regress(request, timeout=180)
 
     assert [regression.value for regression in answer.result.regressions] == [3.0]
     assert answer.model_spec.signature_name == "regress_x_to_y"
@@ -104,7 +104,7 @@ def test_multi_inference(default):
     )
     request.input.example_list.examples.append(example(2.0))
 
-    regressed, classified = default.grpc.prediction.MultiInference(request, timeout=5).results
+    regressed, classified = default.grpc.prediction.MultiInference(request, timeout=180).results
 
     assert regressed.regression_result.regressions[0].value == 3.0
     assert classified.classification_result.classifications[0].classes[0].score == 3.0
@@ -114,7 +114,7 @@ def test_multi_inference(default):
 def test_the_status_of_the_model(default):
     request = GetModelStatusRequest(model_spec={"name": "default"})
 
-    (version,) = default.grpc.model.GetModelStatus(request, timeout=5).model_version_status
+    (version,) = default.grpc.model.GetModelStatus(request, timeout=180).model_version_status
 
     assert (version.version, version.state) == (123, version.AVAILABLE)
     assert (version.status.error_code, version.status.error_message) == (0, "")
@@ -125,7 +125,7 @@ def test_the_metadata_of_the_model(default):
         model_spec={"name": "default"}, metadata_field=["signature_def"]
     )
 
-    answer = default.grpc.prediction.GetModelMetadata(request, timeout=5)
+    answer = default.grpc.prediction.GetModelMetadata(request, timeout=180)
 
     signatures = SignatureDefMap()
     assert answer.model_spec.version.value == 123
@@ -188,7 +188,7 @@ def test_the_metadata_over_rest_is_that_of_grpc(default):
         model_spec={"name": "default"}, metadata_field=["signature_def"]
     )
     signatures = SignatureDefMap()
-    by_grpc = default.grpc.prediction.GetModelMetadata(request, timeout=5)
+    by_grpc = default.grpc.prediction.GetModelMetadata(request, timeout=180)
     by_grpc.metadata["signature_def"].Unpack(signatures)
 
     by_rest = default.http.get("/v1/models/default/metadata").json
@@ -218,7 +218,7 @@ def test_sessions_are_not_served(default):
     call = default.grpc.channel.unary_unary("/tensorflow.serving.SessionService/SessionRun")
 
     with pytest.raises(grpc.RpcError) as raised:
-        call(b"", timeout=5)
+        call(b"", timeout=180)
 
     assert raised.value.code() is grpc.StatusCode.UNIMPLEMENTED
 
@@ -238,4 +238,4 @@ def test_large_messages_are_taken(default, size):
     )
 
     with channel:
-        assert call(request, timeout=30) > 4 * size
+        assert call(request, timeout=180) > 4 * size

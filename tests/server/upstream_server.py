@@ -40,11 +40,11 @@ class UpstreamServer:
 
     def wait_until_up(self) -> "UpstreamServer":
         """Asks for a model that does not exist until the answer is that it does not."""
-        until = time.monotonic() + 60
+        until = time.monotonic() + 180
         request = PredictRequest(model_spec={"name": "intentionally_missing_model"})
         while time.monotonic() < until:
             try:
-                self.grpc.prediction.Predict(request, timeout=5)
+                self.grpc.prediction.Predict(request, timeout=180)
             except grpc.RpcError as error:
                 if "Servable not found" in error.details():
                     return self
@@ -60,7 +60,7 @@ class UpstreamServer:
             request.model_spec.version_label = label
         request.inputs["x"].dtype = 1
         request.inputs["x"].float_val.append(x)
-        return self.grpc.prediction.Predict(request, timeout=5)
+        return self.grpc.prediction.Predict(request, timeout=180)
 
     def end(self) -> None:
         """Ends the process at once."""

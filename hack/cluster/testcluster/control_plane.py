@@ -17,7 +17,7 @@ from testcluster.progress import Progress
 from testcluster.state import Mode, State, write
 from testcluster.teardown import processes_of
 
-START_WITHIN = 60.0
+START_WITHIN = 180.0
 
 
 @dataclass(frozen=True)

@@ -57,7 +57,7 @@ def start_containerd(cluster: Membership, node: Node) -> None:
     command = [*own, "--", "containerd", f"--config={files.containerd}"]
     cluster.processes.start(f"{node.name}-containerd", command, placement)
     cluster.processes.wait_until(
-        lambda: answers(files), f"containerd of {node.name} answers", within=30.0
+        lambda: answers(files), f"containerd of {node.name} answers", within=120.0
     )
 
 

@@ -78,7 +78,7 @@ class Shop:
 
 
 def ended(process):
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=180)
     return process.returncode, out, err
 
 
@@ -212,7 +212,7 @@ def test_kubectl_completes_names_and_revisions(shop):
     def completed(*words):
         asked = [str(shop.api.kubectl), "__complete", "modelfleet", *words]
         done = subprocess.run(
-            asked, env=shop.environment(), capture_output=True, text=True, timeout=60, check=True
+            asked, env=shop.environment(), capture_output=True, text=True, timeout=180, check=True
         )
         return [line.partition("\t")[0] for line in done.stdout.splitlines()]
 
@@ -248,7 +248,7 @@ async def test_a_live_view_outlives_a_connection_that_is_lost(shop, tmp_path):
 async def until(stream, words):
     """What comes up to the line with these words."""
     seen = ""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(180):
         while words not in seen:
             line = (await stream.readline()).decode()
             assert line, seen

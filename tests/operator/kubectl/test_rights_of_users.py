@@ -37,7 +37,7 @@ def user(installed, api_server, tmp_path):
                 env=os.environ | {"KUBECONFIG": str(kubeconfig)},
                 capture_output=True,
                 text=True,
-                timeout=60,
+                timeout=180,
                 check=False,
             )
             return ended.returncode, ended.stdout + ended.stderr

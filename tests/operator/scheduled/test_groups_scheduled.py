@@ -77,14 +77,14 @@ def test_groups_take_all_their_accelerators_or_none_whoever_runs_the_operator(op
     shop.run("delete", "pod", "other", "--grace-period=0", "--force")
     operator.start()
 
-    shop.run("wait", "md/second", "--for=condition=Ready", "--timeout=60s")
+    shop.run("wait", "md/second", "--for=condition=Ready", "--timeout=180s")
     assert nodes_of(shop, "second") == [["npus"] * 4]
     told(shop, "first", "nodes that match have 0 free of 4, room for 0")
     assert nodes_of(shop, "first") == none
 
     shop.delete("statefulsets", "--selector=modelfleet.dev/deployment=second")
     shop.delete("md", "second")
-    shop.run("wait", "md/first", "--for=condition=Ready", "--timeout=60s")
+    shop.run("wait", "md/first", "--for=condition=Ready", "--timeout=180s")
     assert nodes_of(shop, "first") == [["npus"] * 4]
 
 
@@ -128,7 +128,7 @@ def test_groups_without_accelerators_go_to_the_scheduler_at_once_and_stand_alone
 
     shop.apply(written("zones", model=model, sharding=exclusive, replicas=2))
 
-    shop.run("wait", "md/zones", "--for=condition=Ready", "--timeout=60s")
+    shop.run("wait", "md/zones", "--for=condition=Ready", "--timeout=180s")
     assert sorted(nodes_of(shop, "zones")) == [["east", "east"], ["west", "west"]]
     shop.delete("md", "zones")
 
@@ -139,5 +139,5 @@ def test_a_group_that_is_a_slice_has_a_node_pool_to_itself(shop):
 
     shop.apply(manifest("slice", 4, TPU, sharding=whole, accelerator=slice_))
 
-    shop.run("wait", "md/slice", "--for=condition=Ready", "--timeout=60s")
+    shop.run("wait", "md/slice", "--for=condition=Ready", "--timeout=180s")
     assert nodes_of(shop, "slice") == [[f"new-{number}" for number in range(4)]]

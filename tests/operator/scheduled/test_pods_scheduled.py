@@ -65,7 +65,7 @@ def test_a_pod_comes_to_the_node_that_has_what_it_asks_for(placed, name):
 def test_on_full_nodes_the_status_counts_until_one_is_free(shop):
     wish = {"resource": GPU, "count": 2, "product": "NVIDIA-H100-80GB-HBM3"}
     shop.apply(manifest("holds", accelerator=wish, replicas=2))
-    shop.run("wait", "md/holds", "--for=condition=Ready", "--timeout=60s")
+    shop.run("wait", "md/holds", "--for=condition=Ready", "--timeout=180s")
 
     shop.apply(manifest("waits", accelerator=wish))
 
@@ -77,7 +77,7 @@ def test_on_full_nodes_the_status_counts_until_one_is_free(shop):
     )
     assert ready["reason"] == "Unschedulable"
     shop.run("scale", "md/holds", "--replicas=1")
-    shop.run("wait", "md/waits", "--for=condition=Ready", "--timeout=60s")
+    shop.run("wait", "md/waits", "--for=condition=Ready", "--timeout=180s")
 
 
 def test_an_accelerator_that_nobody_has_is_named_with_those_there_are(shop):
@@ -126,10 +126,10 @@ def test_what_the_api_server_refuses_is_told_until_the_spec_is_put_right(shop):
 
     ready = told(shop, "refused", "topologySpreadConstraints[0].labelSelector")
     assert ready["reason"] == "Refused"
-    shop.run("wait", "md/refused", "--for=condition=Stalled", "--timeout=60s")
+    shop.run("wait", "md/refused", "--for=condition=Stalled", "--timeout=180s")
 
     shop.apply(manifest("refused", scheduling={}))
-    shop.run("wait", "md/refused", "--for=condition=Ready", "--timeout=60s")
+    shop.run("wait", "md/refused", "--for=condition=Ready", "--timeout=180s")
 
 
 def test_a_quota_that_leaves_no_object_to_make_is_told(shop):
@@ -142,4 +142,4 @@ def test_a_quota_that_leaves_no_object_to_make_is_told(shop):
 
     ready = told(lab, "ranker", "exceeded quota: none")
     assert ready["reason"] == "Refused"
-    lab.run("wait", "md/ranker", "--for=condition=Reconciling", "--timeout=60s")
+    lab.run("wait", "md/ranker", "--for=condition=Reconciling", "--timeout=180s")

@@ -54,7 +54,7 @@ def test_a_thread_that_waits_is_told():
     answer: Answer[int] = Answer()
     threading.Timer(0.01, answer.give, [5]).start()
 
-    assert answer.result(60) == 5
+    assert answer.result(180) == 5
 
 
 @pytest.mark.parametrize("error", [ZeroDivisionError, SystemExit])

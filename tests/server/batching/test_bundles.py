@@ -98,7 +98,7 @@ def request(x, rounds: int = 0, version: int = 1, signature: str = "") -> Predic
 
 def ask(running, asked: PredictRequest) -> grpc.Future:
     call = running.grpc.channel.unary_unary(PREDICT)
-    return call.future(asked.SerializeToString(), timeout=60)
+    return call.future(asked.SerializeToString(), timeout=180)
 
 
 def answered(future: grpc.Future) -> np.ndarray:
@@ -136,7 +136,7 @@ class Busy:
         runs = f"{FOLDER}wrapped_run_count"
         before = metric(running, runs)
         self._long = []
-        until = time.monotonic() + 60
+        until = time.monotonic() + 180
         for number in range(1, threads + 1):
             # Rows of another length cannot be of one batch with what comes.
             self._long.append(ask(running, request(np.ones((1, 5), np.int32), 250_000)))

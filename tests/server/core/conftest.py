@@ -32,7 +32,7 @@ def managers(clock: FakeClock) -> Iterator[Managers]:
         manager.stop(timedelta(0))
     for thread in threading.enumerate():
         if thread.name in ("load", "unload"):
-            thread.join(10)
+            thread.join(180)
 
 
 @pytest.fixture

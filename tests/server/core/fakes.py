@@ -39,7 +39,7 @@ class FakeLoader:
     def load(self) -> FakeServable:
         self.loads += 1
         self.begun.set()
-        if self.gate is not None and not self.gate.wait(10):
+        if self.gate is not None and not self.gate.wait(180):
             raise TimeoutError("the test never opened the gate")
         if self.failures:
             raise self.failures.pop(0)

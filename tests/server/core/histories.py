@@ -81,7 +81,7 @@ def _wait_until_settled(
     changed = threading.Event()
     leave = manager.subscribe(lambda change: changed.set())
     while not _has_settled(_states(manager), aspired, broken):
-        assert changed.wait(10), manager.statuses("m")
+        assert changed.wait(180), manager.statuses("m")
         changed.clear()
     leave()
 

@@ -16,7 +16,7 @@ class Job:
 
     def __call__(self) -> None:
         self.begun.set()
-        assert self.may_end.wait(10)
+        assert self.may_end.wait(180)
 
 
 @pytest.fixture
@@ -29,11 +29,11 @@ def test_a_lane_runs_as_many_jobs_as_it_is_wide(jobs: list[Job]) -> None:
     for job in jobs:
         lane.submit(job)
 
-    assert jobs[0].begun.wait(10)
-    assert jobs[1].begun.wait(10)
+    assert jobs[0].begun.wait(180)
+    assert jobs[1].begun.wait(180)
     assert not jobs[2].begun.is_set()
     jobs[0].may_end.set()
-    assert jobs[2].begun.wait(10)
+    assert jobs[2].begun.wait(180)
     jobs[1].may_end.set()
     jobs[2].may_end.set()
 
@@ -44,7 +44,7 @@ def test_a_lane_made_wider_runs_at_once_what_waits(jobs: list[Job]) -> None:
         lane.submit(job)
     lane.resize(3)
 
-    assert all(job.begun.wait(10) for job in jobs)
+    assert all(job.begun.wait(180) for job in jobs)
     for job in jobs:
         job.may_end.set()
 
@@ -53,13 +53,13 @@ def test_a_lane_made_narrower_lets_what_runs_end_first(jobs: list[Job]) -> None:
     lane = Lane("jobs", 2)
     for job in jobs:
         lane.submit(job)
-    assert jobs[0].begun.wait(10)
-    assert jobs[1].begun.wait(10)
+    assert jobs[0].begun.wait(180)
+    assert jobs[1].begun.wait(180)
     lane.resize(1)
     jobs[0].may_end.set()
     jobs[1].may_end.set()
 
-    assert jobs[2].begun.wait(10)
+    assert jobs[2].begun.wait(180)
     jobs[2].may_end.set()
 
 
@@ -67,7 +67,7 @@ def test_a_lane_of_width_zero_runs_one_job_at_a_time(jobs: list[Job]) -> None:
     lane = Lane("jobs", 0)
     lane.submit(jobs[0])
 
-    assert jobs[0].begun.wait(10)
+    assert jobs[0].begun.wait(180)
     jobs[0].may_end.set()
 
 
@@ -81,6 +81,6 @@ def test_a_job_that_fails_does_not_stop_the_next(
     lane.submit(fail)
     lane.submit(jobs[0])
 
-    assert jobs[0].begun.wait(10)
+    assert jobs[0].begun.wait(180)
     jobs[0].may_end.set()
     assert "A job of jobs failed" in caplog.text

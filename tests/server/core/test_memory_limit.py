@@ -55,7 +55,7 @@ def test_a_load_waits_for_one_under_way_that_may_free_memory(managers: Managers)
     gate = threading.Event()
     first, second = taking(3, transient=7, gate=gate), taking(7)
     manager.aspire("m", {1: first})
-    assert first.begun.wait(10)
+    assert first.begun.wait(180)
     manager.aspire("n", {1: second})
 
     assert manager.statuses("n")[0].state is State.START
@@ -91,7 +91,7 @@ def test_what_is_larger_than_the_limit_is_refused_without_waiting(managers: Mana
     gate = threading.Event()
     first = taking(1, gate=gate)
     manager.aspire("m", {1: first})
-    assert first.begun.wait(10)
+    assert first.begun.wait(180)
     manager.aspire("n", {1: taking(11)})
 
     until(manager, State.END, 1, name="n")

@@ -234,6 +234,6 @@ def test_all_models_load_at_the_same_time_when_there_are_threads_for_it(
     for name, loader in loaders.items():
         manager.aspire(name, {1: loader})
 
-    assert all(loader.begun.wait(10) for loader in loaders.values())
+    assert all(loader.begun.wait(180) for loader in loaders.values())
     gate.set()
     assert manager.wait_until(loaders).ok

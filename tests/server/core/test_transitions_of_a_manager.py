@@ -129,7 +129,7 @@ def test_a_load_that_hangs_holds_up_no_unload(manager: Manager[FakeServable]) ->
     manager.aspire("m", {1: FakeLoader()})
     until(manager, State.AVAILABLE, 1)
     manager.aspire("hanging", {1: hanging})
-    assert hanging.begun.wait(10)
+    assert hanging.begun.wait(180)
     manager.aspire("m", {})
 
     until(manager, State.END, 1)
@@ -157,7 +157,7 @@ def test_a_version_wanted_again_during_its_load_is_never_seen_in_its_old_form(
     gate = threading.Event()
     old = FakeLoader("old", gate=gate)
     manager.aspire("m", {1: old})
-    assert old.begun.wait(10)
+    assert old.begun.wait(180)
     manager.aspire("m", {})
     manager.aspire("m", {1: FakeLoader("fresh")})
     gate.set()

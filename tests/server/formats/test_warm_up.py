@@ -27,7 +27,7 @@ def count(running):
     request = PredictRequest()
     request.model_spec.name = "counter"
     request.model_spec.signature_name = "get_counter"
-    return running.grpc.prediction.Predict(request, timeout=10).outputs["output"].float_val[0]
+    return running.grpc.prediction.Predict(request, timeout=180).outputs["output"].float_val[0]
 
 
 def points(running, metric):

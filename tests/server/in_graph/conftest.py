@@ -53,4 +53,4 @@ def call(servable: Any, asked: Asked, outputs: Sequence[str] = ()) -> dict[str, 
 def call_together(servable: Any, asked: Sequence[Asked]) -> list[Any]:
     with ThreadPoolExecutor(len(asked)) as pool:
         under_way = [pool.submit(call, servable, each) for each in asked]
-        return [each.exception(60) or each.result() for each in under_way]
+        return [each.exception(180) or each.result() for each in under_way]

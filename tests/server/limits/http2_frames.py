@@ -50,6 +50,6 @@ def begun() -> bytes:
 def connected(target: str) -> socket.socket:
     """A connection to host:port."""
     host, _, port = target.rpartition(":")
-    connection = socket.create_connection((host, int(port)), timeout=60)
+    connection = socket.create_connection((host, int(port)), timeout=180)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return connection

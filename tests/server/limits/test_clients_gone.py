@@ -43,7 +43,7 @@ def open_files() -> int:
 
 def test_calls_that_are_cancelled_while_the_model_runs(grpc_client):
     calls = [grpc_client.prediction.Predict.future(REQUEST) for _ in range(40)]
-    assert calls[0].result(timeout=60).outputs["y"].float_val == [2.0]
+    assert calls[0].result(timeout=180).outputs["y"].float_val == [2.0]
 
     for call in calls:
         call.cancel()
@@ -71,14 +71,14 @@ def test_grpc_connections_that_break_while_the_model_runs(grpc_client):
 @pytest.mark.parametrize("sent", [HEAD.encode() + BODY, HEAD.encode() + BODY[:5], HEAD.encode()])
 def test_http_connections_that_break(running, sent):
     for _ in range(40):
-        with socket.create_connection(("127.0.0.1", running.http.port), timeout=60) as connection:
+        with socket.create_connection(("127.0.0.1", running.http.port), timeout=180) as connection:
             connection.sendall(sent)
 
 
 def test_http_clients_that_do_not_read_their_answers(running):
     connections = []
     for _ in range(40):
-        connection = socket.create_connection(("127.0.0.1", running.http.port), timeout=60)
+        connection = socket.create_connection(("127.0.0.1", running.http.port), timeout=180)
         connection.sendall(b"GET /v1/models/default/metadata HTTP/1.1\r\nHost: a\r\n\r\n" * 50)
         connections.append(connection)
 

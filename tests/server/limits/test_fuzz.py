@@ -76,7 +76,7 @@ def right_afterwards(running):
 def code_of(call, request) -> grpc.StatusCode:
     """How a call ended."""
     try:
-        call(request, timeout=60)
+        call(request, timeout=180)
     except grpc.RpcError as error:
         return error.code()
     return grpc.StatusCode.OK

@@ -99,7 +99,7 @@ frames = st.builds(
 def right_afterwards(grpc_client):
     """After each test the server still gives the right answer."""
     yield
-    assert grpc_client.prediction.Predict(PREDICT, timeout=60).outputs["y"].float_val == [2.5, 3.0]
+    assert grpc_client.prediction.Predict(PREDICT, timeout=180).outputs["y"].float_val == [2.5, 3.0]
 
 
 @pytest.mark.parametrize("method", SAMPLES)
@@ -110,7 +110,7 @@ def test_no_change_of_a_message_is_a_fault_of_the_server(grpc_client, method, ch
     message = choice.draw(mutated(samples))
 
     future = grpc_client.channel.unary_unary(f"/tensorflow.serving.{method}").future(
-        message, timeout=60
+        message, timeout=180
     )
 
     assert future.code() not in FAULTS_OF_THE_SERVER
@@ -125,7 +125,7 @@ def test_no_tensor_of_a_type_is_a_fault_of_the_server(grpc_client, asked):
     request = PredictRequest(model_spec=spec, inputs={"x": tensor}).SerializeToString()
     predict = grpc_client.channel.unary_unary(f"/tensorflow.serving.{METHOD}")
 
-    assert predict.future(request, timeout=60).code() in {
+    assert predict.future(request, timeout=180).code() in {
         grpc.StatusCode.OK,
         grpc.StatusCode.INVALID_ARGUMENT,
     }
@@ -134,7 +134,7 @@ def test_no_tensor_of_a_type_is_a_fault_of_the_server(grpc_client, asked):
 @few
 @given(pairs=metadata)
 def test_no_metadata_keeps_a_call_from_its_answer(grpc_client, pairs):
-    answer = grpc_client.prediction.Predict(PREDICT, metadata=pairs, timeout=60)
+    answer = grpc_client.prediction.Predict(PREDICT, metadata=pairs, timeout=180)
 
     assert answer.outputs["y"].float_val == [2.5, 3.0]
 

@@ -31,7 +31,7 @@ def right_afterwards(running):
 
 def exchanged(port: int, pieces: list[bytes]) -> bytes:
     """What comes back for these pieces, after which the client sends no more."""
-    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=180) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
             for piece in pieces:
@@ -67,7 +67,7 @@ def cut(data: bytes, places: list[int]) -> list[bytes]:
 )
 def test_pieces_of_requests_are_answered_as_the_whole(http_client, requests, places):
     pieces = cut(b"".join(requests) + LAST, places)
-    with socket.create_connection(("127.0.0.1", http_client.port), timeout=60) as connection:
+    with socket.create_connection(("127.0.0.1", http_client.port), timeout=180) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for piece in pieces:
             connection.sendall(piece)

@@ -42,7 +42,7 @@ def test_a_shape_of_2_gib_without_its_values_is_refused(grpc_client, sizes, fiel
     request = PredictRequest(model_spec={"name": "default"}, inputs={"x": tensor})
 
     with pytest.raises(grpc.RpcError) as refused:
-        grpc_client.prediction.Predict(request, timeout=60)
+        grpc_client.prediction.Predict(request, timeout=180)
 
     assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
     assert refused.value.details() == "tensor parsing error: x"
@@ -54,7 +54,7 @@ def test_a_shape_that_its_last_value_fills_is_run_where_it_is_small(grpc_client)
 
     options = [("grpc.max_receive_message_length", -1)]
     with grpc.insecure_channel(grpc_client.target, options) as channel:
-        data = channel.unary_unary(PREDICT)(request.SerializeToString(), timeout=60)
+        data = channel.unary_unary(PREDICT)(request.SerializeToString(), timeout=180)
 
     assert len(data) > 4 * 10**6
 
@@ -66,7 +66,7 @@ def test_a_message_that_is_announced_and_does_not_come_takes_no_memory(grpc_clie
     with connected(grpc_client.target) as connection:
         connection.sendall(begun() + call(PREDICT.encode()) + frame(DATA, 0, 1, announced))
         request = PredictRequest(model_spec={"name": "default"}, inputs={"x": float_tensor(2.0)})
-        answer = grpc_client.prediction.Predict(request, timeout=60)
+        answer = grpc_client.prediction.Predict(request, timeout=180)
 
     assert answer.outputs["y"].float_val == [3.0]
 
@@ -76,7 +76,7 @@ def test_a_length_inside_a_message_that_exceeds_it_is_refused(grpc_client):
     message = b"\x12\xff\xff\xff\xff\x07" + b"a" * 10
 
     with pytest.raises(grpc.RpcError) as refused:
-        grpc_client.channel.unary_unary(PREDICT)(message, timeout=60)
+        grpc_client.channel.unary_unary(PREDICT)(message, timeout=180)
 
     assert refused.value.code() is grpc.StatusCode.INTERNAL
 
@@ -104,7 +104,7 @@ def test_a_client_is_told_that_its_answer_is_too_large(serving):
 
     handler = unary(PredictRequest, answer)
     with pytest.raises(grpc.RpcError) as refused:
-        serving(handler).unary_unary(PREDICT)(b"", timeout=60)
+        serving(handler).unary_unary(PREDICT)(b"", timeout=180)
 
     assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
     assert "larger than the 2 GiB" in refused.value.details()

@@ -18,7 +18,7 @@ def ask_by_grpc(running: Running) -> bool:
     """Whether the answer is the one of the version that says it gave it."""
     request = PredictRequest(model_spec={"name": "busy"})
     request.inputs["x"].CopyFrom(ONE)
-    answer = running.grpc.prediction.Predict(request, timeout=30)
+    answer = running.grpc.prediction.Predict(request, timeout=180)
     version = answer.model_spec.version.value
     return list(answer.outputs["y"].float_val) == [ANSWERS[version % 2]]
 

@@ -152,7 +152,7 @@ def serve(model_folders) -> Iterator[Callable[..., tuple[subprocess.Popen[bytes]
 
 def ended(process: subprocess.Popen[bytes]) -> int:
     process.send_signal(signal.SIGTERM)
-    return process.wait(timeout=60)
+    return process.wait(timeout=180)
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,7 @@ class Process:
 
     def wait_until_below(self, megabytes: float) -> bool:
         """Whether its memory falls below this soon."""
-        until = time.monotonic() + 60
+        until = time.monotonic() + 180
         while (held := self.megabytes()) >= megabytes and time.monotonic() < until:
             time.sleep(0.2)
         return held < megabytes

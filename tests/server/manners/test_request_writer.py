@@ -23,7 +23,7 @@ class Kept:
 
     def collect(self, record: Record) -> None:
         self.began.set()
-        assert self.may_go_on.wait(60)
+        assert self.may_go_on.wait(180)
         if self.problems:
             raise self.problems.pop()
         self.records.append(record.log)
@@ -73,7 +73,7 @@ def test_what_has_no_room_is_dropped_at_once_and_counted(entry, kept, counted, r
     writer = Writer(room)
     kept.may_go_on.clear()
     writer.put(entry("in work"))
-    assert kept.began.wait(60)
+    assert kept.began.wait(180)
 
     for text in ("waits", "waits too", "dropped", "dropped too"):
         writer.put(entry(text))
@@ -116,7 +116,7 @@ def test_the_end_does_not_wait_for_a_collector_that_hangs(entry, kept, caplog):
     kept.may_go_on.clear()
     for text in ("hangs", "left"):
         writer.put(entry(text))
-    assert kept.began.wait(60)
+    assert kept.began.wait(180)
 
     writer.stop(0.01)
     kept.may_go_on.set()

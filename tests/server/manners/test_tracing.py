@@ -99,7 +99,7 @@ def told(
     try:
         ask(HttpClient(rest), over_grpc, model_config(model_folders / "default"))
         process.send_signal(signal.SIGTERM)
-        assert process.wait(60) == 0
+        assert process.wait(180) == 0
     finally:
         process.kill()
         process.wait()

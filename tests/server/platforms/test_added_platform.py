@@ -58,7 +58,7 @@ def server(installed, tmp_path_factory) -> Iterator[UpstreamServer]:
 def predicted(server: UpstreamServer, x: list[list[float]]) -> list[float]:
     request = PredictRequest(model_spec={"name": "prices"})
     request.inputs["x"].CopyFrom(tf.make_tensor_proto(np.array(x, np.float32)))
-    answer = server.grpc.prediction.Predict(request, timeout=30)
+    answer = server.grpc.prediction.Predict(request, timeout=180)
     return tf.make_ndarray(answer.outputs["y"]).tolist()
 
 

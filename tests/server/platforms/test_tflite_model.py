@@ -168,7 +168,7 @@ def test_calls_wait_for_an_interpreter(load):
     all_there = threading.Barrier(6)
 
     def call(number):
-        all_there.wait(60)
+        all_there.wait(180)
         return ask(servable, x=np.full((1000, 1), number, np.float32))[999, 0]
 
     with ThreadPoolExecutor(6) as threads:

@@ -60,7 +60,7 @@ def parent(process: int) -> int | None:
 
 def wait_for(find):
     """What is found at last."""
-    until = time.monotonic() + 60
+    until = time.monotonic() + 180
     while not (found := find()):
         assert time.monotonic() < until
         time.sleep(0.01)

@@ -23,7 +23,7 @@ class Group:
         for member, source in enumerate(sources):
             self.members.append(load_member(source, Place(member, shards, self.ask), config))
         self._loaded.set()
-        until = time.monotonic() + 30
+        until = time.monotonic() + 180
         while any(member.hindrance for member in self.members) and time.monotonic() < until:
             time.sleep(0.01)
 

@@ -57,4 +57,4 @@ def ask(member, signature="", **inputs):
     request.model_spec.signature_name = signature
     for alias, value in inputs.items():
         request.inputs[alias].CopyFrom(tf.make_tensor_proto(value))
-    return member.grpc.prediction.Predict(request, timeout=10)
+    return member.grpc.prediction.Predict(request, timeout=180)

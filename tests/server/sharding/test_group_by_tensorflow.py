@@ -65,7 +65,7 @@ def test_any_member_answers_each_verb_as_the_whole_model_does(members, wanted):
         answer = member.http.post("/v1/models/ranker:predict", {"inputs": IDS})
         scores = np.array(answer.json["outputs"]["scores"], np.float32)
         assert np.array_equal(scores, wanted)
-        regressions = member.grpc.prediction.Regress(request, timeout=10).result.regressions
+        regressions = member.grpc.prediction.Regress(request, timeout=180).result.regressions
         assert np.array_equal(
             np.array([each.value for each in regressions], np.float32), wanted[:, 0]
         )

@@ -25,7 +25,7 @@ class Sums:
         self.sizes.append(len(inputs["x"]))
         self.began.release()
         if self.gate is not None:
-            assert self.gate.acquire(timeout=60)
+            assert self.gate.acquire(timeout=180)
         if (inputs["x"] < 0).any():
             raise ServingError(Code.INVALID_ARGUMENT, f"negative: {inputs['x'].min()}")
         return {"sum": states["sum"] + inputs["x"].reshape(len(inputs["x"]), -1).sum(1)}

@@ -51,15 +51,15 @@ def test_a_row_enters_while_others_are_under_way_and_leaves_before_them(pool):
     cell = Sums(gated=True)
     at_work = stepper(cell)
     long = pool.submit(ask, at_work, [1, 1, 1, 1])
-    assert cell.began.acquire(timeout=60)
+    assert cell.began.acquire(timeout=180)
     short = pool.submit(ask, at_work, [5])
     wait_for_rows(at_work, 1)
 
     cell.gate.release(2)
-    assert short.result(60) == [[5], [-5]]
+    assert short.result(180) == [[5], [-5]]
     assert not long.done()
     cell.gate.release(2)
-    assert long.result(60) == [[4], [-4]]
+    assert long.result(180) == [[4], [-4]]
     assert cell.sizes == [1, 2, 1, 1]
 
 
@@ -72,14 +72,14 @@ def test_one_thread_can_have_many_wait():
     for number in range(5):
         go_on(work([1] * number))
 
-    assert sorted(found.get(timeout=60) for _ in range(5)) == [[[n], [-n]] for n in range(5)]
+    assert sorted(found.get(timeout=180) for _ in range(5)) == [[[n], [-n]] for n in range(5)]
 
 
 def test_one_who_is_gone_is_not_advanced_though_no_thread_waits(pool):
     cell = Sums(gated=True)
     at_work, refused = stepper(cell), queue.Queue()
     other = pool.submit(ask, at_work, [1, 1])
-    assert cell.began.acquire(timeout=60)
+    assert cell.began.acquire(timeout=180)
 
     async def work():
         try:
@@ -94,13 +94,13 @@ def test_one_who_is_gone_is_not_advanced_though_no_thread_waits(pool):
 
     assert refused.get(timeout=0) is Code.CANCELLED
     cell.gate.release(2)
-    assert other.result(60) == [[2], [-2]]
+    assert other.result(180) == [[2], [-2]]
     assert cell.sizes == [1, 1]
 
 
 def wait_for_rows(stepper, count):
     """Until so many rows wait."""
-    until = time.monotonic() + 60
+    until = time.monotonic() + 180
     while stepper._waiting.rows < count:
         assert time.monotonic() < until
         threading.Event().wait(0.001)
@@ -118,15 +118,15 @@ def test_threads_take_equal_shares(pool):
     cell = Sums(gated=True)
     at_work = stepper(cell, threads=2, share=1)
     first = pool.submit(ask, at_work, [1])
-    assert cell.began.acquire(timeout=60)
+    assert cell.began.acquire(timeout=180)
     second = pool.submit(ask, at_work, [1])
-    assert cell.began.acquire(timeout=60)
+    assert cell.began.acquire(timeout=180)
     many = pool.submit(ask, at_work, *[[1]] * 6)
     wait_for_rows(at_work, 6)
     cell.gate.release(100)
 
     for each in (first, second, many):
-        each.result(60)
+        each.result(180)
     assert cell.sizes[:2] == [1, 1]
     assert max(cell.sizes) < 6
 
@@ -157,15 +157,15 @@ def test_a_row_that_fails_ends_its_request_and_no_other(pool):
     cell = Sums(gated=True)
     at_work = stepper(cell)
     first = pool.submit(ask, at_work, [1, 1, 1])
-    assert cell.began.acquire(timeout=60)
+    assert cell.began.acquire(timeout=180)
     others = [pool.submit(ask, at_work, *each) for each in ([[2, -7, 2], [3, 3]], [[4, 4, 4]])]
     wait_for_rows(at_work, 3)
     cell.gate.release(100)
 
-    assert first.result(60) == [[3], [-3]]
-    assert others[1].result(60) == [[12], [-12]]
+    assert first.result(180) == [[3], [-3]]
+    assert others[1].result(180) == [[12], [-12]]
     with pytest.raises(ServingError) as failed:
-        others[0].result(60)
+        others[0].result(180)
     assert failed.value.message == "negative: -7.0"
 
 
@@ -173,41 +173,41 @@ def test_a_head_that_fails_ends_its_request_and_no_other(pool):
     cell = Sums(gated=True)
     at_work = stepper(cell)
     blocking = pool.submit(ask, at_work, [1])
-    assert cell.began.acquire(timeout=60)
+    assert cell.began.acquire(timeout=180)
     fails, works = (pool.submit(ask, at_work, [each]) for each in (13, 14))
     wait_for_rows(at_work, 2)
     cell.gate.release(100)
 
-    blocking.result(60)
-    assert works.result(60) == [[14], [-14]]
+    blocking.result(180)
+    assert works.result(180) == [[14], [-14]]
     with pytest.raises(ServingError, match="thirteen"):
-        fails.result(60)
+        fails.result(180)
 
 
 def test_rows_of_other_shapes_advance_apart(pool):
     cell = Sums(gated=True)
     at_work = stepper(cell)
     blocking = pool.submit(ask, at_work, [1])
-    assert cell.began.acquire(timeout=60)
+    assert cell.began.acquire(timeout=180)
     wide = pool.submit(at_work.run, {"x": np.ones([1, 2, 3], np.float32)}, [2])
     narrow = pool.submit(at_work.run, {"x": np.ones([1, 2], np.float32)}, [2])
     wait_for_rows(at_work, 2)
     cell.gate.release(100)
 
-    blocking.result(60)
-    assert [each.result(60)[0].tolist() for each in (wide, narrow)] == [[6], [2]]
+    blocking.result(180)
+    assert [each.result(180)[0].tolist() for each in (wide, narrow)] == [[6], [2]]
 
 
 def test_who_is_gone_leaves_before_the_next_step(pool):
     cell = Sums(gated=True)
     at_work, client = stepper(cell), Client()
     gone = pool.submit(ask, at_work, [1] * 50, client=client)
-    assert cell.began.acquire(timeout=60)
+    assert cell.began.acquire(timeout=180)
 
     client.gone()
 
     with pytest.raises(ServingError) as error:
-        gone.result(60)
+        gone.result(180)
     assert error.value.code is Code.CANCELLED
     cell.gate.release(100)
     assert ask(at_work, [1, 1]) == [[2], [-2]]
@@ -229,14 +229,14 @@ def test_too_many_rows_are_refused_at_once(pool):
     cell = Sums(gated=True)
     at_work = stepper(cell, active=1, waiting=2)
     active = pool.submit(ask, at_work, [1])
-    assert cell.began.acquire(timeout=60)
+    assert cell.began.acquire(timeout=180)
 
     with pytest.raises(ServingError) as error:
         ask(at_work, [1], [1], [1])
     cell.gate.release(100)
 
     assert error.value.code is Code.UNAVAILABLE
-    assert active.result(60) == [[1], [-1]]
+    assert active.result(180) == [[1], [-1]]
 
 
 @pytest.mark.parametrize("given", ["step", "head"])
@@ -258,7 +258,7 @@ def test_no_thread_stays_when_there_is_nothing_to_advance():
     ask(stepper(Sums()), [1])
 
     for thread in [each for each in threading.enumerate() if each.name == "steps-m"]:
-        thread.join(60)
+        thread.join(180)
         assert not thread.is_alive()
 
 
@@ -293,11 +293,11 @@ def test_few_rows_are_not_parted_among_threads(pool):
     cell = Sums(gated=True)
     at_work = stepper(cell, threads=2, share=4)
     first = pool.submit(ask, at_work, [1, 1])
-    assert cell.began.acquire(timeout=60)
+    assert cell.began.acquire(timeout=180)
     second = pool.submit(ask, at_work, [1, 1])
     wait_for_rows(at_work, 1)
     cell.gate.release(100)
 
-    first.result(60)
-    second.result(60)
+    first.result(180)
+    second.result(180)
     assert cell.sizes == [1, 2, 1]

@@ -91,7 +91,7 @@ def test_a_store_that_cannot_be_reached_is_unavailable(files):
 def test_a_slow_listing_is_not_waited_for_and_found_when_it_has_ended(s3):
     s3.buckets["models"] = {"m/1/f": b""}
     may_answer = threading.Event()
-    s3.before = lambda _path: may_answer.wait(60)
+    s3.before = lambda _path: may_answer.wait(180)
     impatient = RemoteFiles(Patience(timedelta(seconds=600), timedelta(seconds=0.05)))
 
     with pytest.raises(ServingError, match=r"takes longer than 0\.05 seconds"):

@@ -33,7 +33,7 @@ def files(tmp_path_factory, quick, slow):
 def answer(served, quick) -> str:
     """What grpcio is told, in hex."""
     call = served.grpc.channel.unary_unary(PREDICT)
-    return call(quick.SerializeToString(), timeout=60).hex()
+    return call(quick.SerializeToString(), timeout=180).hex()
 
 
 def shown(each: Told) -> tuple[str, grpc.StatusCode, str]:
@@ -66,7 +66,7 @@ def test_clients_of_grpc_are_told_what_grpcio_is_told(served, files, answer, cli
 
 
 def run(*command: object) -> bytes:
-    ended = subprocess.run([str(word) for word in command], capture_output=True, timeout=60)
+    ended = subprocess.run([str(word) for word in command], capture_output=True, timeout=180)
     assert ended.returncode == 0, ended.stderr
     return ended.stdout
 

@@ -49,7 +49,7 @@ def ask(began, may_end):
 
     def slow(request: bytes, _context: grpc.ServicerContext) -> bytes:
         began.set()
-        assert may_end.wait(60)
+        assert may_end.wait(180)
         return request
 
     endpoint = NativeEndpoint(Listen(0))
@@ -58,7 +58,7 @@ def ask(began, may_end):
         {path: grpc.unary_unary_rpc_method_handler(each) for path, each in methods.items()}
     )
     with grpc.insecure_channel(f"127.0.0.1:{endpoint.start()}") as channel:
-        yield lambda path: channel.unary_unary(path).future(b"x", timeout=60)
+        yield lambda path: channel.unary_unary(path).future(b"x", timeout=180)
     endpoint.stop(5)
 
 
@@ -67,12 +67,12 @@ def test_calls_wait_for_threads_that_there_are_and_get_more_when_there_are_more(
 ):
     lack.set()
     slow = [ask(SLOW) for _ in range(4)]
-    assert began.wait(60)
+    assert began.wait(180)
     with pytest.raises(grpc.FutureTimeoutError):
         ask(FAST).result(timeout=0.5)
     lack.clear()
 
-    assert ask(FAST).result(timeout=30) == b"x"
+    assert ask(FAST).result(timeout=180) == b"x"
 
     assert not any(call.done() for call in slow)
     may_end.set()

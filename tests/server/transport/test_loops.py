@@ -51,7 +51,7 @@ def ask(target: str, number: int) -> list[float]:
     request.inputs["x"].float_val.append(number)
     with grpc.insecure_channel(target, own) as channel:
         call = channel.unary_unary(PREDICT)
-        answers = [call(request.SerializeToString(), timeout=60) for _ in range(50)]
+        answers = [call(request.SerializeToString(), timeout=180) for _ in range(50)]
     return [PredictResponse.FromString(each).outputs["y"].float_val[0] for each in answers]
 
 

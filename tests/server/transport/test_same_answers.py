@@ -125,7 +125,7 @@ def both(servers):
 
 
 def told(channel: grpc.Channel, path: str, message: bytes) -> Told:
-    call = channel.unary_unary(path).future(message, timeout=60)
+    call = channel.unary_unary(path).future(message, timeout=180)
     answered = call.exception() is None
     return Told(call.code(), call.details(), call.result() if answered else None)
 

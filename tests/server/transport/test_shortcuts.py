@@ -77,13 +77,13 @@ def half_of(model: str, x: float, more: str = "") -> PredictRequest:
 
 def asked(running, request: PredictRequest, times: int = 1) -> list[bytes]:
     call = running.grpc.channel.unary_unary(PREDICT)
-    return [call(request.SerializeToString(), timeout=60) for _ in range(times)]
+    return [call(request.SerializeToString(), timeout=180) for _ in range(times)]
 
 
 def told(running, request: PredictRequest):
     """Code, details and answer."""
     call = running.grpc.channel.unary_unary(PREDICT)
-    future = call.future(request.SerializeToString(), timeout=60)
+    future = call.future(request.SerializeToString(), timeout=180)
     failed = future.exception() is not None
     return future.code(), future.details(), None if failed else future.result()
 
@@ -215,7 +215,7 @@ def test_who_asks_for_the_same_in_many_ways_keeps_nobody_from_being_answered_so(
         another = half_of("two", 2.0)
         # A field that nobody knows, of the ModelSpec.
         another.model_spec.MergeFromString(b"\xf8\x01" + varint(number))
-        assert call(another.SerializeToString(), timeout=60) == answer
+        assert call(another.SerializeToString(), timeout=180) == answer
 
     assert asked(own, request) == [answer]
     until_direct(own, half_of("two", 2.0))
@@ -306,7 +306,7 @@ def test_a_request_that_takes_long_holds_up_nobody(native):
     call = native.grpc.channel.unary_unary(PREDICT)
     asked(native, work(20_000))
 
-    long = [call.future(work(100_000).SerializeToString(), timeout=60) for _ in range(2)]
+    long = [call.future(work(100_000).SerializeToString(), timeout=180) for _ in range(2)]
     asked(native, half_of("default", 1.0), MANY)
     were_over = [each.done() for each in long]
     answers = {each.result() for each in long}
