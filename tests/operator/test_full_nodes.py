@@ -39,7 +39,7 @@ def lab(cluster):
     # The garbage collector does so too, but it comes to know a new CRD after half a minute only.
     api.run("delete", CHILDREN, "-l", "app.kubernetes.io/managed-by=modelfleet")
     api.run("delete", "pod", "other", "--ignore-not-found", "--grace-period=0", "--force")
-    eventually(lambda: not api.names("pods"), 60)
+    eventually(lambda: not api.names("pods"))
 
 
 def manifest(version, replicas, **rollout):
@@ -92,7 +92,7 @@ def watch_until_done(api, version):
         is_ready = condition(api, "Ready")["status"] == "True"
         return status(api)["stable"]["version"] == version and is_ready
 
-    eventually(is_done, 90)
+    eventually(is_done)
     return counts
 
 
@@ -101,13 +101,13 @@ def test_a_full_node_gives_way_one_pod_at_a_time_and_something_answers_always(
     operator, lab, capacity
 ):
     serve(lab, 1, GPUS, capacity=capacity)
-    eventually(lambda: answering(lab) == GPUS, 60)
+    eventually(lambda: answering(lab) == GPUS)
 
     lab.apply(manifest(2, GPUS, capacity=capacity))
     counts = watch_until_done(lab, 2)
 
     assert min(counts) >= 1
-    eventually(lambda: answering(lab) == GPUS, 60)
+    eventually(lambda: answering(lab) == GPUS)
     assert lab.names("deployments") == [status(lab)["stable"]["revision"]]
 
 
@@ -117,16 +117,16 @@ def test_the_last_replica_stays_and_the_change_is_given_up_with_its_reason(opera
     old = status(lab)["stable"]["revision"]
 
     lab.apply(manifest(2, 1))
-    eventually(lambda: f"{old} keeps its last ready replica" in status(lab).get("next", ""), 60)
+    eventually(lambda: f"{old} keeps its last ready replica" in status(lab).get("next", ""))
     waiting = status(lab)
     lab.apply(manifest(2, 1, progressDeadlineSeconds=1))
-    eventually(lambda: condition(lab, "Stalled")["status"] == "True", 60)
+    eventually(lambda: condition(lab, "Stalled")["status"] == "True")
 
     ready = next(item for item in waiting["conditions"] if item["type"] == "Ready")
     assert f"needs 1 {GPU}; nodes that match have 0 free of {GPUS}" in ready["message"]
     assert condition(lab, "Stalled")["reason"] == "ProgressDeadlineExceeded"
     assert condition(lab, "Available")["status"] == "True"
-    eventually(lambda: lab.names("deployments") == [old], 60)
+    eventually(lambda: lab.names("deployments") == [old])
     assert answering(lab) == 1
 
 
@@ -134,7 +134,7 @@ def test_a_change_that_waits_goes_on_by_itself_when_a_gpu_gets_free(operator, la
     take_gpus(lab, GPUS - 1)
     serve(lab, 1, 1)
     lab.apply(manifest(2, 1))
-    eventually(lambda: condition(lab, "Ready")["reason"] == "Unschedulable", 60)
+    eventually(lambda: condition(lab, "Ready")["reason"] == "Unschedulable")
 
     lab.run("delete", "pod", "other", "--grace-period=0", "--force")
 
@@ -149,4 +149,4 @@ def test_with_room_nothing_is_given_up(operator, lab):
     counts = watch_until_done(lab, 2)
 
     assert min(counts) >= 1
-    eventually(lambda: old not in lab.names("deployments"), 60)
+    eventually(lambda: old not in lab.names("deployments"))

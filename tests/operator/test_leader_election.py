@@ -60,7 +60,7 @@ def test_the_standby_takes_over_when_the_leader_is_killed(leader, standby, api_s
     leader.process.kill()
     apply(api_server)
 
-    eventually(lambda: leads(standby), 20)
+    eventually(lambda: leads(standby))
     eventually(lambda: api_server.names("deployments"))
 
 
@@ -68,7 +68,7 @@ def test_the_lease_is_given_back_when_the_leader_ends(leader, standby, api_serve
     before = holder(api_server)
 
     assert leader.stop() == 0
-    eventually(lambda: leads(standby), 5)
+    eventually(lambda: leads(standby), 10)
 
     assert holder(api_server) != before
     assert standby.stop() == 0
@@ -89,7 +89,7 @@ def test_a_leader_whose_lease_was_taken_ends(leader, api_server):
 
 def test_a_leader_that_was_halted_ends_when_another_leads(leader, standby, api_server):
     leader.process.send_signal(signal.SIGSTOP)
-    eventually(lambda: leads(standby), 20)
+    eventually(lambda: leads(standby))
 
     leader.process.send_signal(signal.SIGCONT)
 

@@ -97,15 +97,15 @@ def test_a_life_from_creation_to_deletion(operator, shop):
     first = shop.get("md", "ranker")["status"]["stable"]["revision"]
 
     shop.apply(manifest(replicas=2, model={"version": 2}))
-    eventually(lambda: shop.get("md", "ranker")["status"]["stable"]["version"] == 2, 60)
+    eventually(lambda: shop.get("md", "ranker")["status"]["stable"]["version"] == 2)
     shop.run("wait", "md/ranker", "--for=condition=Ready", "--timeout=180s")
     eventually(lambda: first not in shop.names("deployments"))
-    eventually(lambda: len(shop.names("pods")) == 2, 60)
+    eventually(lambda: len(shop.names("pods")) == 2)
 
     assert shop.get("pdb", "ranker-model-server")["spec"]["maxUnavailable"] == 1
     shop.delete("md", "ranker")
     for kind in CHILDREN:
-        eventually(lambda kind=kind: shop.names(kind) == [], 60)
+        eventually(lambda kind=kind: shop.names(kind) == [])
 
 
 def test_a_life_of_groups_from_creation_to_deletion(operator, shop):
@@ -117,8 +117,8 @@ def test_a_life_of_groups_from_creation_to_deletion(operator, shop):
     counted = len(shop.run("get", "pods", "-o", "name", "-l", first["selector"]).splitlines())
 
     shop.apply(manifest(replicas=1, sharding={"shards": 3}, model={"version": 2}))
-    eventually(lambda: shop.get("md", "ranker")["status"]["stable"]["version"] == 2, 60)
-    eventually(lambda: len(shop.names("pods")) == 3, 60)
+    eventually(lambda: shop.get("md", "ranker")["status"]["stable"]["version"] == 2)
+    eventually(lambda: len(shop.names("pods")) == 3)
     shop.run("wait", "md/ranker", "--for=condition=Ready", "--timeout=180s")
 
     assert members == [f"{name}-{number}" for name in (group, other) for number in range(3)]
@@ -127,7 +127,7 @@ def test_a_life_of_groups_from_creation_to_deletion(operator, shop):
     assert not {group, other} & set(shop.names("statefulsets"))
     shop.delete("md", "ranker")
     for kind in CHILDREN:
-        eventually(lambda kind=kind: shop.names(kind) == [], 60)
+        eventually(lambda kind=kind: shop.names(kind) == [])
 
 
 def test_a_member_that_is_lost_comes_back_alone(operator, shop):
@@ -143,7 +143,7 @@ def test_a_member_that_is_lost_comes_back_alone(operator, shop):
     assert shop.get("pod", first)["metadata"]["uid"] == kept
     shop.run("delete", "md", "lossy")
     for kind in CHILDREN:
-        eventually(lambda kind=kind: shop.names(kind) == [], 60)
+        eventually(lambda kind=kind: shop.names(kind) == [])
 
 
 def test_a_missing_claim_is_named_in_the_status(operator, lab):
@@ -188,7 +188,7 @@ def test_what_was_missing_is_found_as_soon_as_it_is_there(operator, lab):
     lab.run("delete", "quota", "small")
 
     # The ReplicaSet's controller comes back with a growing back-off.
-    eventually(lambda: waits_for(lab, "ClaimNotFound"), 60)
+    eventually(lambda: waits_for(lab, "ClaimNotFound"))
 
 
 def test_a_deployment_deleted_while_it_rolls_leaves_nothing(operator, shop):
@@ -199,7 +199,7 @@ def test_a_deployment_deleted_while_it_rolls_leaves_nothing(operator, shop):
     shop.delete("md", "rolling")
 
     for kind in CHILDREN:
-        eventually(lambda kind=kind: shop.names(kind) == [], 60)
+        eventually(lambda kind=kind: shop.names(kind) == [])
 
 
 def test_a_deployment_made_again_under_the_same_name_starts_anew(operator, shop):

@@ -54,12 +54,12 @@ def told(api, name, words):
         ready = [item for item in conditions if item["type"] == "Ready"]
         return next((item for item in ready if words in item["message"]), None)
 
-    return eventually(found, 90)
+    return eventually(found)
 
 
 @pytest.mark.parametrize("name", WISHES)
 def test_a_pod_comes_to_the_node_that_has_what_it_asks_for(placed, name):
-    assert eventually(lambda: nodes_of(placed, name), 60) == [WISHES[name][1]]
+    assert eventually(lambda: nodes_of(placed, name)) == [WISHES[name][1]]
 
 
 def test_on_full_nodes_the_status_counts_until_one_is_free(shop):
@@ -102,7 +102,7 @@ def test_copies_are_spread_as_the_user_says(shop):
 
     shop.apply(manifest("apart", scheduling=scheduling, replicas=2))
 
-    eventually(lambda: nodes_of(shop, "apart") == ["east", "west"], 60)
+    eventually(lambda: nodes_of(shop, "apart") == ["east", "west"])
 
 
 @pytest.mark.parametrize(
