@@ -192,12 +192,20 @@ def test_where_neither_has_a_ready_pod_a_former_candidate_stands_in_until_one_ha
     at_once = world.weights()
     world.wait(seconds=300)
     world.step()
-    much_later = world.weights()
+    much_later, written = world.weights(), dict(world.body["status"])
+    world.wait(seconds=1)
+    world.step()
+    again = dict(world.body["status"])
+    world.make_ready(old, 4)
+    world.step()
+    [former] = [item for item in world.body["status"]["revisions"] if item["name"] == second]
     live(world)
     pass_time(world, seconds=10)
 
     third = world.candidate()
     assert at_once == much_later == {old: 0, second: 100, third: 0}
+    assert again == written, "each write wakes the operator again"
+    assert former["drainsUntil"] == "2026-01-01T12:05:11Z"
     assert world.stable() == old
     assert world.weights() == {old: 90, third: 10}
     assert second not in world.deployments()

@@ -149,6 +149,21 @@ def test_the_former_revision_goes_when_it_is_no_longer_kept_warm():
     assert world.weights() == {new: 100}
 
 
+def test_a_former_revision_that_is_warm_stands_in_and_is_warm_no_longer_by_that():
+    world, old, new = promoted()
+    [before] = [item for item in world.body["status"]["revisions"] if item["name"] == old]
+    world.make_ready(new, 0)
+    world.edit(model={"version": 3})
+
+    world.step()
+    standing_in = world.weights()[old]
+    [after] = [item for item in world.body["status"]["revisions"] if item["name"] == old]
+
+    assert standing_in == 100
+    assert world.stable() == new
+    assert after["warmUntil"] == before["warmUntil"]
+
+
 def test_a_revert_to_a_revision_that_is_cold_goes_by_steps():
     world, old, new = promoted()
     pass_time(world, seconds=301)

@@ -78,7 +78,7 @@ def _has_slices(tracks: Tracks) -> bool:
         revision.is_slice
         for track in tracks.all
         for revision in _remembered(track).values()
-        if revision.name in track.course.in_use | track.course.kept.keys()
+        if revision.name in track.course.in_use | track.course.left_alone
     )
 
 

@@ -48,7 +48,7 @@ def unneeded(tracks: Tracks, limit: int) -> tuple[ObjectKey, ...]:
 
 def _of_track(track: Track, limit: int) -> tuple[ObjectKey, ...]:
     observed, course = track.observed, track.course
-    idle = _idle(observed, course.in_use | course.kept.keys())
+    idle = _idle(observed, course.in_use | course.left_alone)
     idle += _surplus(track)
     if observed.routing is None and track.arm is None:
         idle += [key for key in observed.children if key.kind == "ConfigMap"]

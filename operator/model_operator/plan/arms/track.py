@@ -11,7 +11,7 @@ from model_operator.plan.rollout.change import enough
 from model_operator.plan.rollout.choice import Candidates, Choice, choose, stand_in
 from model_operator.plan.rollout.course import Clock, Course, clock_of, course_of, pods_of
 from model_operator.plan.rollout.memory import kept_in
-from model_operator.plan.rollout.steps import choice_of, kept_of, kept_standing_in, next_move
+from model_operator.plan.rollout.steps import choice_of, kept_of, next_move, still_warm
 from model_operator.plan.rollout.wish import Wish, wish_of
 
 
@@ -59,9 +59,13 @@ def track_of(
         choice = _choice(deployment, observed, wish.revision, previous)
         clock = clock_of(observed, choice, now, deployment.suspend)
         course = course_of(deployment, observed, choice, clock)
-    kept = kept_of(deployment, observed, course.in_use, now)
-    if course.stand_in is not None:
-        kept = kept_standing_in(kept, course.stand_in, now)
+    if course.stand_in is None:
+        kept = kept_of(deployment, observed, course.in_use, now)
+    else:
+        # It is kept by what is seen, and not by a time that each pass would write anew.
+        in_use = course.in_use | {course.stand_in}
+        kept = kept_of(deployment, observed, in_use, now)
+        kept |= still_warm(observed, course.stand_in, now)
     return Track(deployment, observed, wish, replace(course, kept=kept), clock)
 
 

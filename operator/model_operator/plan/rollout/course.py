@@ -37,8 +37,8 @@ class Course:
     """A choice and the replicas that go with it.
 
     `step` is None where nothing changes over, `move` where nothing goes by steps of weight. `kept`
-    are former revisions, and until when their pods stay. One of them, `stand_in`, gets the requests
-    while neither revision of the choice has a ready replica.
+    are former revisions, and until when their pods stay. `stand_in` is another revision, which gets
+    the requests and keeps its pods while neither one of the choice has a ready replica.
     """
 
     choice: Choice
@@ -61,9 +61,14 @@ class Course:
         return self.choice.in_use if has_pods else frozenset({self.choice.serving})
 
     @property
+    def left_alone(self) -> frozenset[str]:
+        """The revisions that are not in use and keep their pods as they are."""
+        return frozenset(self.kept) | ({self.stand_in} if self.stand_in else frozenset())
+
+    @property
     def weights(self) -> dict[str, int]:
         """The percentage of requests for each revision that has pods."""
-        found = dict.fromkeys((*self.kept, *self.in_use), 0)
+        found = dict.fromkeys((*self.left_alone, *self.in_use), 0)
         if self.stand_in is not None:
             return found | {self.stand_in: 100}
         found[self.choice.serving] = 100

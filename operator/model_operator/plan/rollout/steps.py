@@ -1,6 +1,5 @@
 """Changes that go by steps of weight: what the observed state has to say to each move."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -113,8 +112,7 @@ def choice_of(made: Move, wanted: Revision, stable: str) -> Choice:
 
 
 def _is_warm(observed: Observed, wanted: Revision, now: datetime) -> bool:
-    kept = kept_in(observed.status).get(wanted.name)
-    return kept is not None and kept.is_warm and kept.until > now
+    return bool(still_warm(observed, wanted.name, now))
 
 
 def kept_of(
@@ -127,8 +125,10 @@ def kept_of(
     """
     workloads = observed.workloads()
     # While all is left as it is nobody stops serving, and what was kept goes on to be.
-    begins = {} if deployment.suspend else _kept_from_now(deployment, observed, now)
-    found = begins | kept_in(observed.status)
+    found = {} if deployment.suspend else _kept_from_now(deployment, observed, now)
+    for name, known in kept_in(observed.status).items():
+        least = found[name].until if name in found else known.until
+        found[name] = replace(known, until=max(known.until, least))
     return {
         name: kept
         for name, kept in found.items()
@@ -136,10 +136,10 @@ def kept_of(
     }
 
 
-def kept_standing_in(kept: Mapping[str, Kept], name: str, now: datetime) -> dict[str, Kept]:
-    """The same with one that stands in: it stays until routers know better."""
-    known = kept.get(name, Kept(now))
-    return {**kept, name: replace(known, until=max(known.until, now + _HEARD_BY_ALL))}
+def still_warm(observed: Observed, name: str, now: datetime) -> dict[str, Kept]:
+    """Until when a revision is warm; empty for one that is not."""
+    known = kept_in(observed.status).get(name)
+    return {name: known} if known and known.is_warm and known.until > now else {}
 
 
 def _kept_from_now(

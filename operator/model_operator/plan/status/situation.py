@@ -51,7 +51,7 @@ class Situation:
             name: Workload(name, self.course.replicas_of(name), 0, is_current=False, trouble=None)
             for name in self.course.in_use
         }
-        kept = {name: seen[name] for name in self.course.kept}
+        kept = {name: seen[name] for name in self.course.left_alone}
         return kept | {name: seen.get(name, workload) for name, workload in coming.items()}
 
     @property
